@@ -1,0 +1,78 @@
+"""Every namespace, algorithm and fixed URI of the wire, once. No literal URI stands anywhere else.
+
+Sources: SOAP 1.1; WS-Addressing 1.0 Core; WSS 1.1.1; XML Signature 1.1 §6; RFC 9231 §2; Digikoppeling WUS 3.8.1.
+"""
+
+from typing import Final
+
+# --- namespaces ----------------------------------------------------------------------------------------------
+SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
+SOAP12: Final = "http://www.w3.org/2003/05/soap-envelope"
+WSA: Final = "http://www.w3.org/2005/08/addressing"
+WSAM: Final = "http://www.w3.org/2007/05/addressing/metadata"
+_WSS: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
+WSSE: Final = _WSS + "wssecurity-secext-1.0.xsd"
+WSU: Final = _WSS + "wssecurity-utility-1.0.xsd"
+WSSE11: Final = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
+DS: Final = "http://www.w3.org/2000/09/xmldsig#"
+EC: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+XSD: Final = "http://www.w3.org/2001/XMLSchema"
+XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+XML: Final = "http://www.w3.org/XML/1998/namespace"
+WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"
+WSDL_SOAP: Final = "http://schemas.xmlsoap.org/wsdl/soap/"
+SOAP_HTTP: Final = "http://schemas.xmlsoap.org/soap/http"
+SCHEMATRON: Final = "http://purl.oclc.org/dsdl/schematron"
+BASE: Final = "urn:schuldenknooppunt"
+KN: Final = BASE + ":knooppunt:1.0"
+
+# --- WS-Addressing -------------------------------------------------------------------------------------------
+ANONYMOUS: Final = WSA + "/anonymous"
+NO_ADDRESS: Final = WSA + "/none"
+FAULT_ACTION: Final = WSA + "/fault"
+SOAP_FAULT_ACTION: Final = WSA + "/soap/fault"
+ANSWER_SUFFIX: Final = ":antwoord"
+
+# --- WS-Security ---------------------------------------------------------------------------------------------
+X509V3: Final = _WSS + "x509-token-profile-1.0#X509v3"
+BASE64_BINARY: Final = _WSS + "soap-message-security-1.0#Base64Binary"
+
+# --- algorithms (XML Signature 1.1 §6, RFC 9231 §2) ----------------------------------------------------------
+EXC_C14N: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+_DSIG_MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
+_XMLENC: Final = "http://www.w3.org/2001/04/xmlenc#"
+SHA256: Final = _XMLENC + "sha256"
+SHA384: Final = _DSIG_MORE + "sha384"
+SHA512: Final = _XMLENC + "sha512"
+RSA_SHA256: Final = _DSIG_MORE + "rsa-sha256"
+RSA_SHA384: Final = _DSIG_MORE + "rsa-sha384"
+RSA_SHA512: Final = _DSIG_MORE + "rsa-sha512"
+ECDSA_SHA256: Final = _DSIG_MORE + "ecdsa-sha256"
+ECDSA_SHA384: Final = _DSIG_MORE + "ecdsa-sha384"
+ECDSA_SHA512: Final = _DSIG_MORE + "ecdsa-sha512"
+RSA_PSS_SHA256: Final = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
+
+# --- the prefixes we write -----------------------------------------------------------------------------------
+PREFIXES: Final = {
+    "soap": SOAP, "wsa": WSA, "wsse": WSSE, "wsu": WSU, "wsse11": WSSE11, "ds": DS, "ec": EC, "kn": KN,
+}
+
+
+def clark(namespace: str, local: str) -> str:
+    """The name of an element or attribute in Clark form, `{namespace}local`."""
+    return f"{{{namespace}}}{local}"
+
+
+def set_namespace(module: str, version: str) -> str:
+    """The namespace of a message set (docs/contract.md §5)."""
+    return f"{BASE}:{module}:{version}"
+
+
+def action(namespace: str, operation: str) -> str:
+    """The wsa:Action of a request; the answer's is this plus `ANSWER_SUFFIX` (docs/contract.md §5)."""
+    return f"{namespace}:{operation}"
+
+
+def answer_action(request_action: str) -> str:
+    """The wsa:Action of the answer to a request with that Action."""
+    return request_action + ANSWER_SUFFIX

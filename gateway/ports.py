@@ -1,0 +1,94 @@
+"""What the line needs from outside, as protocols. The rooms that own databases, keys and networks implement them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from typing import Protocol, TypeVar
+
+from gateway.values import (
+    Acceptance,
+    Conversation,
+    Entry,
+    Listed,
+    Party,
+    Question,
+    Refusal,
+    Search,
+)
+
+T = TypeVar("T")
+
+Clock = Callable[[], datetime]  # aware UTC
+NewId = Callable[[], str]  # a fresh random UUID, lower case
+WorkingDay = Callable[[date], bool]  # a Dutch working day?
+Observe = Callable[[str, Mapping[str, object]], None]  # event and its facts, for log and metrics; never content
+
+
+class Register(Protocol):
+    """The address book: a consistent snapshot."""
+
+    version: int
+
+    def by_oin(self, oin: str) -> Party | None: ...
+
+    def by_id(self, party_id: str) -> Party | None: ...
+
+    def parties(self) -> Iterable[Party]: ...
+
+
+class Transaction(Protocol):
+    """One durable unit of work; valid only inside the function given to `Journal.transaction`."""
+
+    def known(self, acceptance: Acceptance) -> Entry | None:
+        """The entry of an earlier identical request; None when new.
+
+        Raises DuplicateConflict (same sender and Referentienummer, other Body digest) and Replayed (same signer and
+        MessageID, other Body digest).
+        """
+
+    def conversation(self, acceptance: Acceptance, receiver: str) -> Conversation | None:
+        """The conversation of sender and receiver (ids) under this number and module, whoever opened it."""
+
+    def initiator(self, module: str, conversatie: str) -> str | None:
+        """Who opened conversations under this number in this module, with whomever; None when nobody did."""
+
+    def question(self, conversation: Conversation, referentienummer: str) -> Question | None:
+        """An earlier message of this conversation."""
+
+    def count(self, conversation: Conversation, berichttype: str) -> int:
+        """How many messages of this type the conversation has seen."""
+
+    def record(self, acceptance: Acceptance, conversations: tuple[Conversation, ...]) -> Entry:
+        """Write message, payload, proof, one delivery per receiver, the conversations' new states and the journal."""
+
+
+class Journal(Protocol):
+    """The durable, append-only record and the messages it stands for."""
+
+    def transaction(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` and return its result after the durable commit; on an exception nothing of it is kept.
+
+        Called from many threads; works are grouped into commits. Raises StorageError, Overloaded; re-raises the
+        GatewayError of `work`.
+        """
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Record a refused request (kind `refused`)."""
+
+
+class Mailbox(Protocol):
+    """The messages that wait for a party."""
+
+    def waiting(self, party: str, *, berichttype: str | None, conversatie: str | None, limit: int) -> list[Listed]:
+        """Waiting messages of `party`, oldest first; changes nothing."""
+
+    def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, bytes]:
+        """The message and its canonical octets; the first time it is marked collected. Raises MailboxUnknown."""
+
+    def confirm(self, party: str, referentienummers: tuple[str, ...], now: datetime) -> dict[str, bool]:
+        """Confirm and erase; per number: was it this party's to confirm? Confirming again is no error."""
+
+    def expire(self, now: datetime, limit: int) -> int:
+        """Move overdue messages to VERLOPEN and erase them; how many."""
+
+    def search(self, search: Search) -> list[Listed]:
+        """Log search, newest first, at most `search.limit`."""
