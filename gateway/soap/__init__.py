@@ -1,0 +1,24 @@
+"""The envelope: the only room that parses foreign octets, and the words the hub writes back."""
+
+from gateway.soap._xml import attribute, declare, leaf, stamp, text
+from gateway.soap.addressing import check_request, claimed_message_id, claimed_oin, read_addressing
+from gateway.soap.answers import (
+    Receipt,
+    read_receipt,
+    write_collected,
+    write_confirmed,
+    write_log,
+    write_parties,
+    write_pong,
+    write_receipt,
+    write_waiting,
+)
+from gateway.soap.envelope import Element, Envelope, Limits, check_xml_octets, parse, read_xml
+from gateway.soap.fault import fault_action, fault_prefixes, read_fault, write_fault
+
+__all__ = [
+    "Element", "Envelope", "Limits", "Receipt", "attribute", "check_request", "check_xml_octets", "claimed_message_id",
+    "claimed_oin", "declare", "fault_action", "fault_prefixes", "leaf", "parse", "read_addressing", "read_fault",
+    "read_receipt", "read_xml", "stamp", "text", "write_collected", "write_confirmed", "write_fault", "write_log",
+    "write_parties", "write_pong", "write_receipt", "write_waiting",
+]

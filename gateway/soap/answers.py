@@ -1,0 +1,184 @@
+"""Receipts and the other answers of the hub, in canonical form, and the same read back by a caller."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.names import KN, clark
+from gateway.soap._xml import declare, leaf, stamp
+from gateway.soap.envelope import Element
+from gateway.values import Entry, Listed, Party
+
+KN_RECEIPT = clark(KN, "Ontvangstbevestiging")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """kn:Ontvangstbevestiging as its reader sees it (docs/contract.md §6)."""
+
+    referentienummer: str
+    conversatie_referentienummer: str
+    ontvangers: tuple[str, ...]
+    tijdstip_ontvangst: datetime
+    verval_datum: datetime
+    bericht_digest: bytes  # SHA-256 of the canonical message element
+    journaal_positie: int
+    journaal_hash: bytes
+
+
+def write_receipt(entry: Entry) -> bytes:
+    """The receipt of one committed entry. A repeated request gets the same facts."""
+    return _answer(
+        "Ontvangstbevestiging",
+        leaf("kn:Referentienummer", entry.referentienummer),
+        leaf("kn:ConversatieReferentienummer", entry.conversatie),
+        *(leaf("kn:Ontvanger", one) for one in entry.ontvangers),
+        leaf("kn:TijdstipOntvangst", stamp(entry.received_at)),
+        leaf("kn:VervalDatum", stamp(entry.expires_at)),
+        leaf("kn:BerichtDigest", b64encode(entry.message_digest).decode()),
+        leaf("kn:JournaalPositie", str(entry.position)),
+        leaf("kn:JournaalHash", b64encode(entry.journal_hash).decode()),
+    )
+
+
+def read_receipt(element: Element) -> Receipt:
+    """A kn:Ontvangstbevestiging → Receipt. Raises ValueError when it is none; the caller turns that into its error."""
+    if element.tag != KN_RECEIPT:
+        raise ValueError("no kn:Ontvangstbevestiging")
+
+    def field(name: str) -> str:
+        return element.findtext(clark(KN, name)) or ""
+
+    return Receipt(
+        referentienummer=field("Referentienummer"),
+        conversatie_referentienummer=field("ConversatieReferentienummer"),
+        ontvangers=tuple(one.text or "" for one in element.findall(clark(KN, "Ontvanger"))),
+        tijdstip_ontvangst=datetime.fromisoformat(field("TijdstipOntvangst")),
+        verval_datum=datetime.fromisoformat(field("VervalDatum")),
+        bericht_digest=b64decode(field("BerichtDigest"), validate=True),
+        journaal_positie=int(field("JournaalPositie")),
+        journaal_hash=b64decode(field("JournaalHash"), validate=True),
+    )
+
+
+def write_waiting(waiting: Iterable[Listed]) -> bytes:
+    """HaalBerichtenlijstOpAntwoord (service layer §2.2)."""
+    return _answer(
+        "HaalBerichtenlijstOpAntwoord",
+        *(
+            "<kn:Bericht>"
+            + leaf("kn:Referentienummer", one.referentienummer)
+            + leaf("kn:CrossReferentienummer", one.cross)
+            + leaf("kn:ConversatieReferentienummer", one.conversatie)
+            + leaf("kn:Afzender", one.afzender)
+            + leaf("kn:Berichttype", one.berichttype)
+            + leaf("kn:Versie", one.versie)
+            + leaf("kn:Module", one.module)
+            + leaf("kn:TijdstipOntvangst", stamp(one.received_at))
+            + leaf("kn:VervalDatum", stamp(one.expires_at))
+            + leaf("kn:Opgehaald", _flag(one.opgehaald))
+            + "</kn:Bericht>"
+            for one in waiting
+        ),
+    )
+
+
+def write_collected(listed: Listed, digest: bytes, payload: bytes) -> bytes:
+    """HaalBerichtOpAntwoord around the unchanged canonical message element.
+
+    The wrapper's prefix must not occur in the message: where an ancestor already declares the same prefix for the
+    same namespace, canonical XML would leave out the message's own declaration and the octets would differ.
+    """
+    prefix = "hub"
+    while f"xmlns:{prefix}=".encode() in payload:
+        prefix += "b"
+    open_, close = f"<{prefix}:", f"</{prefix}:"
+    head = (
+        f'{open_}HaalBerichtOpAntwoord xmlns:{prefix}="{KN}">'
+        + leaf(f"{prefix}:Referentienummer", listed.referentienummer)
+        + leaf(f"{prefix}:TijdstipOntvangst", stamp(listed.received_at))
+        + leaf(f"{prefix}:BerichtDigest", b64encode(digest).decode())
+        + f"{open_}Bericht>"
+    )
+    return head.encode() + payload + f"{close}Bericht>{close}HaalBerichtOpAntwoord>".encode()
+
+
+def write_confirmed(results: Mapping[str, bool], code: str) -> bytes:
+    """BevestigBerichtAntwoord; `code` is the error code of a message that was not this caller's to confirm."""
+    return _answer(
+        "BevestigBerichtAntwoord",
+        *(
+            "<kn:Resultaat>"
+            + leaf("kn:Referentienummer", number)
+            + leaf("kn:Bevestigd", _flag(done))
+            + leaf("kn:Code", None if done else code)
+            + "</kn:Resultaat>"
+            for number, done in results.items()
+        ),
+    )
+
+
+def write_log(found: Iterable[Listed]) -> bytes:
+    """ZoekLogboekAntwoord (service layer §7.2)."""
+    return _answer(
+        "ZoekLogboekAntwoord",
+        *(
+            "<kn:Regel>"
+            + leaf("kn:Referentienummer", one.referentienummer)
+            + leaf("kn:CrossReferentienummer", one.cross)
+            + leaf("kn:ConversatieReferentienummer", one.conversatie)
+            + leaf("kn:Afzender", one.afzender)
+            + leaf("kn:Ontvanger", one.ontvanger)
+            + leaf("kn:Berichttype", one.berichttype)
+            + leaf("kn:Versie", one.versie)
+            + leaf("kn:Module", one.module)
+            + leaf("kn:Status", one.status.value)
+            + leaf("kn:Opgehaald", _flag(one.opgehaald))
+            + leaf("kn:Bevestigd", _flag(one.bevestigd))
+            + leaf("kn:Datum", stamp(one.received_at))
+            + leaf("kn:VervalDatum", stamp(one.expires_at))
+            + "</kn:Regel>"
+            for one in found
+        ),
+    )
+
+
+def write_parties(operation: str, parties: Iterable[Party]) -> bytes:
+    """ZoekDeelnemerAntwoord or HaalDeelnemerOpAntwoord (service layer §6)."""
+    return _answer(f"{operation}Antwoord", *map(_party, parties))
+
+
+def write_pong(name: str, version: str, now: datetime) -> bytes:
+    """PingAntwoord."""
+    return _answer("PingAntwoord", leaf("kn:Naam", name), leaf("kn:Versie", version), leaf("kn:Tijd", stamp(now)))
+
+
+def _party(party: Party) -> str:
+    modules = (
+        f"<kn:Module>{leaf('kn:Naam', module)}{''.join(leaf('kn:Versie', one) for one in versions)}</kn:Module>"
+        for module, versions in sorted(party.modules.items())
+    )
+    return (
+        "<kn:Deelnemer>"
+        + leaf("kn:Identificatie", party.id)
+        + leaf("kn:Naam", party.name)
+        + leaf("kn:OIN", party.oin)
+        + "".join(leaf("kn:Rol", role) for role in sorted(party.roles))
+        + leaf("kn:Subtype", party.subtype)
+        + leaf("kn:KvKNummer", party.kvk)
+        + "".join(leaf("kn:Vestigingsnummer", one) for one in sorted(party.vestigingen))
+        + leaf("kn:Aansluitwijze", "BEZORGEN" if party.push else "OPHALEN")
+        + leaf("kn:GebruiktBSN", _flag(party.mag_bsn))
+        + "".join(leaf("kn:Vereist", one) for one in sorted(party.requires))
+        + "".join(modules)
+        + "</kn:Deelnemer>"
+    )
+
+
+def _answer(name: str, *content: str) -> bytes:
+    return f"<kn:{name}{declare('kn')}>{''.join(content)}</kn:{name}>".encode()
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

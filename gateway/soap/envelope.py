@@ -1,0 +1,228 @@
+"""The one place that parses foreign bytes: octets → Envelope, or a refusal.
+
+Everything after this reads the same tree; nothing parses again with other settings (standards §0 rule 2).
+"""
+
+import re
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+from lxml import etree
+
+from gateway.errors import (
+    ForbiddenHeader,
+    MalformedEnvelope,
+    NotUnderstood,
+    NotUtf8,
+    NotXml,
+    TooLarge,
+    VersionMismatch,
+)
+from gateway.names import SOAP, WSA, WSSE, WSU, clark
+
+Element = etree._Element
+
+ENVELOPE: Final = clark(SOAP, "Envelope")
+HEADER: Final = clark(SOAP, "Header")
+BODY: Final = clark(SOAP, "Body")
+SECURITY: Final = clark(WSSE, "Security")
+WSU_ID: Final = clark(WSU, "Id")
+_MUST_UNDERSTAND: Final = clark(SOAP, "mustUnderstand")
+_ACTOR: Final = clark(SOAP, "actor")
+_NEXT: Final = SOAP.replace("/envelope/", "/actor/next")
+_WSA_PREFIX: Final = f"{{{WSA}}}"
+_WSA_BLOCKS: Final = frozenset(
+    clark(WSA, name) for name in ("To", "Action", "MessageID", "RelatesTo", "ReplyTo", "From", "FaultTo")
+)
+
+_DECLARATION: Final = re.compile(
+    rb"""<\?xml\s+version\s*=\s*["']1\.0["'](\s+encoding\s*=\s*["']([A-Za-z0-9._-]+)["'])?"""
+    rb"""(\s+standalone\s*=\s*["'](yes|no)["'])?\s*\?>"""
+)
+_BOM: Final = b"\xef\xbb\xbf"
+
+# Compiled once; each is one walk in C. Depth: 65 child steps exist only when the tree is deeper than 64.
+_DEPTH: Final = 64
+_TOO_DEEP: Final = etree.XPath("boolean(" + "/*" * (_DEPTH + 1) + ")")
+_TOO_WIDE: Final = etree.XPath("boolean(//*[@*[65]])")
+_REMARKS: Final = etree.XPath("boolean(//comment()|//processing-instruction())")
+_ENCODING_STYLE: Final = etree.XPath("boolean(//@s:encodingStyle)", namespaces={"s": SOAP})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on one request. The parser's own are looser (libxml2 takes a million siblings), so these come first."""
+
+    max_octets: int = 10_485_760
+    max_tags: int = 100_000  # start, end and empty tags: about 50,000 elements; a tree costs about 120 octets each
+    max_quotes: int = 200_000  # bounds the attributes of the whole document in the same way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Envelope:
+    """One well-formed SOAP 1.1 envelope of the profile: position of every part, nothing proven."""
+
+    root: Element
+    blocks: tuple[Element, ...]  # the WS-Addressing header blocks, each at most once
+    security: Element | None  # the one wsse:Security
+    body: Element
+    child: Element  # the Body's only element
+
+    @property
+    def child_name(self) -> tuple[str, str]:
+        """Namespace and local name of the Body's element."""
+        name = etree.QName(self.child)
+        return name.namespace or "", name.localname
+
+    @property
+    def is_fault(self) -> bool:
+        return bool(self.child.tag == clark(SOAP, "Fault"))
+
+
+_local = threading.local()
+
+
+def _parser() -> etree.XMLParser:
+    # One parser per thread: a shared one serialises all threads on its lock.
+    parser: etree.XMLParser | None = getattr(_local, "parser", None)
+    if parser is None:
+        parser = _local.parser = etree.XMLParser(
+            encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
+            huge_tree=False, remove_comments=False, remove_pis=False, strip_cdata=True,
+        )
+    return parser
+
+
+def parse(octets: bytes, limits: Limits) -> Envelope:
+    """Octets of one request or answer → its parts.
+
+    1 octets: size, UTF-8, declaration, no DTD; 2 bounds that cost no tree; 3 well-formed; 4 bounds of the tree,
+    no comments or processing instructions; 5 SOAP 1.1 structure; 6 header blocks; 7 one Body child.
+
+    Raises  TooLarge, NotUtf8, NotXml, VersionMismatch, MalformedEnvelope, NotUnderstood, ForbiddenHeader.
+    Source  SOAP 1.1 §4; BP 1.1 R9980, R9981, R1008-R1015, R1027, R1032; Digikoppeling WUS WW003, WS006, WS007.
+    """
+    _check_octets(octets, limits)  # 1, 2
+    root = read_xml(octets)  # 3
+    _check_tree(root, octets)  # 4
+    header, body = _structure(root)  # 5
+    blocks, security = _headers(header)  # 6
+    return Envelope(root=root, blocks=blocks, security=security, body=body, child=_only_child(body))  # 7
+
+
+def read_xml(octets: bytes) -> Element:
+    """Well-formed XML → its root, with the hardened parser; for octets that `check_xml_octets` let through."""
+    try:
+        root: Element = etree.fromstring(octets, _parser())
+    except etree.XMLSyntaxError as error:
+        # libxml2's message may quote the document: only its place and kind are kept.
+        line, column = error.position
+        raise NotXml(f"line {line}, column {column}: {getattr(error, 'code', 'syntax error')}") from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise NotXml("a DTD is present")
+    return root
+
+
+def check_xml_octets(octets: bytes) -> None:
+    """UTF-8 without NUL, at most an XML 1.0 declaration that says so, and no DTD.
+
+    Raises  NotUtf8, NotXml.
+    """
+    if b"\0" in octets or octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise NotUtf8("NUL or a UTF-16 or UTF-32 byte order mark")
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotUtf8(f"not UTF-8 at octet {error.start}") from None
+    start = 3 if octets.startswith(_BOM) else 0
+    if octets.startswith(b"<?xml", start):
+        declaration = _DECLARATION.match(octets, start)
+        if declaration is None:
+            raise NotXml("XML declaration is not one of XML 1.0")
+        if (declaration[2] or b"utf-8").lower() not in (b"utf-8", b"us-ascii"):
+            raise NotUtf8("the XML declaration names another encoding")
+    if b"<!DOCTYPE" in octets or b"<!ENTITY" in octets:
+        raise NotXml("a DTD is present")
+
+
+def _check_octets(octets: bytes, limits: Limits) -> None:
+    if len(octets) > limits.max_octets:
+        raise TooLarge(f"{len(octets)} octets")
+    check_xml_octets(octets)
+    if octets.count(b"<") > limits.max_tags:
+        raise MalformedEnvelope("more tags than allowed")
+    if octets.count(b'"') + octets.count(b"'") > limits.max_quotes:
+        raise MalformedEnvelope("more quotes, so perhaps attributes, than allowed")
+
+
+def _check_tree(root: Element, octets: bytes) -> None:
+    if _TOO_DEEP(root):
+        raise MalformedEnvelope(f"deeper than {_DEPTH} levels")
+    if _TOO_WIDE(root):
+        raise MalformedEnvelope("more than 64 attributes on one element")
+    # In octets first: `<!--` and `<?` are rare, and inside CDATA they are innocent text.
+    declared = octets.startswith(b"<?xml", 3 if octets.startswith(_BOM) else 0)
+    suspicious = b"<!--" in octets or octets.count(b"<?") > declared
+    if suspicious and (_REMARKS(root) or root.getprevious() is not None or root.getnext() is not None):
+        raise MalformedEnvelope("a comment or processing instruction is present")
+
+
+def _structure(root: Element) -> tuple[Element | None, Element]:
+    if root.tag != ENVELOPE:
+        raise VersionMismatch("the root is no SOAP 1.1 Envelope")
+    children = list(root)
+    tags = [child.tag for child in children]
+    if tags not in ([HEADER, BODY], [BODY]):
+        raise MalformedEnvelope("Envelope must hold at most one Header, then one Body, and nothing after it")
+    header, body = (children[0], children[1]) if len(children) == 2 else (None, children[0])
+    for element in (root, *children):
+        if any(name.startswith(f"{{{SOAP}}}") for name in element.attrib):
+            raise MalformedEnvelope("SOAP attributes on Envelope, Header or Body (BP R1032)")
+        if element is not body and not _blank_around_children(element):
+            raise MalformedEnvelope("text in Envelope or Header")
+    if any(name != WSU_ID for name in body.attrib):
+        raise MalformedEnvelope("Body has an attribute other than wsu:Id")
+    if _ENCODING_STYLE(root):
+        raise MalformedEnvelope("encodingStyle is present (BP R1005)")
+    return header, body
+
+
+def _headers(header: Element | None) -> tuple[tuple[Element, ...], Element | None]:
+    blocks: dict[str, Element] = {}
+    security: list[Element] = []
+    unknown: list[Element] = []
+    for block in header if header is not None else ():
+        flag = block.get(_MUST_UNDERSTAND)
+        if flag not in (None, "0", "1"):
+            raise MalformedEnvelope("mustUnderstand must be 0 or 1 (BP R1013)")
+        if block.tag == SECURITY:
+            security.append(block)
+        elif block.tag in _WSA_BLOCKS and block.get(_ACTOR) is None:
+            if block.tag in blocks:
+                raise ForbiddenHeader(f"{etree.QName(block).localname} stands twice (wsa:InvalidCardinality)")
+            blocks[block.tag] = block
+        elif flag == "1" and block.get(_ACTOR) in (None, "", _NEXT):
+            raise NotUnderstood("a header block outside the profile must be understood")
+        else:
+            unknown.append(block)
+    if unknown:
+        raise ForbiddenHeader(f"{len(unknown)} header block(s) outside the profile")
+    if len(security) > 1 or any(block.get(_ACTOR) is not None for block in security):
+        raise ForbiddenHeader("more than one wsse:Security, or one with an actor")
+    return tuple(blocks.values()), security[0] if security else None
+
+
+def _only_child(body: Element) -> Element:
+    if len(body) != 1 or not _blank_around_children(body):
+        raise MalformedEnvelope("Body must hold exactly one element")
+    child: Element = body[0]
+    if not etree.QName(child).namespace:
+        raise MalformedEnvelope("the Body's element has no namespace (BP R1014)")
+    return child
+
+
+def _blank_around_children(element: Element) -> bool:
+    return not (element.text or "").strip(" \t\r\n") and all(
+        not (child.tail or "").strip(" \t\r\n") for child in element
+    )
