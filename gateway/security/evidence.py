@@ -1,0 +1,265 @@
+"""The evidence file: what proves one message without its content, and the check that needs no hub and no database.
+
+One XML document, signed by the hub as a whole (XML Signature 1.1, enveloped, exclusive C14N), so any tool can check it;
+signxml does here. Inside: what the sender signed (SignedInfo, value, certificate), the canonical octets of the sender's
+soap:Body around the message, the journal's records of this message, and the chain of leaves up to a head.
+Documented for a reader with xmlsec1 and openssl at hand in docs/evidence.md.
+"""
+
+import hashlib
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from lxml import etree
+
+from gateway.errors import MalformedEnvelope
+from gateway.names import DS, KN, clark
+from gateway.security._trust import is_issued_by
+from gateway.security.algorithms import DIGESTS, signature_holds
+from gateway.security.c14n import canonical
+from gateway.security.seal import Signing
+from gateway.soap import Element, check_xml_octets, declare, leaf, read_xml, stamp
+from gateway.values import Proof
+
+_ROOT = clark(KN, "Bewijs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalLine:
+    """One entry of the chain: its leaf, and its record when it is about this message."""
+
+    position: int
+    leaf: bytes
+    record: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceFacts:
+    """Everything the file says."""
+
+    referentienummer: str
+    proof: Proof
+    node: str  # whose chain
+    before: bytes  # the chain's hash before the first line
+    lines: tuple[JournalLine, ...]  # from the acceptance to the head, without a gap
+    head: bytes  # the chain's hash after the last line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceCheck:
+    """One thing that holds, does not, or could not be asked (None)."""
+
+    name: str
+    holds: bool | None
+    detail: str
+
+
+def write_evidence(facts: EvidenceFacts, signing: Signing, now: datetime) -> bytes:
+    """The signed file. Uses signxml: exporting is rare, and the checker uses the same well-known form."""
+    from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMethod
+    from signxml.signer import XMLSigner  # heavy to import; only exporting needs it
+
+    family = "rsa" if isinstance(signing.private_key, rsa.RSAPrivateKey) else "ecdsa"
+    signer = XMLSigner(
+        method=SignatureConstructionMethod.enveloped, signature_algorithm=f"{family}-sha256", digest_algorithm="sha256",
+        c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
+    )
+    root = etree.fromstring(_document(facts, now))
+    signed = signer.sign(root, key=signing.private_key, cert=[x509.load_der_x509_certificate(signing.certificate)])
+    octets: bytes = etree.tostring(signed, encoding="utf-8", xml_declaration=True)
+    return octets
+
+
+def verify_evidence(octets: bytes, message: bytes | None, anchors: Sequence[bytes]) -> list[EvidenceCheck]:
+    """Check an evidence file from its octets alone.
+
+    1 the hub's signature; 2 its certificate under an anchor; 3 the sender's SignatureValue over SignedInfo; 4 the
+    sender's certificate under an anchor; 5 the signed Body is the one the hub journaled; 6 the chain of leaves from
+    the acceptance to the head; 7 what the records say: accepted, collected, confirmed; 8 with the message element at
+    hand: that it is that content, and that the sender signed exactly it.
+
+    Takes   `anchors`: CA certificates (PEM or DER). Raises nothing for a file that does not hold: it says so.
+    """
+    try:
+        check_xml_octets(octets)
+        root, hub = _signed_root(octets)
+    except Exception as error:  # signxml and cryptography raise many kinds; each of them means: not proven
+        return [EvidenceCheck(name="handtekening van het knooppunt", holds=False, detail=_reason(error))]
+    file = _File(root)
+    checks = [
+        EvidenceCheck(name="handtekening van het knooppunt", holds=True, detail=_subject(hub)),
+        _under_anchor("certificaat van het knooppunt", hub, anchors),
+        *file.sender(anchors),
+        *file.journal(),
+    ]
+    if message is not None:
+        checks += file.content(message)
+    return checks
+
+
+def _document(facts: EvidenceFacts, now: datetime) -> bytes:
+    proof = facts.proof
+    lines = (
+        f"<kn:Regel>{leaf('kn:Positie', str(line.position))}{leaf('kn:Blad', line.leaf.hex())}"
+        f"{leaf('kn:Record', line.record)}</kn:Regel>"
+        for line in facts.lines
+    )
+    return (
+        f"<kn:Bewijs{declare('kn')}>"
+        + leaf("kn:Opgemaakt", stamp(now))
+        + leaf("kn:Referentienummer", facts.referentienummer)
+        + "<kn:Ondertekening>"
+        + leaf("kn:SignedInfo", b64encode(proof.signed_info).decode())
+        + leaf("kn:SignatureValue", b64encode(proof.signature_value).decode())
+        + leaf("kn:SignatureMethod", proof.signature_method)
+        + leaf("kn:Certificaat", b64encode(proof.certificate).decode())
+        + leaf("kn:BodyReferentie", proof.body_reference)
+        + leaf("kn:BodyVoor", None if proof.before is None else b64encode(proof.before).decode())
+        + leaf("kn:BodyNa", None if proof.after is None else b64encode(proof.after).decode())
+        + "</kn:Ondertekening><kn:Journaal>"
+        + leaf("kn:Knoop", facts.node)
+        + leaf("kn:HashVoor", facts.before.hex())
+        + "".join(lines)
+        + leaf("kn:HashNa", facts.head.hex())
+        + "</kn:Journaal></kn:Bewijs>"
+    ).encode()
+
+
+def _signed_root(octets: bytes) -> tuple[Element, x509.Certificate]:
+    """What the hub signed, and the certificate it says it signed with. Only the returned node is ever read."""
+    from signxml.verifier import SignatureConfiguration, XMLVerifier
+
+    root = read_xml(octets)
+    stated = root.findtext(f"{clark(DS, 'Signature')}/{clark(DS, 'KeyInfo')}/{clark(DS, 'X509Data')}/"
+                           f"{clark(DS, 'X509Certificate')}")
+    if root.tag != _ROOT or not stated:
+        raise MalformedEnvelope("no evidence file: kn:Bewijs with a certificate was expected")
+    certificate = x509.load_der_x509_certificate(b64decode(stated))
+    # The verifier checks dates at the moment of the check; evidence must outlive the certificate, and the certificate's
+    # dates at the moment of signing are part of the anchor check below.
+    config = SignatureConfiguration(location="./", expect_references=1)
+    results = XMLVerifier().verify(root, x509_cert=certificate, expect_config=config)
+    result = results[0] if isinstance(results, list) else results
+    if result.signed_xml is None or result.signed_xml.tag != _ROOT:
+        raise MalformedEnvelope("the hub's signature does not cover kn:Bewijs")
+    return result.signed_xml, certificate
+
+
+class _File:
+    """The signed content of an evidence file, read once."""
+
+    def __init__(self, root: Element) -> None:
+        signing, journal = clark(KN, "Ondertekening"), clark(KN, "Journaal")
+
+        def field(group: str, name: str) -> str:
+            return root.findtext(f"{group}/{clark(KN, name)}") or ""
+
+        self.signed_info = b64decode(field(signing, "SignedInfo"))
+        self.signature = b64decode(field(signing, "SignatureValue"))
+        self.method = field(signing, "SignatureMethod")
+        self.certificate = x509.load_der_x509_certificate(b64decode(field(signing, "Certificaat")))
+        self.body_reference = field(signing, "BodyReferentie")
+        shell = [root.findtext(f"{signing}/{clark(KN, name)}") for name in ("BodyVoor", "BodyNa")]
+        self.shell = tuple(b64decode(part) for part in shell if part is not None)
+        self.before, self.head = bytes.fromhex(field(journal, "HashVoor")), bytes.fromhex(field(journal, "HashNa"))
+        self.lines = [
+            (int(line.findtext(clark(KN, "Positie")) or 0), bytes.fromhex(line.findtext(clark(KN, "Blad")) or ""),
+             line.findtext(clark(KN, "Record")))
+            for line in root.findall(f"{journal}/{clark(KN, 'Regel')}")
+        ]
+        self.records = [json.loads(record) for _, _, record in self.lines if record]
+        self.accepted: dict[str, object] = next((record for record in self.records if record.get("kind") == "accepted"), {})
+
+    def sender(self, anchors: Sequence[bytes]) -> list[EvidenceCheck]:
+        key = self.certificate.public_key()
+        method, digest = self._body_digest()
+        holds = signature_holds(self.method, key, self.signature, self.signed_info)  # type: ignore[arg-type]
+        journaled = self.accepted.get("body_digest")
+        return [
+            EvidenceCheck(name="handtekening van de afzender", holds=holds, detail=_subject(self.certificate)),
+            _under_anchor("certificaat van de afzender", self.certificate, anchors),
+            EvidenceCheck(
+                name="ondertekende Body is de aangenomen Body",
+                holds=digest.hex() == journaled if method == "sha256" else None,
+                detail=f"SHA-256 {journaled}" if method == "sha256" else f"ondertekend met {method}",
+            ),
+        ]
+
+    def journal(self) -> list[EvidenceCheck]:
+        checks = [EvidenceCheck(name="journaal", holds=self._chain_holds(),
+                                detail=f"{len(self.lines)} regel(s) tot hash {self.head.hex()[:16]}…")]
+        words = {"accepted": "aangenomen door het knooppunt", "collected": "opgehaald door de ontvanger",
+                 "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd"}
+        checks += [
+            EvidenceCheck(name=words[record["kind"]], holds=True, detail=_time(record["at"]))
+            for record in self.records if record.get("kind") in words
+        ]
+        return checks
+
+    def content(self, message: bytes) -> list[EvidenceCheck]:
+        check_xml_octets(message)
+        payload = canonical(read_xml(message))
+        digest = hashlib.sha256(payload).hexdigest()
+        same = digest == self.accepted.get("message_digest")
+        checks = [EvidenceCheck(name="dit bericht is de inhoud", holds=same, detail=f"SHA-256 {digest}")]
+        if len(self.shell) != 2:
+            return [*checks, EvidenceCheck(name="de afzender tekende precies deze inhoud", holds=None,
+                                           detail="de envelop van de afzender staat dit niet toe; de digest geldt")]
+        method, signed = self._body_digest()
+        again = hashlib.new(method, self.shell[0] + payload + self.shell[1]).digest()
+        return [*checks, EvidenceCheck(name="de afzender tekende precies deze inhoud", holds=again == signed,
+                                       detail=f"Body #{self.body_reference}, {method}")]
+
+    def _body_digest(self) -> tuple[str, bytes]:
+        """Digest method and value of the Body's Reference, from the octets the sender signed."""
+        info = read_xml(self.signed_info)
+        for reference in info.findall(clark(DS, "Reference")):
+            if reference.get("URI") == f"#{self.body_reference}":
+                method = reference.find(clark(DS, "DigestMethod"))
+                algorithm = DIGESTS[method.get("Algorithm", "") if method is not None else ""]
+                return algorithm(b"").name, b64decode(reference.findtext(clark(DS, "DigestValue")) or "")
+        raise MalformedEnvelope("SignedInfo has no reference to the Body")
+
+    def _chain_holds(self) -> bool:
+        """hash_n = SHA-256(0x01 || hash_{n-1} || leaf_n); leaf = SHA-256(0x00 || record); positions without a gap."""
+        hash_, expected = self.before, None
+        for position, blade, record in self.lines:
+            if expected is not None and position != expected:
+                return False
+            if record is not None and hashlib.sha256(b"\x00" + record.encode()).digest() != blade:
+                return False
+            hash_ = hashlib.sha256(b"\x01" + hash_ + blade).digest()
+            expected = position + 1
+        return bool(self.lines) and bool(self.accepted) and hash_ == self.head
+
+
+def _under_anchor(name: str, certificate: x509.Certificate, anchors: Sequence[bytes]) -> EvidenceCheck:
+    if not anchors:
+        return EvidenceCheck(name=name, holds=None, detail=f"geen anker opgegeven; uitgever {_issuer(certificate)}")
+    for anchor in anchors:
+        load = x509.load_pem_x509_certificates if b"-----BEGIN" in anchor else lambda der: [
+            x509.load_der_x509_certificate(der)]
+        if any(is_issued_by(certificate, one) for one in load(anchor)):
+            return EvidenceCheck(name=name, holds=True, detail=f"uitgegeven door {_issuer(certificate)}")
+    return EvidenceCheck(name=name, holds=False, detail=f"uitgever {_issuer(certificate)} is geen opgegeven anker")
+
+
+def _subject(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string()
+
+
+def _issuer(certificate: x509.Certificate) -> str:
+    return certificate.issuer.rfc4514_string()
+
+
+def _time(microseconds: int) -> str:
+    return stamp(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds))
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "detail", "") or f"{type(error).__name__}: {error}"

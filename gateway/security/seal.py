@@ -1,0 +1,150 @@
+"""Signing an envelope: written once, in canonical form, so that the octets written are the octets digested.
+
+Building a tree and canonicalising it would cost more than everything but the key itself. Each signed part below is
+the exclusive canonical form of itself (soap/_xml.py); tests/golden and two other implementations hold it to that.
+"""
+
+import hashlib
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from gateway.names import BASE64_BINARY, EXC_C14N, SHA256, X509V3
+from gateway.security.algorithms import PrivateKey, method_for, sign
+from gateway.soap import attribute, declare, leaf, stamp, text
+
+LIFETIME: Final = timedelta(seconds=300)  # of the Timestamp we emit (standards §3.3)
+_WSA, _WSU = declare("wsa", "wsu"), declare("wsu")
+
+
+class Signing(Protocol):
+    """A key to sign with and its certificate (security/keys.py)."""
+
+    @property
+    def certificate(self) -> bytes: ...  # DER
+
+    @property
+    def private_key(self) -> PrivateKey: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One envelope to be: headers and the Body's child in canonical form."""
+
+    action: str
+    message_id: str
+    body: bytes  # canonical where the prefixes soap and wsu are in scope
+    to: str | None = None
+    relates_to: str | None = None
+    sender: str | None = None  # address of wsa:From
+    reply_to: str | None = None
+    confirmations: tuple[str | None, ...] = ()  # SignatureValues of the request; (None,) when it had none
+    inclusive: tuple[str, ...] = ()  # prefixes that stand only in text of the Body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedEnvelope:
+    """The octets to send, and what their answer must confirm."""
+
+    octets: bytes
+    signature_value: str
+
+
+def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> SignedEnvelope:
+    """Write and sign one envelope of profile 2W-be-S.
+
+    Signs every wsa header, Timestamp, SignatureConfirmation, the token and the Body, one Reference each.
+
+    Takes   `nonce`: at least 96 random bits as an NCName part; it makes every wsu:Id unique.
+    Source  standards §3.2; Digikoppeling WUS WB002, WB004, WB007, WB010, WB014; BSP 1.1 R5205, R5404, R5416.
+    """
+    headers = [_block("To", outgoing.to, nonce), _block("Action", outgoing.action, nonce),
+               _block("MessageID", outgoing.message_id, nonce), _block("RelatesTo", outgoing.relates_to, nonce),
+               _endpoint("From", outgoing.sender, nonce), _endpoint("ReplyTo", outgoing.reply_to, nonce)]
+    token_id, token = _token(signing.certificate, nonce)
+    timestamp = _timestamp(now, nonce)
+    confirmations = [_confirmation(value, number, nonce) for number, value in enumerate(outgoing.confirmations)]
+    body = (f"B-{nonce}", f'<soap:Body{declare("soap", "wsu")} wsu:Id="B-{nonce}">'.encode() + outgoing.body
+            + b"</soap:Body>")
+    present = [one for one in headers if one is not None]
+    references = "".join(_reference(*part) for part in (*present, (token_id, token), timestamp, *confirmations))
+    method = method_for(signing.private_key)
+    signed_info = _signed_info(method, references + _reference(*body, inclusive=outgoing.inclusive))
+    value = b64encode(sign(signing.private_key, signed_info.encode())).decode()
+    octets = b"".join((
+        f"<soap:Envelope{declare('soap')}><soap:Header>".encode(),
+        *(octets for _, octets in present),
+        f'<wsse:Security{declare("wsse")} soap:mustUnderstand="1">'.encode(),
+        token, timestamp[1], *(octets for _, octets in confirmations),
+        f"<ds:Signature{declare('ds')}>{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>"
+        f"{_key_info(token_id)}</ds:Signature></wsse:Security></soap:Header>".encode(),
+        body[1], b"</soap:Envelope>",
+    ))
+    return SignedEnvelope(octets=octets, signature_value=value)
+
+
+def _block(name: str, value: str | None, nonce: str) -> tuple[str, bytes] | None:
+    if value is None:
+        return None
+    identifier = f"{name}-{nonce}"
+    return identifier, f'<wsa:{name}{_WSA} wsu:Id="{identifier}">{text(value)}</wsa:{name}>'.encode()
+
+
+def _endpoint(name: str, address: str | None, nonce: str) -> tuple[str, bytes] | None:
+    if address is None:
+        return None
+    identifier = f"{name}-{nonce}"
+    inner = leaf("wsa:Address", address)
+    return identifier, f'<wsa:{name}{_WSA} wsu:Id="{identifier}">{inner}</wsa:{name}>'.encode()
+
+
+def _token(certificate: bytes, nonce: str) -> tuple[str, bytes]:
+    identifier = f"X509-{nonce}"
+    return identifier, (
+        f'<wsse:BinarySecurityToken{declare("wsse", "wsu")} EncodingType="{BASE64_BINARY}" ValueType="{X509V3}"'
+        f' wsu:Id="{identifier}">{b64encode(certificate).decode()}</wsse:BinarySecurityToken>'
+    ).encode()
+
+
+def _timestamp(now: datetime, nonce: str) -> tuple[str, bytes]:
+    identifier = f"TS-{nonce}"
+    times = leaf("wsu:Created", stamp(now)) + leaf("wsu:Expires", stamp(now + LIFETIME))
+    return identifier, f'<wsu:Timestamp{_WSU} wsu:Id="{identifier}">{times}</wsu:Timestamp>'.encode()
+
+
+def _confirmation(value: str | None, number: int, nonce: str) -> tuple[str, bytes]:
+    identifier = f"SC{number}-{nonce}"
+    stated = "" if value is None else f' Value="{attribute(value)}"'
+    return identifier, (
+        f'<wsse11:SignatureConfirmation{declare("wsse11", "wsu")}{stated} wsu:Id="{identifier}">'
+        "</wsse11:SignatureConfirmation>"
+    ).encode()
+
+
+def _reference(identifier: str, octets: bytes, inclusive: tuple[str, ...] = ()) -> str:
+    digest = b64encode(hashlib.sha256(octets).digest()).decode()
+    prefixes = (
+        f'<ec:InclusiveNamespaces{declare("ec")} PrefixList="{attribute(" ".join(inclusive))}">'
+        "</ec:InclusiveNamespaces>" if inclusive else ""
+    )
+    return (
+        f'<ds:Reference URI="#{identifier}"><ds:Transforms><ds:Transform Algorithm="{EXC_C14N}">{prefixes}'
+        f'</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="{SHA256}"></ds:DigestMethod>'
+        f"<ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>"
+    )
+
+
+def _signed_info(method: str, references: str) -> str:
+    return (
+        f'<ds:SignedInfo{declare("ds")}><ds:CanonicalizationMethod Algorithm="{EXC_C14N}">'
+        f'</ds:CanonicalizationMethod><ds:SignatureMethod Algorithm="{method}"></ds:SignatureMethod>'
+        f"{references}</ds:SignedInfo>"
+    )
+
+
+def _key_info(token_id: str) -> str:
+    return (
+        f'<ds:KeyInfo><wsse:SecurityTokenReference><wsse:Reference URI="#{token_id}" ValueType="{X509V3}">'
+        "</wsse:Reference></wsse:SecurityTokenReference></ds:KeyInfo>"
+    )

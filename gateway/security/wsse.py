@@ -1,0 +1,333 @@
+"""Verifying a WS-Security header: position, then identity, then cryptography (standards §0 rule 3).
+
+A Reference is followed only to a part we already hold by its position in the envelope; no search by id ever runs over
+the document. So a part that was moved, wrapped or doubled is not found, and the part in its place is not signed.
+"""
+
+import hmac
+import re
+import unicodedata
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from lxml import etree
+
+from gateway.errors import (
+    AlgorithmForbidden,
+    ReferenceMissing,
+    SecurityMissing,
+    SignatureInvalid,
+    TimestampStale,
+)
+from gateway.names import BASE64_BINARY, DS, EC, EXC_C14N, WSSE, WSSE11, WSU, X509V3, clark
+from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS, PublicKey, signature_holds
+from gateway.security.c14n import canonical
+from gateway.soap import Element, Envelope
+from gateway.values import Certificate
+
+_WSU_ID: Final = clark(WSU, "Id")
+_TOKEN: Final = clark(WSSE, "BinarySecurityToken")
+_TIMESTAMP: Final = clark(WSU, "Timestamp")
+_CONFIRMATION: Final = clark(WSSE11, "SignatureConfirmation")
+_SIGNATURE: Final = clark(DS, "Signature")
+_INCLUSIVE: Final = clark(EC, "InclusiveNamespaces")
+_ALL_IDS: Final = etree.XPath(
+    "//@*[local-name()='Id' or local-name()='ID' or local-name()='id' or local-name()='iD']", smart_strings=False
+)
+_UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+_MAX_REFERENCES: Final = 12
+_MAX_PREFIXES: Final = 32
+
+
+class Signer(Protocol):
+    """What checking a certificate gives (security/pki.py)."""
+
+    @property
+    def certificate(self) -> Certificate: ...
+
+    @property
+    def public_key(self) -> PublicKey: ...
+
+
+CheckCertificate = Callable[[bytes, datetime], Signer]  # DER, now; raises CertificateRejected, TrustStale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityPolicy:
+    """What a service asks of the security header. No permissive defaults: a profile is written out."""
+
+    token_signed: bool  # the BinarySecurityToken is among the signed parts
+    skew: timedelta  # how far a peer's clock may be off
+    max_age: timedelta  # from Created, also when Expires says later or nothing
+    max_span: timedelta = timedelta(seconds=600)  # Expires - Created
+    confirms: tuple[str, ...] | None = None  # in an answer: the SignatureValues it must confirm, exactly (WB014)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Verified:
+    """Only what was signed. Made by `verify` and by nothing else."""
+
+    envelope: Envelope
+    signer: Certificate
+    token: bytes  # DER
+    body: bytes  # canonical octets of soap:Body, as digested
+    body_reference: str  # its wsu:Id
+    body_inclusive: tuple[str, ...]
+    signed_info: bytes  # canonical
+    signature_value: bytes
+    signature_method: str
+
+    @property
+    def child(self) -> Element:
+        """The one element of the verified Body."""
+        return self.envelope.child
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Parts:
+    """The children of wsse:Security that the profile knows."""
+
+    token: Element
+    timestamp: Element
+    confirmations: tuple[Element, ...]
+    signature: Element
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Reference:
+    target: Element
+    algorithm: str
+    digest: bytes
+    inclusive: tuple[str, ...]
+
+
+def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, now: datetime) -> Verified:
+    """Check the WS-Security header and give back only what was signed.
+
+    1 layout: one token, one Timestamp, one Signature after the token, nothing unknown; 2 ids unique over the document;
+    3 SignedInfo: algorithms of the allow-list, each Reference to a part at its place, every required part referenced
+    once; 4 KeyInfo: a direct reference to the token; 5 the certificate; 6 SignatureValue; 7 digests; 8 Timestamp;
+    9 SignatureConfirmation of an answer.
+
+    Takes   one parsed envelope; `check` knows anchors, revocation and usage; `now` is aware UTC.
+    Raises  SecurityMissing, ReferenceMissing, AlgorithmForbidden, CertificateRejected, TrustStale, SignatureInvalid,
+            TimestampStale.
+    Source  WSS SMS 1.1.1 §8, §10; BSP 1.1 R5205, R5402, R5404, R5416, R5423; Digikoppeling WUS WB002, WB004, WB013.
+    """
+    parts = _layout(envelope)  # 1
+    _unique_ids(envelope.root)  # 2
+    signed_info, value, key_info = _signature_children(parts.signature)
+    method, inclusive, references = _signed_info(signed_info, _targets(envelope, parts))  # 3
+    _all_signed(envelope, parts, references, policy)
+    _key_reference(key_info, parts.token)  # 4
+    token = _token_octets(parts.token)
+    signer = check(token, now)  # 5
+    octets, signature = canonical(signed_info, inclusive), _base64(value)
+    if not signature_holds(method, signer.public_key, signature, octets):  # 6
+        raise SignatureInvalid("SignatureValue does not match SignedInfo and the token's key")
+    body = _check_digests(envelope.body, references)  # 7
+    _timestamp(parts.timestamp, policy, now)  # 8
+    _confirmations(parts.confirmations, policy)  # 9
+    body_reference = next(one for one in references if one.target is envelope.body)
+    return Verified(
+        envelope=envelope, signer=signer.certificate, token=token, body=body, signed_info=octets,
+        body_reference=envelope.body.get(_WSU_ID, ""), body_inclusive=body_reference.inclusive,
+        signature_value=signature, signature_method=method,
+    )
+
+
+def claimed_signatures(envelope: Envelope) -> tuple[str, ...]:
+    """The SignatureValues of a request, proven or not: an answer confirms what was sent (WSS SMS §8.5)."""
+    if envelope.security is None:
+        return ()
+    values = (one.findtext(clark(DS, "SignatureValue")) for one in envelope.security.iterchildren(_SIGNATURE))
+    compact = ("".join(value.split()) for value in values if value)
+    return tuple(value for value in compact if _BASE64.fullmatch(value.encode()) and len(value) <= 2048)[:1]
+
+
+def _layout(envelope: Envelope) -> _Parts:
+    if envelope.security is None:
+        raise SecurityMissing("no wsse:Security header")
+    found: dict[str, list[Element]] = {_TOKEN: [], _TIMESTAMP: [], _CONFIRMATION: [], _SIGNATURE: []}
+    for child in envelope.security:
+        if child.tag not in found:
+            raise SecurityMissing(f"{etree.QName(child).localname} in wsse:Security is outside the profile")
+        if child.tag == _SIGNATURE and not found[_TOKEN]:
+            raise SecurityMissing("the token must stand before the signature that refers to it (BSP R5205)")
+        found[str(child.tag)].append(child)
+    for tag in (_TOKEN, _TIMESTAMP, _SIGNATURE):
+        if len(found[tag]) != 1:
+            raise SecurityMissing(f"wsse:Security holds {len(found[tag])} {etree.QName(tag).localname}, not one")
+    return _Parts(
+        token=found[_TOKEN][0], timestamp=found[_TIMESTAMP][0], signature=found[_SIGNATURE][0],
+        confirmations=tuple(found[_CONFIRMATION]),
+    )
+
+
+def _unique_ids(root: Element) -> None:
+    found = _ALL_IDS(root)
+    assert isinstance(found, list)
+    ids = [unicodedata.normalize("NFC", str(value)).strip().casefold() for value in found]
+    if len(set(ids)) != len(ids):
+        raise ReferenceMissing("an id occurs twice in the document")
+
+
+def _targets(envelope: Envelope, parts: _Parts) -> dict[str, Element]:
+    """wsu:Id → the part at its place; these and no others can be signed."""
+    places = (*envelope.blocks, parts.token, parts.timestamp, *parts.confirmations, envelope.body)
+    return {identifier: place for place in places if (identifier := place.get(_WSU_ID))}
+
+
+def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
+    children = list(signature)
+    wanted = [clark(DS, "SignedInfo"), clark(DS, "SignatureValue"), clark(DS, "KeyInfo")]
+    if [child.tag for child in children] != wanted:
+        raise SecurityMissing("ds:Signature must hold SignedInfo, SignatureValue and KeyInfo, and nothing else")
+    return children[0], children[1], children[2]
+
+
+def _signed_info(
+    signed_info: Element, targets: dict[str, Element]
+) -> tuple[str, tuple[str, ...], tuple[_Reference, ...]]:
+    children = list(signed_info)
+    tags = [child.tag for child in children]
+    if tags[:2] != [clark(DS, "CanonicalizationMethod"), clark(DS, "SignatureMethod")] or any(
+        tag != clark(DS, "Reference") for tag in tags[2:]
+    ):
+        raise SecurityMissing("ds:SignedInfo is not as XML Signature has it")
+    if len(children) - 2 > _MAX_REFERENCES:
+        raise ReferenceMissing(f"more than {_MAX_REFERENCES} references")
+    inclusive = _exclusive_c14n(children[0])
+    method = children[1].get("Algorithm", "")
+    if method not in SIGNATURE_METHODS or len(children[1]):
+        raise AlgorithmForbidden("SignatureMethod")
+    return method, inclusive, tuple(_reference(child, targets) for child in children[2:])
+
+
+def _reference(element: Element, targets: dict[str, Element]) -> _Reference:
+    if [child.tag for child in element] != [clark(DS, name) for name in ("Transforms", "DigestMethod", "DigestValue")]:
+        raise AlgorithmForbidden("a Reference must hold Transforms, DigestMethod and DigestValue (BSP R5416)")
+    transforms, digest_method, digest_value = element
+    if len(transforms) != 1 or transforms[0].tag != clark(DS, "Transform"):
+        raise AlgorithmForbidden("a Reference must have exactly one Transform")
+    algorithm = digest_method.get("Algorithm", "")
+    if algorithm not in DIGESTS or len(digest_method):
+        raise AlgorithmForbidden("DigestMethod")
+    uri = element.get("URI", "")
+    target = targets.get(uri[1:]) if uri.startswith("#") else None
+    if target is None:
+        raise ReferenceMissing("a Reference points at no part that may be signed, or at one that is not in its place")
+    return _Reference(
+        target=target, algorithm=algorithm, digest=_base64(digest_value), inclusive=_exclusive_c14n(transforms[0])
+    )
+
+
+def _exclusive_c14n(element: Element) -> tuple[str, ...]:
+    """The PrefixList of a CanonicalizationMethod or Transform that is exclusive C14N (BSP R5404, R5406, R5423)."""
+    if element.get("Algorithm") != EXC_C14N:
+        raise AlgorithmForbidden(f"{etree.QName(element).localname} is not exclusive C14N without comments")
+    children = list(element)
+    if not children:
+        return ()
+    if len(children) != 1 or children[0].tag != _INCLUSIVE or len(children[0]):
+        raise AlgorithmForbidden("parameters of exclusive C14N")
+    prefixes = tuple(dict.fromkeys((children[0].get("PrefixList") or "").split()))
+    if len(prefixes) > _MAX_PREFIXES:
+        raise AlgorithmForbidden("PrefixList is longer than any profile needs")
+    return prefixes
+
+
+def _all_signed(
+    envelope: Envelope, parts: _Parts, references: tuple[_Reference, ...], policy: SecurityPolicy
+) -> None:
+    signed = [one.target for one in references]
+    required = [*envelope.blocks, parts.timestamp, *parts.confirmations, envelope.body]
+    if policy.token_signed:
+        required.append(parts.token)
+    for part in required:
+        count = sum(1 for target in signed if target is part)
+        if count != 1:
+            raise ReferenceMissing(f"{etree.QName(part).localname} is signed {count} times, not once")
+
+
+def _key_reference(key_info: Element, token: Element) -> None:
+    reference = key_info[0][0] if len(key_info) == 1 and len(key_info[0]) == 1 else None
+    if (
+        reference is None
+        or key_info[0].tag != clark(WSSE, "SecurityTokenReference")
+        or reference.tag != clark(WSSE, "Reference")
+        or reference.get("ValueType") not in (None, X509V3)
+        or reference.get("URI") != f"#{token.get(_WSU_ID)}"
+    ):
+        raise SecurityMissing("KeyInfo must hold one direct reference to the token (WB010, BSP R5402)")
+
+
+def _token_octets(token: Element) -> bytes:
+    if token.get("ValueType") != X509V3 or token.get("EncodingType", BASE64_BINARY) != BASE64_BINARY:
+        raise SecurityMissing("the token is not an X509v3 in Base64Binary (BSP R3029, R3033)")
+    return _base64(token)
+
+
+def _base64(element: Element) -> bytes:
+    if len(element):
+        raise SecurityMissing(f"{etree.QName(element).localname} holds elements")
+    compact = "".join((element.text or "").split()).encode()
+    if not _BASE64.fullmatch(compact):
+        raise SecurityMissing(f"{etree.QName(element).localname} is no base64")
+    try:
+        return b64decode(compact, validate=True)
+    except ValueError:
+        raise SecurityMissing(f"{etree.QName(element).localname} is no base64") from None
+
+
+def _check_digests(body: Element, references: tuple[_Reference, ...]) -> bytes:
+    """Digest every part; gives the canonical octets of the Body. All are computed, so timing tells nothing."""
+    body_octets, wrong = b"", []
+    for one in references:
+        octets = canonical(one.target, one.inclusive)
+        if not hmac.compare_digest(DIGESTS[one.algorithm](octets).digest(), one.digest):
+            wrong.append(etree.QName(one.target).localname)
+        if one.target is body:
+            body_octets = octets
+    if wrong:
+        raise SignatureInvalid(f"digest of {', '.join(wrong)} does not match")
+    return body_octets
+
+
+def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> None:
+    """WB002, SMS §10, BSP R3203, R3213-R3229: Created ≤ now + skew; now ≤ min(Expires, Created + age) + skew."""
+    tags = [child.tag for child in timestamp]
+    if tags not in ([clark(WSU, "Created")], [clark(WSU, "Created"), clark(WSU, "Expires")]):
+        raise TimestampStale("a Timestamp holds Created, then at most one Expires")
+    created = _moment(timestamp[0])
+    limit = created + policy.max_age
+    if len(tags) == 2:
+        expires = _moment(timestamp[1])
+        if not created < expires <= created + policy.max_span:
+            raise TimestampStale("Expires is not within the allowed span after Created")
+        limit = min(limit, expires)
+    if created > now + policy.skew:
+        raise TimestampStale(f"Created is {(created - now).total_seconds():.0f} s ahead of the hub's clock")
+    if now > limit + policy.skew:
+        raise TimestampStale(f"expired {(now - limit).total_seconds():.0f} s ago by the hub's clock")
+
+
+def _moment(element: Element) -> datetime:
+    value = (element.text or "").strip()
+    if len(element) or element.attrib or not _UTC.fullmatch(value):
+        raise TimestampStale("a time must be UTC with Z and at most three decimals")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise TimestampStale("no such date or time") from None
+
+
+def _confirmations(confirmations: tuple[Element, ...], policy: SecurityPolicy) -> None:
+    """SMS §8.5: every sent SignatureValue comes back exactly once, nothing more; none in a request."""
+    seen = sorted("".join(one.get("Value", "").split()) for one in confirmations)
+    if seen != sorted(policy.confirms or ()):
+        raise SignatureInvalid("SignatureConfirmation does not confirm what was sent")
