@@ -1,0 +1,32 @@
+"""The `gateway` command: every door for people. No SQL, no XML, no rules; those are behind app and operations."""
+
+import sys
+
+import typer
+
+from gateway.cli import instance, messages, party, sets
+from gateway.cli.output import err, escape
+from gateway.errors import GatewayError
+
+app = typer.Typer(
+    name="gateway", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="The gateway of the Schuldenknooppunt: signed standard messages between the parties of Dutch debt relief.",
+)
+for part in (instance.app, party.app, messages.app, sets.app):
+    app.registered_commands += part.registered_commands
+    app.registered_groups += part.registered_groups
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Entry point. Exit code 0 ok, 1 refused or failed, 2 wrong use."""
+    try:
+        app()
+    except GatewayError as error:
+        err.print(f"[bold red]{type(error).__name__}:[/] {escape(error.detail or str(error))}")
+        for finding in error.findings:
+            err.print(f"  {escape(finding.xpath)}  {escape(finding.rule)}: {escape(finding.nl)}")
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(0)

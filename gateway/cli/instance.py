@@ -1,0 +1,156 @@
+"""Commands for an instance: init, serve, doctor, db, parties, certs, demo."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import app as gateway_app
+from gateway.cli.output import (
+    Folder,
+    InstanceOption,
+    Json,
+    Words,
+    escape,
+    fail,
+    instance_and_words,
+    out,
+    print_json,
+    print_rows,
+)
+
+app = typer.Typer()
+db = typer.Typer(no_args_is_help=True, help="The store.")
+parties = typer.Typer(no_args_is_help=True, help="The address book: plan and apply with a diff.")
+certs = typer.Typer(no_args_is_help=True, help="Certificates of hub and parties.")
+app.add_typer(db, name="db")
+app.add_typer(parties, name="parties")
+app.add_typer(certs, name="certs")
+
+_PARTY = ("slug", "name", "oin", "roles", "subtype", "modules", "delivery")
+Wanted = Annotated[Path, typer.Argument(metavar="FILE.toml", exists=True, dir_okay=False)]
+
+
+@app.command()
+def init(folder: Folder) -> None:
+    """Make an instance folder with a throw-away PKI, the example parties and an empty store."""
+    gateway_app.create_instance(folder)
+    out.print(f"[bold green]klaar[/]: {escape(str(folder))}")
+    out.print(f"  start het knooppunt met: gateway serve {escape(str(folder))}")
+
+
+@app.command()
+def serve(
+    folder: Folder,
+    soap_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 chooses a free port.")] = None,
+    web_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 chooses a free port.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+) -> None:
+    """Run the hub until SIGTERM; then it finishes what it has and ends."""
+
+    def ready(soap_url: str, web_url: str) -> None:
+        sys.stdout.write(f"ready soap={soap_url} web={web_url}\n")
+        sys.stdout.flush()
+
+    gateway_app.run(folder, soap_port=soap_port, web_port=web_port, workers=workers, ready=ready)
+
+
+@app.command()
+def demo(
+    keep: Annotated[Path | None, typer.Option(help="Keep the throw-away instance in this folder.")] = None,
+) -> None:
+    """Run one whole Schuldregeling conversation between two parties over mutual TLS, and tell it step by step."""
+    from gateway.cli.demo import run  # only this command needs it
+
+    if not run(keep):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(folder: Folder, as_json: Json = False) -> None:
+    """Check an instance; exit 1 when anything is not in order, with cause and remedy."""
+    checks = gateway_app.examine(folder)
+    if as_json:
+        print_json([{"check": one.name, "holds": one.holds, "detail": one.detail, "remedy": one.remedy}
+                    for one in checks])
+    else:
+        for one in checks:
+            mark = "[green]✓[/]" if one.holds else "[bold red]✗[/]"
+            out.print(f"{mark} {escape(one.name)}: {escape(one.detail)}")
+            if not one.holds:
+                out.print(f"  [bold]remedy:[/] {escape(one.remedy)}")
+    if not all(one.holds for one in checks):
+        raise typer.Exit(1)
+
+
+@db.command("upgrade")
+def upgrade(folder: Folder) -> None:
+    """Bring the store's tables to the newest version."""
+    before, after = gateway_app.upgrade_store(folder)
+    out.print(f"store is at {after}" if before == after else f"store upgraded from {before or 'nothing'} to {after}")
+
+
+@parties.command("list")
+def list_parties(words: Words = None, instance: InstanceOption = None, as_json: Json = False) -> None:
+    """List the parties of an instance."""
+    folder, _ = instance_and_words(words, instance, 0)
+    rows = [gateway_app.describe_party(one) for one in gateway_app.open_instance(folder).register.parties()]
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows("Deelnemers", rows, _PARTY, empty="geen deelnemers")
+
+
+@parties.command("show")
+def show_party(words: Words = None, instance: InstanceOption = None, as_json: Json = False) -> None:
+    """Show one party, by slug, name or id."""
+    folder, (who,) = instance_and_words(words, instance, 1)
+    row = gateway_app.describe_party(gateway_app.open_instance(folder).resolve(who))
+    if as_json:
+        print_json(row)
+    else:
+        print_rows(str(row["name"]), [{"key": key, "value": value} for key, value in row.items()], ("key", "value"),
+                   empty="")
+
+
+@parties.command("plan")
+def plan(folder: Folder, file: Wanted, as_json: Json = False) -> None:
+    """Say what applying FILE.toml would change, without changing it."""
+    _show_changes(gateway_app.open_instance(folder).plan_parties(file), as_json)
+
+
+@parties.command("apply")
+def apply(
+    folder: Folder, file: Wanted, as_json: Json = False,
+    who: Annotated[str, typer.Option("--who", help="Who decides this; is journaled.")] = "operator",
+    why: Annotated[str, typer.Option("--why", help="Why; is journaled.")] = "parties apply",
+) -> None:
+    """Make FILE.toml the address book; a running hub takes it over within seconds."""
+    _show_changes(gateway_app.open_instance(folder).apply_parties(file, who=who, why=why), as_json)
+
+
+def _show_changes(changes: list[str], as_json: bool) -> None:
+    if as_json:
+        print_json(changes)
+        return
+    for change in changes:
+        out.print(escape(change))
+    if not changes:
+        out.print("geen wijzigingen")
+
+
+@certs.command("expiring")
+def expiring(
+    folder: Folder, as_json: Json = False,
+    days: Annotated[int, typer.Option(min=1, help="Within this many days.")] = 56,
+) -> None:
+    """List certificates and revocation lists that lapse soon; exit 1 when there are any."""
+    rows = gateway_app.expiring(folder, days)
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(f"Verloopt binnen {days} dagen", rows, ("file", "subject", "not_after", "days_left"),
+                   empty=f"niets verloopt binnen {days} dagen")
+    if rows:
+        fail("renew these in time (docs/operations.md)") if not as_json else sys.exit(1)

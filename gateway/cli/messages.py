@@ -1,0 +1,135 @@
+"""Commands for the operator: messages, journal, evidence. They never print content."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from gateway import app as gateway_app
+from gateway.cli.output import (
+    Folder,
+    InstanceOption,
+    Json,
+    Words,
+    err,
+    escape,
+    fail,
+    instance_and_words,
+    out,
+    print_json,
+    print_rows,
+)
+
+app = typer.Typer()
+messages = typer.Typer(no_args_is_help=True, help="Messages, as an operator may see them: never their content.")
+journal = typer.Typer(no_args_is_help=True, help="The hash chain over everything the hub did.")
+evidence = typer.Typer(no_args_is_help=True, help="Proof of one message, checkable without the hub.")
+app.add_typer(messages, name="messages")
+app.add_typer(journal, name="journal")
+app.add_typer(evidence, name="evidence")
+
+_COLUMNS = ("referentienummer", "berichttype", "versie", "afzender", "ontvanger", "tijdstip_ontvangst", "status")
+Who = Annotated[str, typer.Option("--who", help="Who decides this; is journaled.")]
+Why = Annotated[str, typer.Option("--why", help="Why; is journaled.")]
+
+
+@messages.command("list")
+def list_messages(
+    words: Words = None, instance: InstanceOption = None, as_json: Json = False,
+    conversation: Annotated[str | None, typer.Option(help="Only this ConversatieReferentienummer.")] = None,
+    party: Annotated[str | None, typer.Option(help="Only what this party sent or received.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many, newest first.")] = 100,
+) -> None:
+    """List messages, newest first."""
+    folder, _ = instance_and_words(words, instance, 0)
+    with gateway_app.open_instance(folder).operations() as operations:
+        rows = operations.messages(conversation=conversation, party=party, limit=limit)
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows("Berichten", rows, _COLUMNS, empty="geen berichten")
+
+
+@messages.command("show")
+def show_message(words: Words = None, instance: InstanceOption = None, as_json: Json = False) -> None:
+    """Show one message: who, when, status, and every step the journal knows of. REF is its Referentienummer."""
+    folder, (number,) = instance_and_words(words, instance, 1)
+    with gateway_app.open_instance(folder).operations() as operations:
+        story = operations.message(number)
+    if as_json:
+        print_json(story)
+        return
+    for name, value in story.items():
+        if not isinstance(value, list):
+            out.print(f"{name.replace('_', ' '):<29} {escape(str(value if value is not None else '–'))}")
+    for name in ("deliveries", "journal"):
+        rows = story[name]
+        if isinstance(rows, list) and rows:
+            print_rows(name, rows, tuple(rows[0]), empty="")
+
+
+@messages.command("requeue")
+def requeue(who: Who, why: Why, words: Words = None, instance: InstanceOption = None) -> None:
+    """Make a collected but unconfirmed message available again."""
+    folder, (number,) = instance_and_words(words, instance, 1)
+    with gateway_app.open_instance(folder).operations() as operations:
+        operations.requeue(number, who=who, why=why)
+    out.print(f"{number} is weer beschikbaar")
+
+
+@messages.command("cancel")
+def cancel(who: Who, why: Why, words: Words = None, instance: InstanceOption = None) -> None:
+    """Withdraw a message that is not yet confirmed; its content is erased."""
+    folder, (number,) = instance_and_words(words, instance, 1)
+    with gateway_app.open_instance(folder).operations() as operations:
+        operations.cancel(number, who=who, why=why)
+    out.print(f"{number} is geannuleerd en gewist")
+
+
+@journal.command("verify")
+def verify_journal(folder: Folder, as_json: Json = False) -> None:
+    """Walk the whole chain; exit 1 at the first entry that does not hold."""
+    with gateway_app.open_instance(folder).operations() as operations, Progress(console=err, transient=True) as bar:
+        task = bar.add_task("entries", total=None)
+        verdict = operations.verify_journal(lambda done: bar.update(task, completed=done))
+    if as_json:
+        print_json(verdict)
+    elif verdict["holds"]:
+        out.print(f"[bold green]klopt[/]: {verdict['entries']} regels")
+    if not verdict["holds"]:
+        fail(f"the chain breaks at {verdict['position']}: {verdict['cause']}")
+
+
+@evidence.command("export")
+def export_evidence(
+    number: Annotated[str, typer.Argument(metavar="REF", help="Referentienummer.")], instance: InstanceOption = None,
+    party: Annotated[str | None, typer.Option(help="The sender, where two parties used one number.")] = None,
+) -> None:
+    """Write the evidence file of one message to stdout: signatures, digests and times, no content."""
+    folder, _ = instance_and_words((), instance, 0)
+    with gateway_app.open_instance(folder).operations() as operations:
+        sys.stdout.buffer.write(operations.evidence(number, sender=party))
+    sys.stdout.buffer.flush()
+
+
+@evidence.command("verify")
+def verify_evidence(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    message: Annotated[Path | None, typer.Option("--message", exists=True, dir_okay=False,
+                                                 help="The message element: proves that this is the content.")] = None,
+    anchor: Annotated[list[Path] | None, typer.Option("--anchor", exists=True, dir_okay=False,
+                                                      help="A CA certificate (PEM) to trust.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check an evidence file, without hub or database; exit 1 when anything in it does not hold."""
+    checks = gateway_app.verify_evidence(file.read_bytes(), message.read_bytes() if message else None, anchor or [])
+    if as_json:
+        print_json([{"check": one.name, "holds": one.holds, "detail": one.detail} for one in checks])
+    else:
+        for one in checks:
+            mark = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[yellow]–[/]"}[one.holds]
+            out.print(f"{mark} {escape(one.name)}: {escape(one.detail)}")
+    if any(one.holds is False for one in checks):
+        raise typer.Exit(1)

@@ -1,0 +1,86 @@
+"""What the commands print: tables and words for people, JSON for programs; errors on stderr with an exit code."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The instance folder.", show_default=False)]
+InstanceOption = Annotated[
+    Path | None, typer.Option("--instance", metavar="DIR", help="The instance folder; default $GATEWAY_INSTANCE or .")
+]
+Words = Annotated[list[str] | None, typer.Argument(metavar="[DIR] …", show_default=False)]
+
+
+def fail(message: str, *, code: int = 1) -> NoReturn:
+    """End with a message that says what went wrong and what to do."""
+    err.print(f"[bold red]error:[/] {escape(message)}")
+    raise typer.Exit(code)
+
+
+def escape(value: str) -> str:
+    """Text as it is, without rich's own mark-up."""
+    return value.replace("[", r"\[")
+
+
+def instance_and_words(words: Sequence[str] | None, option: Path | None, wanted: int) -> tuple[Path, list[str]]:
+    """`DIR WORD…` or `WORD… --instance DIR`: the folder, and exactly `wanted` words."""
+    rest = list(words or ())
+    if option is None and len(rest) == wanted + 1:
+        option = Path(rest.pop(0))
+    if len(rest) != wanted:
+        raise typer.BadParameter(f"expected the folder and {wanted} word(s) after it")
+    return option or Path(os.environ.get("GATEWAY_INSTANCE", ".")), rest
+
+
+def print_json(value: object) -> None:
+    """JSON on stdout, times in UTC with Z."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=plain)
+    sys.stdout.write("\n")
+
+
+def plain(value: object) -> object:
+    """A value as JSON or a table cell shows it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, frozenset | set | tuple):
+        return sorted(value) if isinstance(value, frozenset | set) else list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)
+
+
+def print_rows(title: str, rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, empty: str) -> None:
+    """A table with these columns, or one line when there is nothing."""
+    listed = list(rows)
+    if not listed:
+        out.print(empty)
+        return
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in listed:
+        table.add_row(*(escape(_cell(row.get(column))) for column in columns))
+    out.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "ja" if value else "nee"
+    shown = plain(value)
+    return ", ".join(map(str, shown)) if isinstance(shown, list) else str(shown)

@@ -1,0 +1,88 @@
+"""Commands that act as a connected party: send, inbox, wrap."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import app as gateway_app
+from gateway.cli.output import Folder, Json, escape, fail, out, plain, print_json, print_rows
+
+app = typer.Typer()
+
+Who = Annotated[str, typer.Option("--party", metavar="NAME", help="Slug, name or id of the party to act as.")]
+Message = Annotated[Path, typer.Argument(metavar="FILE.xml", exists=True, dir_okay=False, help="A message element.")]
+Hub = Annotated[str | None, typer.Option("--url", help="Where the hub listens, if not where this instance says.")]
+_NOT_CONFIRMED = "niet bevestigd: onbekend, verlopen, niet opgehaald of niet voor u"
+_INBOX = ("referentienummer", "berichttype", "versie", "afzender", "conversatie_referentienummer",
+          "tijdstip_ontvangst", "verval_datum", "opgehaald")
+
+
+@app.command()
+def send(
+    folder: Folder, message: Message, party: Who, as_json: Json = False, url: Hub = None,
+    envelope_out: Annotated[Path | None, typer.Option("--envelope-out", metavar="F",
+                                                      help="Also save the exact octets of the request.")] = None,
+) -> None:
+    """Wrap a message element in a signed envelope, send it as PARTY and print the receipt."""
+    client = gateway_app.open_instance(folder).party(party, url=url)
+    sent = client.send(message.read_bytes(), lambda octets: envelope_out.write_bytes(octets) if envelope_out else None)
+    receipt = asdict(sent.receipt)
+    receipt["ontvanger"] = list(receipt.pop("ontvangers"))
+    if as_json:
+        print_json(receipt)
+        return
+    out.print("[bold green]ontvangen[/] door het knooppunt, getekende ontvangstbevestiging gecontroleerd")
+    for name, value in receipt.items():
+        shown = ", ".join(value) if isinstance(value, list) else str(plain(value))
+        out.print(f"  {name.replace('_', ' '):<29} {escape(shown)}")
+
+
+@app.command()
+def wrap(folder: Folder, message: Message, party: Who, url: Hub = None) -> None:
+    """Print the signed envelope for a message element without sending it."""
+    _, _, signed = gateway_app.open_instance(folder).party(party, url=url).wrap(message.read_bytes())
+    sys.stdout.buffer.write(signed.octets)
+    sys.stdout.buffer.flush()
+
+
+@app.command()
+def inbox(
+    folder: Folder, party: Who,
+    action: Annotated[str, typer.Argument(metavar="[list|get|confirm]")] = "list",
+    numbers: Annotated[list[str] | None, typer.Argument(metavar="REF…", help="Referentienummer(s).")] = None,
+    as_json: Json = False, url: Hub = None,
+) -> None:
+    """List the messages that wait for PARTY, get one, or confirm those that were handled."""
+    refs = list(numbers or ())
+    if action not in ("list", "get", "confirm"):
+        raise typer.BadParameter(f"'{action}' is not one of list, get, confirm")
+    if (action == "get" and len(refs) != 1) or (action == "confirm" and not refs) or (action == "list" and refs):
+        raise typer.BadParameter({"get": "get takes one REF", "confirm": "confirm takes at least one REF",
+                                  "list": "list takes no REF"}[action])
+    client = gateway_app.open_instance(folder).party(party, url=url)
+    if action == "list":
+        rows = [asdict(one) for one in client.waiting()]
+        if as_json:
+            print_json(rows)
+        else:
+            print_rows(f"Postbus van {party}", rows, _INBOX, empty="geen wachtende berichten")
+    elif action == "get":
+        sys.stdout.buffer.write(client.collect(refs[0]).octets + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        _confirm(client.confirm(*refs), as_json)
+
+
+def _confirm(results: dict[str, bool], as_json: bool) -> None:
+    if as_json:
+        print_json([{"referentienummer": number, "bevestigd": done} for number, done in results.items()])
+    else:
+        for number, done in results.items():
+            out.print(f"{number}  {'bevestigd' if done else _NOT_CONFIRMED}")
+    if not all(results.values()):
+        if as_json:
+            raise typer.Exit(1)
+        fail("not every message was confirmed")

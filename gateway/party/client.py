@@ -1,0 +1,198 @@
+"""A connected party's side of the profile 2W-be-S: sign a request, send it, and believe only a signed answer to it."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from lxml import etree
+
+from gateway.errors import GatewayError, Misconfigured, PeerFailed, PeerRefused, ReceiptInvalid
+from gateway.messagesets import Catalog
+from gateway.names import ANONYMOUS, KN, answer_action, clark
+from gateway.ports import Clock, NewId
+from gateway.security import (
+    CheckCertificate,
+    Outgoing,
+    SecurityPolicy,
+    SignedEnvelope,
+    Signing,
+    canonical,
+    seal,
+    verify,
+)
+from gateway.soap import (
+    Element,
+    Limits,
+    Receipt,
+    check_xml_octets,
+    declare,
+    leaf,
+    parse,
+    read_addressing,
+    read_fault,
+    read_receipt,
+    read_xml,
+)
+from gateway.values import Service
+
+Post = Callable[[str, bytes, str], tuple[int, bytes]]  # URL, octets, SOAPAction → HTTP status, octets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What became of a message that was sent."""
+
+    receipt: Receipt
+    envelope: bytes  # the exact octets of the request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One line of a mailbox list."""
+
+    referentienummer: str
+    cross_referentienummer: str | None
+    conversatie_referentienummer: str
+    afzender: str
+    berichttype: str
+    versie: str
+    tijdstip_ontvangst: str
+    verval_datum: str
+    opgehaald: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """One message from the mailbox: its element in canonical form."""
+
+    referentienummer: str
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyClient:
+    """One party, its keys and the hub it speaks to."""
+
+    party_id: str
+    address: str  # what wsa:From says, with ?OIN=
+    hub_url: str  # https://host:port
+    hub_oin: str
+    signing: Signing
+    catalog: Catalog
+    check_hub: CheckCertificate
+    policy: SecurityPolicy
+    post: Post
+    clock: Clock
+    new_id: NewId
+
+    def wrap(self, message: bytes) -> tuple[Service, str, SignedEnvelope]:
+        """A message element → (service, Action, signed envelope), without sending it.
+
+        Raises  Misconfigured when no message set of the catalogue knows the element.
+        """
+        check_xml_octets(message)
+        element = read_xml(message)
+        name = etree.QName(element)
+        for service in self.catalog.services.values():
+            for action, operation in service.operations.items():
+                if (operation.namespace, operation.name) == (name.namespace, name.localname):
+                    return service, action, self._sign(service, action, canonical(element))
+        raise Misconfigured(f"no message set has an element {name.localname} in namespace {name.namespace}")
+
+    def send(self, message: bytes, before: Callable[[bytes], None] = lambda _: None) -> Sent:
+        """Sign and send a message; the hub's receipt is checked against what was sent.
+
+        `before` sees the exact octets before they leave.
+        Raises  PeerRefused, PeerFailed, ReceiptInvalid, Unreachable, Misconfigured.
+        """
+        service, action, signed = self.wrap(message)
+        before(signed.octets)
+        answer = self._exchange(service, action, signed)
+        try:
+            receipt = read_receipt(answer)
+        except ValueError as error:
+            raise ReceiptInvalid("the answer is no receipt") from error
+        if receipt.bericht_digest != hashlib.sha256(canonical(read_xml(message))).digest():
+            raise ReceiptInvalid("the receipt is for another message: BerichtDigest differs")
+        return Sent(receipt=receipt, envelope=signed.octets)
+
+    def ask(self, service: str, operation: str, fields: str = "") -> Element:
+        """Call an operation of a service of the hub itself (postbus, adresboek, logboek, beheer)."""
+        path = f"/soap/knooppunt/1.0/{service}"
+        body = f"<kn:{operation}{declare('kn')}>{fields}</kn:{operation}>".encode()
+        action = f"{KN}:{operation}"
+        found = self.catalog.services[path]
+        return self._exchange(found, action, self._sign(found, action, body))
+
+    def waiting(self, maximum: int = 1000) -> list[Waiting]:
+        """The messages that wait for this party, oldest first."""
+        answer = self.ask("postbus", "HaalBerichtenlijstOp", leaf("kn:Maximum", str(maximum)))
+        return [_waiting({etree.QName(field).localname: field.text or "" for field in line}) for line in answer]
+
+    def collect(self, referentienummer: str) -> Collected:
+        """Fetch one message; it stays until confirmed."""
+        answer = self.ask("postbus", "HaalBerichtOp", leaf("kn:Referentienummer", referentienummer))
+        holder = answer.find(clark(KN, "Bericht"))
+        if holder is None or len(holder) != 1:
+            raise ReceiptInvalid("the answer holds no message")
+        return Collected(referentienummer=referentienummer, octets=canonical(holder[0]))
+
+    def confirm(self, *referentienummers: str) -> dict[str, bool]:
+        """Confirm what was fetched: the hub then erases it."""
+        numbers = "".join(leaf("kn:Referentienummer", one) for one in referentienummers)
+        answer = self.ask("postbus", "BevestigBericht", numbers)
+        return {
+            line.findtext(clark(KN, "Referentienummer")) or "": line.findtext(clark(KN, "Bevestigd")) == "true"
+            for line in answer
+        }
+
+    def _sign(self, service: Service, action: str, body: bytes) -> SignedEnvelope:
+        outgoing = Outgoing(
+            action=action, message_id=f"urn:uuid:{self.new_id()}", to=self.hub_url + service.path,
+            sender=self.address, reply_to=ANONYMOUS, body=body,
+        )
+        return seal(outgoing, self.signing, self.clock(), self.new_id().replace("-", ""))
+
+    def _exchange(self, service: Service, action: str, signed: SignedEnvelope) -> Element:
+        """Send and check the answer: signed by the hub, confirming our signature, related to our MessageID."""
+        status, octets = self.post(self.hub_url + service.path, signed.octets, action)
+        if not octets.lstrip().startswith(b"<"):
+            refusal = octets[:500].decode("utf-8", "replace").strip().replace("\n", " / ")
+            raise (PeerFailed if status == 503 else PeerRefused)(f"HTTP {status}: {refusal}")
+        return self._believe(octets, action, signed, status)
+
+    def _believe(self, octets: bytes, action: str, signed: SignedEnvelope, status: int) -> Element:
+        now: datetime = self.clock()
+        policy = SecurityPolicy(
+            token_signed=self.policy.token_signed, skew=self.policy.skew, max_age=self.policy.max_age,
+            confirms=(signed.signature_value,),
+        )
+        try:
+            envelope = parse(octets, Limits())
+            verified = verify(envelope, policy, self.check_hub, now)
+            addressing = read_addressing(envelope)
+        except GatewayError as error:
+            raise ReceiptInvalid(f"HTTP {status}, {type(error).__name__}: {error.detail}") from error
+        if verified.signer.oin != self.hub_oin:
+            raise ReceiptInvalid(f"the answer is signed by {verified.signer.oin}, not by the hub {self.hub_oin}")
+        sent = read_addressing(parse(signed.octets, Limits()))
+        if addressing.relates_to not in (None, sent.message_id):
+            raise ReceiptInvalid("the answer relates to another request")
+        if envelope.is_fault:
+            fault = read_fault(envelope)
+            failed = fault.faultcode.endswith(":Server")
+            detail = f"{fault.code or fault.faultcode}: {fault.faultstring}"
+            raise PeerFailed(detail) if failed else PeerRefused(detail, fault=fault)
+        if addressing.action != answer_action(action) or addressing.relates_to is None:
+            raise ReceiptInvalid("the answer is to another operation")
+        return verified.child
+
+
+def _waiting(field: Mapping[str, str]) -> Waiting:
+    return Waiting(
+        referentienummer=field["Referentienummer"], cross_referentienummer=field.get("CrossReferentienummer"),
+        conversatie_referentienummer=field["ConversatieReferentienummer"], afzender=field["Afzender"],
+        berichttype=field["Berichttype"], versie=field["Versie"], tijdstip_ontvangst=field["TijdstipOntvangst"],
+        verval_datum=field["VervalDatum"], opgehaald=field["Opgehaald"] == "true",
+    )

@@ -1,0 +1,7 @@
+"""The two lines: from octets to a receipt, and from the mailbox out again."""
+
+from gateway.pipeline.gate import Gate, Signers
+from gateway.pipeline.inbound import answer
+from gateway.pipeline.refusal import Trail, refuse
+
+__all__ = ["Gate", "Signers", "Trail", "answer", "refuse"]

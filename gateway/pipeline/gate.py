@@ -1,0 +1,51 @@
+"""Everything the line is given: built once at start-up by app.py, handed to every request."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.messagesets import Catalog
+from gateway.ports import Journal, Mailbox, NewId, Observe, Register, WorkingDay
+from gateway.security import CheckCertificate, SecurityPolicy, Signing
+from gateway.soap import Limits
+from gateway.values import Service
+
+Dispatch = Callable[[str, str, Callable[[], bytes]], bytes]  # service path, operation, work → finished octets
+Expiry = Callable[[datetime, int, WorkingDay], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signers:
+    """The hub's signing keys by family; the answer is in the family the party signed with (docs/contract.md §3)."""
+
+    default: Signing
+    by_family: Mapping[str, Signing]  # "rsa", "ecdsa"
+
+    def matching(self, signature_method: str | None) -> Signing:
+        """The key to answer a request that was signed with this method."""
+        fragment = (signature_method or "").rpartition("#")[2]
+        family = "ecdsa" if fragment.startswith("ecdsa") else "rsa" if "rsa" in fragment else ""
+        return self.by_family.get(family, self.default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The hub, as far as one request needs it."""
+
+    name: str  # of the hub, for Ping
+    software: str  # version, for Ping
+    catalog: Catalog
+    register: Callable[[], Register]  # the present address book
+    check_caller: CheckCertificate  # TLS client certificates
+    check_signer: CheckCertificate  # signing certificates
+    policy: SecurityPolicy
+    signers: Signers
+    journal: Journal
+    mailbox: Mailbox
+    dispatch: Dispatch
+    addresses: Callable[[Service], Collection[str]]  # the absolute URLs at which a service is reached
+    limits: Limits
+    term_days: int  # working days a message waits for its addressee
+    is_working_day: WorkingDay
+    new_id: NewId
+    observe: Observe

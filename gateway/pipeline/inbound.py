@@ -1,0 +1,102 @@
+"""The way in. It reads like the line: receive → authenticate → parse → admit → verify → validate → last step → answer.
+
+`answer` is the one place where an error becomes a fault.
+"""
+
+from dataclasses import dataclass
+
+from gateway.errors import CertificateRejected, GatewayError, InternalError, NotAuthenticated, NotFound
+from gateway.messagesets import validate
+from gateway.names import ANONYMOUS, answer_action
+from gateway.pipeline.gate import Gate
+from gateway.pipeline.refusal import Trail, refuse
+from gateway.pipeline.steps import LAST_STEPS, Request
+from gateway.routing import admit, represented
+from gateway.security import Outgoing, Verified, seal, verify
+from gateway.soap import Envelope, check_request, parse, read_addressing
+from gateway.values import Addressing, Party, Permit, Received, Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Admitted:
+    """A request that was let in: everything up to, not including, its signature."""
+
+    permit: Permit
+    envelope: Envelope
+    addressing: Addressing
+
+
+def answer(received: Received, gate: Gate) -> Reply:
+    """One request → its answer, signed. Never raises."""
+    trail = Trail(received=received, ticket=gate.new_id())
+    try:
+        admitted = enter(received, gate, trail)
+        service, operation = admitted.permit.service, admitted.permit.operation
+        octets = gate.dispatch(service.path, operation.name, lambda: serve(admitted, gate, trail))
+        gate.observe("answered", {"action": operation.action, "caller": admitted.permit.caller.slug})
+        return Reply(status=200, octets=octets)
+    except GatewayError as error:
+        return refuse(trail, error, gate)
+    except Exception as error:  # our own mistake: the peer learns only that, the operator everything
+        gate.observe("mistake", {"ticket": trail.ticket, "error": error})
+        return refuse(trail, InternalError(type(error).__name__), gate)
+
+
+def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
+    """receive → authenticate → parse → admit: the cheap refusals, before any signature is looked at."""
+    caller = trail.caller = authenticate(received, gate)
+    service = gate.catalog.services.get(received.path)
+    if service is None:
+        raise NotFound(received.path)
+    envelope = trail.envelope = parse(received.octets, gate.limits)
+    addressing = trail.addressing = read_addressing(envelope)
+    check_request(addressing, received.soap_action, gate.addresses(service))
+    permit = admit(
+        service=service, action=addressing.action, body=envelope.child_name, caller=caller, register=gate.register()
+    )
+    return Admitted(permit=permit, envelope=envelope, addressing=addressing)
+
+
+def authenticate(received: Received, gate: Gate) -> Party:
+    """Who the TLS certificate says is calling: checked anew per request, so that a revocation counts at once.
+
+    Raises  NotAuthenticated, TrustStale.
+    """
+    try:
+        certificate = gate.check_caller(received.peer, received.at).certificate
+    except CertificateRejected as error:
+        raise NotAuthenticated(error.detail) from error
+    party = gate.register().by_oin(certificate.oin)
+    if party is None or not party.active:
+        raise NotAuthenticated(f"OIN {certificate.oin} is no active party")
+    if party.pins and certificate.sha256 not in party.pins:
+        raise NotAuthenticated(f"certificate {certificate.sha256} is not registered for {party.slug}")
+    return party
+
+
+def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
+    """verify → validate → last step → answer: the octets of the signed answer."""
+    permit, now = admitted.permit, trail.received.at
+    verified = trail.verified = verify(admitted.envelope, gate.policy, gate.check_signer, now)
+    _check_pin(verified, gate)
+    message = validate(verified.child, permit.operation, gate.catalog.get(permit.service.key))
+    trail.header = message.header
+    sender = represented(
+        caller=permit.caller, signer_oin=verified.signer.oin, register=gate.register(),
+        claimed=message.header.afzender if message.header else message.field("Namens"),
+    )
+    message_id = admitted.addressing.message_id
+    request = Request(permit=permit, verified=verified, message=message, sender=sender, now=now, message_id=message_id)
+    outgoing = Outgoing(
+        action=answer_action(permit.operation.action), message_id=f"urn:uuid:{gate.new_id()}", to=ANONYMOUS,
+        relates_to=message_id, confirmations=trail.confirmations,
+        body=LAST_STEPS[permit.operation.step](request, gate),
+    )
+    signing = gate.signers.matching(verified.signature_method)
+    return seal(outgoing, signing, now, gate.new_id().replace("-", "")).octets
+
+
+def _check_pin(verified: Verified, gate: Gate) -> None:
+    party = gate.register().by_oin(verified.signer.oin)
+    if party is not None and party.pins and verified.signer.sha256 not in party.pins:
+        raise CertificateRejected(f"certificate {verified.signer.sha256} is not registered for {party.slug}")

@@ -1,0 +1,76 @@
+"""What is known of a request while it travels, and how a refusal is journaled, said and signed."""
+
+import hashlib
+from dataclasses import dataclass
+
+from gateway.errors import GatewayError, NotAuthenticated, row
+from gateway.names import ANONYMOUS
+from gateway.pipeline.gate import Gate
+from gateway.security import Outgoing, Verified, claimed_signatures, seal
+from gateway.soap import Envelope, claimed_message_id, fault_action, fault_prefixes, write_fault
+from gateway.values import Addressing, Header, Party, Received, Refusal, Reply
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Trail:
+    """What the line has learnt so far of one request; only the fault reads back from it."""
+
+    received: Received
+    ticket: str
+    caller: Party | None = None
+    envelope: Envelope | None = None
+    addressing: Addressing | None = None
+    verified: Verified | None = None
+    header: Header | None = None
+
+    @property
+    def message_id(self) -> str | None:
+        """The MessageID an answer relates to."""
+        if self.addressing is not None:
+            return self.addressing.message_id
+        return claimed_message_id(self.envelope) if self.envelope is not None else None
+
+    @property
+    def confirmations(self) -> tuple[str | None, ...]:
+        """What SignatureConfirmation says: the request's signature value, or that there was none (WSS SMS §8.5)."""
+        values = claimed_signatures(self.envelope) if self.envelope is not None else ()
+        return values or (None,)
+
+
+def refuse(trail: Trail, error: GatewayError, gate: Gate) -> Reply:
+    """Journal the refusal and say it: a signed fault to a known caller, a bare status to an unknown one."""
+    line = row(error)
+    _journal(trail, error, gate)
+    if trail.caller is None or isinstance(error, NotAuthenticated):
+        return Reply(status=line.http, octets=f"{line.text}\n{line.text_en}\n".encode(), retry_after=line.retry_after,
+                     content_type="text/plain; charset=utf-8")
+    now = trail.received.at
+    outgoing = Outgoing(
+        action=fault_action(error), message_id=f"urn:uuid:{gate.new_id()}", to=ANONYMOUS, relates_to=trail.message_id,
+        confirmations=trail.confirmations, inclusive=fault_prefixes(error),
+        body=write_fault(
+            error, ticket=trail.ticket, at=now,
+            referentienummer=trail.header.referentienummer if trail.header is not None else None,
+        ),
+    )
+    signing = gate.signers.matching(trail.verified.signature_method if trail.verified is not None else None)
+    signed = seal(outgoing, signing, now, gate.new_id().replace("-", ""))
+    return Reply(status=line.http, octets=signed.octets, retry_after=line.retry_after)
+
+
+def _journal(trail: Trail, error: GatewayError, gate: Gate) -> None:
+    received = trail.received
+    refusal = Refusal(
+        ticket=trail.ticket, code=row(error).code, error=type(error).__name__, reason=error.detail, at=received.at,
+        path=received.path[:200], caller_oin=trail.caller.oin if trail.caller is not None else None,
+        caller_certificate=hashlib.sha256(received.peer).hexdigest() if received.peer else None,
+        message_id=trail.message_id, action=trail.addressing.action if trail.addressing is not None else None,
+        referentienummer=trail.header.referentienummer if trail.header is not None else None,
+        octets=len(received.octets), octets_digest=hashlib.sha256(received.octets).digest(),
+    )
+    try:
+        gate.journal.refuse(refusal)
+    except GatewayError as failure:  # the peer's answer does not depend on it, but the operator must know
+        gate.observe("refusal-not-journaled", {"ticket": trail.ticket, "error": failure})
+    gate.observe("refused", {"ticket": refusal.ticket, "code": refusal.code, "error": refusal.error,
+                             "reason": refusal.reason, "caller": refusal.caller_oin, "path": refusal.path})

@@ -1,0 +1,202 @@
+"""The last step of the line, by what the operation asks: one table, one small function each."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from gateway.errors import TABLE, ConversationForeign, MailboxUnknown, ReceiverUnknown
+from gateway.messagesets import Message, MessageSet
+from gateway.pipeline.gate import Gate
+from gateway.ports import Transaction
+from gateway.routing import address, check_reference, expiry, next_state
+from gateway.security import Verified, message_octets
+from gateway.soap import (
+    write_collected,
+    write_confirmed,
+    write_log,
+    write_parties,
+    write_pong,
+    write_receipt,
+    write_waiting,
+)
+from gateway.values import Acceptance, Conversation, Entry, Listed, Party, Permit, Proof, Search, Step
+
+_AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
+_LIST_DEFAULT: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Request:
+    """A verified, valid request and the party in whose name it speaks."""
+
+    permit: Permit
+    verified: Verified
+    message: Message
+    sender: Party
+    now: datetime
+    message_id: str
+
+    def field(self, name: str) -> str | None:
+        return self.message.field(name)
+
+
+def record(request: Request, gate: Gate) -> bytes:
+    """address → choreograph → journal: accept a message and give its receipt, after the commit."""
+    message_set = gate.catalog.get(request.permit.service.key)
+    acceptance = _acceptance(request, message_set, gate)
+    entry = gate.journal.transaction(lambda tx: _record(tx, acceptance, message_set))
+    return write_receipt(entry)
+
+
+def _record(tx: Transaction, acceptance: Acceptance, message_set: MessageSet) -> Entry:
+    known = tx.known(acceptance)
+    if known is not None:
+        return known
+    conversations = tuple(_advance(tx, acceptance, party, message_set) for party in acceptance.receivers)
+    return tx.record(acceptance, conversations)
+
+
+def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, message_set: MessageSet) -> Conversation:
+    """The conversation with one addressee, in the state this message brings it to."""
+    header, message_type = acceptance.header, acceptance.message_type
+    conversation = tx.conversation(acceptance, receiver.id)
+    if conversation is None:
+        if tx.initiator(acceptance.key.module, header.conversatie) not in (None, header.afzender):
+            raise ConversationForeign("the number is in use between other parties")
+        conversation = Conversation(
+            id=None, module=acceptance.key.module, conversatie=header.conversatie, initiator=header.afzender,
+            counterpart=receiver.id, state=message_set.choreography.initial,
+        )
+    opening = conversation.id is None
+    limited = message_type.max_per_conversation is not None and not opening
+    seen = tx.count(conversation, message_type.berichttype) if limited else 0
+    state = next_state(message_set.choreography, conversation.state, message_type, acceptance.outcomes, seen)
+    question = tx.question(conversation, header.cross) if header.cross and not opening else None
+    check_reference(message_type, header, question, opening=opening)
+    return replace(conversation, state=state)
+
+
+def _acceptance(request: Request, message_set: MessageSet, gate: Gate) -> Acceptance:
+    message, verified, operation = request.message, request.verified, request.permit.operation
+    header, message_type = message.header, operation.message_type
+    assert header is not None, "validate() gave a message of a module"
+    assert message_type is not None, "Step.RECORD has a message type"
+    receivers = address(
+        sender=request.sender, header=header, message_type=message_type, has_bsn=message.has_bsn,
+        service=request.permit.service, roles=message_set.roles, register=gate.register(),
+    )
+    payload, before, after = message_octets(verified.body, verified.child, verified.body_inclusive)
+    days = message_type.expires_working_days or gate.term_days
+    expires_at = expiry(request.now, days, gate.is_working_day)
+    return Acceptance(
+        key=request.permit.service.key, header=header, message_type=message_type, receivers=receivers,
+        outcomes=message.outcomes, payload=payload, message_digest=hashlib.sha256(payload).digest(),
+        body_digest=hashlib.sha256(verified.body).digest(), message_id=request.message_id, received_at=request.now,
+        expires_at=min(expires_at, header.vervalt_op) if header.vervalt_op else expires_at,
+        proof=Proof(
+            signed_info=verified.signed_info, signature_value=verified.signature_value,
+            signature_method=verified.signature_method, certificate=verified.token, signer_oin=verified.signer.oin,
+            caller_oin=request.permit.caller.oin, body_reference=verified.body_reference, before=before, after=after,
+        ),
+    )
+
+
+def waiting(request: Request, gate: Gate) -> bytes:
+    """HaalBerichtenlijstOp: read-only, oldest first."""
+    return write_waiting(gate.mailbox.waiting(
+        request.sender.id, berichttype=request.field("Berichttype"),
+        conversatie=_lower(request.field("ConversatieReferentienummer")),
+        limit=int(request.field("Maximum") or _LIST_DEFAULT),
+    ))
+
+
+def collect(request: Request, gate: Gate) -> bytes:
+    """HaalBerichtOp: the message in an envelope of the hub; may be repeated until confirmed."""
+    number = _lower(request.field("Referentienummer")) or ""
+    listed, payload = gate.mailbox.collect(request.sender.id, number, request.now)
+    return write_collected(listed, hashlib.sha256(payload).digest(), payload)
+
+
+def confirm(request: Request, gate: Gate) -> bytes:
+    """BevestigBericht: per number, and the content is erased."""
+    numbers = tuple(number.lower() for number in request.message.fields.get("Referentienummer", ()))
+    return write_confirmed(gate.mailbox.confirm(request.sender.id, numbers, request.now), TABLE[MailboxUnknown].code)
+
+
+def find_parties(request: Request, gate: Gate) -> bytes:
+    """ZoekDeelnemer: active parties that fit every given field."""
+    name = (request.field("Naam") or "").casefold()
+    kvk, branch = request.field("KvKNummer"), request.field("Vestigingsnummer")
+    role, module = request.field("Organisatietype"), request.field("Module")
+    found = (
+        party for party in gate.register().parties()
+        if party.active and name in party.name.casefold()
+        and kvk in (None, party.kvk) and (branch is None or branch in party.vestigingen)
+        and (role is None or role in party.roles) and (module is None or module in party.modules)
+    )
+    return write_parties("ZoekDeelnemer", found)
+
+
+def show_party(request: Request, gate: Gate) -> bytes:
+    """HaalDeelnemerOp. Raises ReceiverUnknown."""
+    party = gate.register().by_id(_lower(request.field("Identificatie")) or "")
+    if party is None or not party.active:
+        raise ReceiverUnknown("no such party")
+    return write_parties("HaalDeelnemerOp", (party,))
+
+
+def search_log(request: Request, gate: Gate) -> bytes:
+    """ZoekLogboek: own messages only (service layer §7)."""
+    search = Search(
+        party=request.sender.id, referentienummer=_lower(request.field("Referentienummer")),
+        conversatie=_lower(request.field("ConversatieReferentienummer")),
+        cross=_lower(request.field("CrossReferentienummer")), afzender=_lower(request.field("Afzender")),
+        ontvanger=_lower(request.field("Ontvanger")), berichttype=request.field("Berichttype"),
+        versie=request.field("Versie"), opgehaald=_boolean(request.field("Opgehaald")),
+        bevestigd=_boolean(request.field("Bevestigd")), since=_midnight(request.field("VanafDatum")),
+        until=_midnight(request.field("TotDatum")),
+    )
+    wanted = (request.field("AfzenderOrganisatietype"), request.field("OntvangerOrganisatietype"))
+    register = gate.register()
+
+    def fits(listed: Listed) -> bool:
+        for party_id, role in zip((listed.afzender, listed.ontvanger), wanted, strict=True):
+            party = register.by_id(party_id)
+            if role is not None and (party is None or role not in party.roles):
+                return False
+        return True
+
+    return write_log(filter(fits, gate.mailbox.search(search)))
+
+
+def ping(request: Request, gate: Gate) -> bytes:
+    """Ping: the way in works, up to and including the signature."""
+    return write_pong(gate.name, gate.software, request.now)
+
+
+LAST_STEPS: Final[Mapping[Step, Callable[[Request, Gate], bytes]]] = {
+    Step.RECORD: record,
+    Step.LIST: waiting,
+    Step.COLLECT: collect,
+    Step.CONFIRM: confirm,
+    Step.FIND_PARTIES: find_parties,
+    Step.SHOW_PARTY: show_party,
+    Step.SEARCH_LOG: search_log,
+    Step.PING: ping,
+}
+
+
+def _lower(value: str | None) -> str | None:
+    return value.lower() if value is not None else None
+
+
+def _boolean(value: str | None) -> bool | None:
+    return None if value is None else value in ("true", "1")
+
+
+def _midnight(value: str | None) -> datetime | None:
+    """The start of a Dutch calendar day, in UTC."""
+    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=_AMSTERDAM).astimezone(UTC)

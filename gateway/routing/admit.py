@@ -1,0 +1,144 @@
+"""Who may ask what: the cheap refusals before any cryptography, and the addressee once the content is proven.
+
+`admit` looks at caller, endpoint and Action only. Sender and addressee stand in the Body, which nobody may believe
+before it is verified; so `address` runs after validation (docs/decisions/0004).
+"""
+
+from collections.abc import Iterable
+
+from gateway.errors import (
+    ActionMismatch,
+    BsnNotAllowed,
+    GatewayError,
+    GroundMissing,
+    ModuleNotAgreed,
+    NotAuthorised,
+    ReceiverUnknown,
+    RoleNotAllowed,
+    SenderMismatch,
+    UnknownMessage,
+    VersionNotAgreed,
+)
+from gateway.ports import Register
+from gateway.values import Finding, Header, MessageType, Party, Permit, RoleRule, Service, SetKey
+
+
+def admit(*, service: Service, action: str, body: tuple[str, str], caller: Party, register: Register) -> Permit:
+    """May this caller ask this operation here?
+
+    1 the Action is one of the service's; 2 the Body's element (namespace, local name) is the one that Action names
+    (dispatch is by the element, the Action must agree: CVE-2012-3451); 3 the caller, or a party it acts for, plays
+    the service's role and has the module.
+
+    Raises  UnknownMessage, ActionMismatch, RoleNotAllowed, ModuleNotAgreed, VersionNotAgreed.
+    """
+    operation = service.operations.get(action)
+    if operation is None:  # 1
+        raise UnknownMessage("wsa:Action is none of this service's operations")
+    if body != (operation.namespace, operation.name):  # 2
+        raise ActionMismatch("the Body's element is not the one that wsa:Action names")
+    if service.role is not None:  # 3
+        _any_may_play(_principals(caller, register), service.role, service.key)
+    return Permit(caller=caller, service=service, operation=operation)
+
+
+def represented(*, caller: Party, signer_oin: str, claimed: str | None, register: Register) -> Party:
+    """The party in whose name a request speaks: `claimed` (a party id), or the signer when nothing is claimed.
+
+    Caller (TLS), signer (signature) and sender (claim) are three identities. Allowed: all one; a caller with a
+    mandate for the sender, where sender or caller signed. Everything else is refused (standards §0 rule 5).
+
+    Raises  SenderMismatch.
+    """
+    party = register.by_id(claimed) if claimed is not None else register.by_oin(signer_oin)
+    if party is None or not party.active:
+        raise SenderMismatch("the sender is not in the address book, or not active")
+    mandated = party.oin == caller.oin or party.oin in caller.acts_for
+    if not mandated or signer_oin not in (party.oin, caller.oin):
+        raise SenderMismatch(
+            f"caller {caller.oin}, signer {signer_oin}, sender {party.oin}: neither one party nor linked by a mandate"
+        )
+    return party
+
+
+def address(
+    *, sender: Party, header: Header, message_type: MessageType, has_bsn: bool, service: Service,
+    roles: dict[str, RoleRule], register: Register,
+) -> tuple[Party, ...]:
+    """The addressees of a valid message.
+
+    1 the sender itself plays the role and has module and version; 2 each addressee is known, active, another, and
+    plays the receiving role with module and version; 3 documents the sender must send along are there; 4 a BSN only
+    between parties that may process it.
+
+    Raises  RoleNotAllowed, ModuleNotAgreed, VersionNotAgreed, ReceiverUnknown, NotAuthorised, GroundMissing,
+            BsnNotAllowed.
+    """
+    _may_play(sender, roles[message_type.sender_role], service.key)  # 1
+    if header.routering is not None:
+        raise ReceiverUnknown("this message set does not route on a key")
+    if len(header.ontvangers) > message_type.max_receivers:
+        raise NotAuthorised(f"{message_type.element} takes at most {message_type.max_receivers} addressee(s)")
+    receivers = tuple(_receiver(one, sender, message_type, service.key, roles, register) for one in header.ontvangers)
+    if message_type.ground:  # 3
+        _check_ground(sender, header)
+    if has_bsn and not all(party.mag_bsn for party in (sender, *receivers)):  # 4
+        raise BsnNotAllowed("a BSN, but not every party has a ground to process it")
+    return receivers
+
+
+def _principals(caller: Party, register: Register) -> list[Party]:
+    others = (register.by_oin(oin) for oin in sorted(caller.acts_for))
+    return [caller, *(party for party in others if party is not None and party.active)]
+
+
+def _any_may_play(parties: Iterable[Party], role: RoleRule, key: SetKey) -> None:
+    first: GatewayError | None = None
+    for party in parties:
+        try:
+            return _may_play(party, role, key)
+        except NotAuthorised as error:
+            first = first or error
+    raise first or RoleNotAllowed("nobody plays this role")
+
+
+def _may_play(party: Party, role: RoleRule, key: SetKey) -> None:
+    if not party.roles & role.parties:
+        raise RoleNotAllowed(f"{party.slug} does not have role {role.name}")
+    if role.subtypes and party.subtype not in role.subtypes:
+        raise RoleNotAllowed(f"{party.slug} is of subtype {party.subtype}, which may not use {key.module}")
+    versions = party.modules.get(key.module)
+    if not versions:
+        raise ModuleNotAgreed(f"{party.slug} has not switched on {key.module}")
+    if key.version not in versions:
+        error = VersionNotAgreed(f"{party.slug} takes {key.module} {', '.join(versions)}, not {key.version}")
+        error.findings = (
+            Finding(
+                xpath="/", rule="versie",
+                nl=f"De deelnemer ondersteunt {key.module} in versie {', '.join(versions)}.",
+                en=f"The party takes {key.module} in version {', '.join(versions)}.",
+            ),
+        )
+        raise error
+
+
+def _receiver(
+    party_id: str, sender: Party, message_type: MessageType, key: SetKey, roles: dict[str, RoleRule],
+    register: Register,
+) -> Party:
+    party = register.by_id(party_id)
+    if party is None or not party.active:
+        raise ReceiverUnknown("the addressee is not in the address book, or not active")
+    if party.id == sender.id:
+        raise ReceiverUnknown("the addressee is the sender itself")
+    _may_play(party, roles[message_type.receiver_role], key)  # 2
+    return party
+
+
+def _check_ground(sender: Party, header: Header) -> None:
+    kinds = header.documents
+    for required in sorted(sender.requires):
+        word = required.upper()
+        # The published words differ in length: TOESTEMMING and toestemmingsverklaring, BESCHIKKING(_BEWIND).
+        if not any(kind.startswith(word) or word.startswith(kind) for kind in kinds):
+            raise GroundMissing(f"{sender.slug} must send a {required} along")
