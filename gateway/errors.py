@@ -299,13 +299,9 @@ def _server(code: str, text: str, text_en: str, *, http: int, retry_after: int |
                wus="0051" if http == 503 else None, retry_after=retry_after)
 
 
-_SECURITY = Row(
-    code="SKP015",
-    faultcode="wsse:InvalidSecurity",
-    http=500,
-    text="De beveiliging van het bericht is niet in orde.",
-    text_en="The security of the message does not hold.",
-)
+_SECURITY = Row(code="SKP015", faultcode="wsse:InvalidSecurity", http=500,
+                text="De beveiliging van het bericht is niet in orde.",
+                text_en="The security of the message does not hold.")
 _INVALID = "wsa:InvalidAddressingHeader"
 _INTERNAL = ("Interne fout bij het knooppunt; het bericht is niet aangenomen.",
              "Internal error at the hub; the message was not accepted.")

@@ -28,6 +28,10 @@ _CONVERSATION = (
 _READY_SECONDS = 30
 
 
+class DemoFailed(GatewayError):
+    """A step of the demonstration did not hold."""
+
+
 def run(keep: Path | None) -> bool:
     """True when every step held."""
     try:
@@ -58,12 +62,12 @@ def _in(folder: Path) -> bool:
             with _step(f"  {receiver} haalt op en bevestigt"):
                 waiting = [one.referentienummer for one in clients[receiver].waiting()]
                 if waiting != [receipt.referentienummer]:
-                    raise gateway_app.DemoFailed(f"{len(waiting)} berichten in de postbus, niet precies dit ene")
+                    raise DemoFailed(f"{len(waiting)} berichten in de postbus, niet precies dit ene")
                 collected = clients[receiver].collect(receipt.referentienummer)
                 if collected.octets != gateway_app.canonical_message(message):
-                    raise gateway_app.DemoFailed("het opgehaalde bericht is niet octet voor octet het verstuurde")
+                    raise DemoFailed("het opgehaalde bericht is niet octet voor octet het verstuurde")
                 if not all(clients[receiver].confirm(receipt.referentienummer).values()):
-                    raise gateway_app.DemoFailed("bevestigen is geweigerd")
+                    raise DemoFailed("bevestigen is geweigerd")
         _prove(folder, messages["SaldoVerzoekAntwoord"])
     out.print("\n[bold green]Elke stap klopte.[/] De inhoud is gewist, het bewijs is gebleven.")
     return True
@@ -78,13 +82,13 @@ def _prove(folder: Path, message: bytes) -> None:
             verdict = operations.verify_journal(lambda done: None)
             octets = operations.evidence(gateway_app.reference_of(message))
         if not verdict["holds"]:
-            raise gateway_app.DemoFailed(f"journaal: {verdict['cause']}")
+            raise DemoFailed(f"journaal: {verdict['cause']}")
     with _step("  bewijs controleren, met het bericht erbij"):
         checks = gateway_app.verify_evidence(octets, message, [folder / "pki" / "ca.pem"])
     for one in checks:
         out.print(f"    {'✓' if one.holds else '✗'} {escape(one.name)}: {escape(one.detail)}")
     if not all(one.holds for one in checks):
-        raise gateway_app.DemoFailed("het bewijs klopt niet")
+        raise DemoFailed("het bewijs klopt niet")
 
 
 @contextmanager
@@ -106,7 +110,7 @@ def _hub(folder: Path) -> Iterator[tuple[str, str]]:
             assert process.stdout is not None, "stdout is a pipe"
             line = process.stdout.readline().decode().split()
             if line[:1] != ["ready"]:
-                raise gateway_app.DemoFailed(f"het knooppunt kwam niet op; zie {log}:\n{log.read_text()[-2000:]}")
+                raise DemoFailed(f"het knooppunt kwam niet op; zie {log}:\n{log.read_text()[-2000:]}")
             out.print(f"  [green]✓[/] knooppunt gestart [dim]({(time.perf_counter() - start) * 1000:.0f} ms)[/]")
             urls = dict(word.split("=", 1) for word in line[1:])
             yield urls["soap"], urls["web"]
@@ -114,4 +118,4 @@ def _hub(folder: Path) -> Iterator[tuple[str, str]]:
             process.terminate()
             code = process.wait(timeout=_READY_SECONDS)
         if code != 0:
-            raise gateway_app.DemoFailed(f"het knooppunt eindigde met {code}; zie {log}")
+            raise DemoFailed(f"het knooppunt eindigde met {code}; zie {log}")

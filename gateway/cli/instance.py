@@ -140,6 +140,16 @@ def _show_changes(changes: list[str], as_json: bool) -> None:
         out.print("geen wijzigingen")
 
 
+@certs.command("crl")
+def revoke(
+    folder: Folder,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="For instance gemeente-tls.")] = None,
+) -> None:
+    """Of a throw-away PKI: write a fresh revocation list that revokes exactly the named certificates."""
+    path = gateway_app.renew_crl(folder, list(names or ()))
+    out.print(f"{escape(str(path))}: {len(names or ())} ingetrokken; een draaiend knooppunt neemt dit vanzelf over")
+
+
 @certs.command("expiring")
 def expiring(
     folder: Folder, as_json: Json = False,

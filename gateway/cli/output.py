@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,9 +54,9 @@ def print_json(value: object) -> None:
 def plain(value: object) -> object:
     """A value as JSON or a table cell shows it."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     if isinstance(value, bytes):
-        return value.hex()
+        return b64encode(value).decode()  # as on the wire
     if isinstance(value, frozenset | set | tuple):
         return sorted(value) if isinstance(value, frozenset | set) else list(value)
     if isinstance(value, Mapping):

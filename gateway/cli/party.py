@@ -28,7 +28,12 @@ def send(
 ) -> None:
     """Wrap a message element in a signed envelope, send it as PARTY and print the receipt."""
     client = gateway_app.open_instance(folder).party(party, url=url)
-    sent = client.send(message.read_bytes(), lambda octets: envelope_out.write_bytes(octets) if envelope_out else None)
+
+    def keep(octets: bytes) -> None:
+        if envelope_out is not None:
+            envelope_out.write_bytes(octets)
+
+    sent = client.send(message.read_bytes(), keep)
     receipt = asdict(sent.receipt)
     receipt["ontvanger"] = list(receipt.pop("ontvangers"))
     if as_json:

@@ -1,7 +1,6 @@
 """The two lines: from octets to a receipt, and from the mailbox out again."""
 
 from gateway.pipeline.gate import Gate, Signers
-from gateway.pipeline.inbound import answer
-from gateway.pipeline.refusal import Trail, refuse
+from gateway.pipeline.inbound import answer, decline
 
-__all__ = ["Gate", "Signers", "Trail", "answer", "refuse"]
+__all__ = ["Gate", "Signers", "answer", "decline"]

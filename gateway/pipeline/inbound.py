@@ -42,6 +42,16 @@ def answer(received: Received, gate: Gate) -> Reply:
         return refuse(trail, InternalError(type(error).__name__), gate)
 
 
+def decline(received: Received, error: GatewayError, gate: Gate) -> Reply:
+    """The answer to a request that HTTP alone could refuse: a signed fault where the caller is known. Never raises."""
+    trail = Trail(received=received, ticket=gate.new_id())
+    try:
+        trail.caller = authenticate(received, gate)
+    except GatewayError as unknown:
+        return refuse(trail, unknown, gate)
+    return refuse(trail, error, gate)
+
+
 def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
     """receive → authenticate → parse → admit: the cheap refusals, before any signature is looked at."""
     caller = trail.caller = authenticate(received, gate)
@@ -79,11 +89,11 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     permit, now = admitted.permit, trail.received.at
     verified = trail.verified = verify(admitted.envelope, gate.policy, gate.check_signer, now)
     _check_pin(verified, gate)
-    message = validate(verified.child, permit.operation, gate.catalog.get(permit.service.key))
+    message = validate(verified.child, permit.operation, gate.catalog.sets[permit.service.key])
     trail.header = message.header
     sender = represented(
         caller=permit.caller, signer_oin=verified.signer.oin, register=gate.register(),
-        claimed=message.header.afzender if message.header else message.field("Namens"),
+        claimed=message.header.afzender if message.header else message.text("Namens"),
     )
     message_id = admitted.addressing.message_id
     request = Request(permit=permit, verified=verified, message=message, sender=sender, now=now, message_id=message_id)

@@ -40,12 +40,12 @@ class Request:
     message_id: str
 
     def field(self, name: str) -> str | None:
-        return self.message.field(name)
+        return self.message.text(name)
 
 
 def record(request: Request, gate: Gate) -> bytes:
     """address → choreograph → journal: accept a message and give its receipt, after the commit."""
-    message_set = gate.catalog.get(request.permit.service.key)
+    message_set = gate.catalog.sets[request.permit.service.key]
     acceptance = _acceptance(request, message_set, gate)
     entry = gate.journal.transaction(lambda tx: _record(tx, acceptance, message_set))
     return write_receipt(entry)

@@ -4,7 +4,7 @@
 before it is verified; so `address` runs after validation (docs/decisions/0004).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gateway.errors import (
     ActionMismatch,
@@ -63,7 +63,7 @@ def represented(*, caller: Party, signer_oin: str, claimed: str | None, register
 
 def address(
     *, sender: Party, header: Header, message_type: MessageType, has_bsn: bool, service: Service,
-    roles: dict[str, RoleRule], register: Register,
+    roles: Mapping[str, RoleRule], register: Register,
 ) -> tuple[Party, ...]:
     """The addressees of a valid message.
 
@@ -77,9 +77,10 @@ def address(
     _may_play(sender, roles[message_type.sender_role], service.key)  # 1
     if header.routering is not None:
         raise ReceiverUnknown("this message set does not route on a key")
-    if len(header.ontvangers) > message_type.max_receivers:
+    wanted = tuple(dict.fromkeys(header.ontvangers))
+    if len(wanted) > message_type.max_receivers:
         raise NotAuthorised(f"{message_type.element} takes at most {message_type.max_receivers} addressee(s)")
-    receivers = tuple(_receiver(one, sender, message_type, service.key, roles, register) for one in header.ontvangers)
+    receivers = tuple(_receiver(one, sender, message_type, service.key, roles, register) for one in wanted)
     if message_type.ground:  # 3
         _check_ground(sender, header)
     if has_bsn and not all(party.mag_bsn for party in (sender, *receivers)):  # 4
@@ -123,7 +124,7 @@ def _may_play(party: Party, role: RoleRule, key: SetKey) -> None:
 
 
 def _receiver(
-    party_id: str, sender: Party, message_type: MessageType, key: SetKey, roles: dict[str, RoleRule],
+    party_id: str, sender: Party, message_type: MessageType, key: SetKey, roles: Mapping[str, RoleRule],
     register: Register,
 ) -> Party:
     party = register.by_id(party_id)
@@ -136,9 +137,6 @@ def _receiver(
 
 
 def _check_ground(sender: Party, header: Header) -> None:
-    kinds = header.documents
     for required in sorted(sender.requires):
-        word = required.upper()
-        # The published words differ in length: TOESTEMMING and toestemmingsverklaring, BESCHIKKING(_BEWIND).
-        if not any(kind.startswith(word) or word.startswith(kind) for kind in kinds):
+        if required not in header.documents:
             raise GroundMissing(f"{sender.slug} must send a {required} along")

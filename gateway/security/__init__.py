@@ -1,10 +1,40 @@
 """Keys, certificates and signatures: who calls, who signed, and what exactly was signed."""
 
 from gateway.security.c14n import canonical, message_octets
+from gateway.security.evidence import (
+    EvidenceCheck,
+    EvidenceFacts,
+    JournalLine,
+    JournalStretch,
+    verify_evidence,
+    write_evidence,
+)
+from gateway.security.keys import (
+    SigningKey,
+    load_certificate,
+    load_certificates,
+    load_crls,
+    load_signing_key,
+    load_trust,
+)
+from gateway.security.pki import (
+    CertificateCache,
+    Checked,
+    CheckResult,
+    TrustSnapshot,
+    Usage,
+    check_certificate,
+    describe,
+)
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
+from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
 from gateway.security.wsse import CheckCertificate, SecurityPolicy, Signer, Verified, claimed_signatures, verify
 
 __all__ = [
-    "CheckCertificate", "Outgoing", "SecurityPolicy", "SignedEnvelope", "Signer", "Signing", "Verified", "canonical",
-    "claimed_signatures", "message_octets", "seal", "verify",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "CheckResult", "Checked",
+    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Outgoing", "SecurityPolicy", "SignedEnvelope",
+    "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "canonical", "check_certificate",
+    "claimed_signatures", "default_description", "describe", "load_certificate", "load_certificates", "load_crls",
+    "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets", "seal", "verify", "verify_evidence",
+    "write_evidence",
 ]

@@ -39,15 +39,22 @@ class JournalLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalStretch:
+    """A stretch of one node's chain, without a gap."""
+
+    node: str
+    before: bytes  # the chain's hash before the first line
+    lines: tuple[JournalLine, ...]
+    head: bytes  # the chain's hash after the last line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceFacts:
     """Everything the file says."""
 
     referentienummer: str
     proof: Proof
-    node: str  # whose chain
-    before: bytes  # the chain's hash before the first line
-    lines: tuple[JournalLine, ...]  # from the acceptance to the head, without a gap
-    head: bytes  # the chain's hash after the last line
+    journals: tuple[JournalStretch, ...]  # one per node that wrote of this message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +111,6 @@ def verify_evidence(octets: bytes, message: bytes | None, anchors: Sequence[byte
 
 def _document(facts: EvidenceFacts, now: datetime) -> bytes:
     proof = facts.proof
-    lines = (
-        f"<kn:Regel>{leaf('kn:Positie', str(line.position))}{leaf('kn:Blad', line.leaf.hex())}"
-        f"{leaf('kn:Record', line.record)}</kn:Regel>"
-        for line in facts.lines
-    )
     return (
         f"<kn:Bewijs{declare('kn')}>"
         + leaf("kn:Opgemaakt", stamp(now))
@@ -121,13 +123,38 @@ def _document(facts: EvidenceFacts, now: datetime) -> bytes:
         + leaf("kn:BodyReferentie", proof.body_reference)
         + leaf("kn:BodyVoor", None if proof.before is None else b64encode(proof.before).decode())
         + leaf("kn:BodyNa", None if proof.after is None else b64encode(proof.after).decode())
-        + "</kn:Ondertekening><kn:Journaal>"
-        + leaf("kn:Knoop", facts.node)
-        + leaf("kn:HashVoor", facts.before.hex())
-        + "".join(lines)
-        + leaf("kn:HashNa", facts.head.hex())
-        + "</kn:Journaal></kn:Bewijs>"
+        + "</kn:Ondertekening>"
+        + "".join(map(_journal, facts.journals))
+        + "</kn:Bewijs>"
     ).encode()
+
+
+def _journal(stretch: JournalStretch) -> str:
+    lines = (
+        f"<kn:Regel>{leaf('kn:Positie', str(line.position))}{leaf('kn:Blad', line.leaf.hex())}"
+        f"{leaf('kn:Record', line.record)}</kn:Regel>"
+        for line in stretch.lines
+    )
+    return (
+        f"<kn:Journaal>{leaf('kn:Knoop', stretch.node)}{leaf('kn:HashVoor', stretch.before.hex())}{''.join(lines)}"
+        f"{leaf('kn:HashNa', stretch.head.hex())}</kn:Journaal>"
+    )
+
+
+def _read_journal(element: Element) -> JournalStretch:
+    return JournalStretch(
+        node=element.findtext(clark(KN, "Knoop")) or "",
+        before=bytes.fromhex(element.findtext(clark(KN, "HashVoor")) or ""),
+        lines=tuple(
+            JournalLine(
+                position=int(line.findtext(clark(KN, "Positie")) or 0),
+                leaf=bytes.fromhex(line.findtext(clark(KN, "Blad")) or ""),
+                record=line.findtext(clark(KN, "Record")),
+            )
+            for line in element.findall(clark(KN, "Regel"))
+        ),
+        head=bytes.fromhex(element.findtext(clark(KN, "HashNa")) or ""),
+    )
 
 
 def _signed_root(octets: bytes) -> tuple[Element, x509.Certificate]:
@@ -154,7 +181,7 @@ class _File:
     """The signed content of an evidence file, read once."""
 
     def __init__(self, root: Element) -> None:
-        signing, journal = clark(KN, "Ondertekening"), clark(KN, "Journaal")
+        signing = clark(KN, "Ondertekening")
 
         def field(group: str, name: str) -> str:
             return root.findtext(f"{group}/{clark(KN, name)}") or ""
@@ -166,14 +193,10 @@ class _File:
         self.body_reference = field(signing, "BodyReferentie")
         shell = [root.findtext(f"{signing}/{clark(KN, name)}") for name in ("BodyVoor", "BodyNa")]
         self.shell = tuple(b64decode(part) for part in shell if part is not None)
-        self.before, self.head = bytes.fromhex(field(journal, "HashVoor")), bytes.fromhex(field(journal, "HashNa"))
-        self.lines = [
-            (int(line.findtext(clark(KN, "Positie")) or 0), bytes.fromhex(line.findtext(clark(KN, "Blad")) or ""),
-             line.findtext(clark(KN, "Record")))
-            for line in root.findall(f"{journal}/{clark(KN, 'Regel')}")
-        ]
-        self.records = [json.loads(record) for _, _, record in self.lines if record]
-        self.accepted: dict[str, object] = next((record for record in self.records if record.get("kind") == "accepted"), {})
+        self.journals = [_read_journal(one) for one in root.findall(clark(KN, "Journaal"))]
+        records = [json.loads(line.record) for one in self.journals for line in one.lines if line.record]
+        self.records = sorted(records, key=lambda record: int(record.get("at", 0)))
+        self.accepted: dict[str, object] = next((one for one in self.records if one.get("kind") == "accepted"), {})
 
     def sender(self, anchors: Sequence[bytes]) -> list[EvidenceCheck]:
         key = self.certificate.public_key()
@@ -191,8 +214,11 @@ class _File:
         ]
 
     def journal(self) -> list[EvidenceCheck]:
-        checks = [EvidenceCheck(name="journaal", holds=self._chain_holds(),
-                                detail=f"{len(self.lines)} regel(s) tot hash {self.head.hex()[:16]}…")]
+        checks = [
+            EvidenceCheck(name="journaal", holds=_chain_holds(one) and bool(self.accepted),
+                          detail=f"{len(one.lines)} regel(s) tot hash {one.head.hex()[:16]}…")
+            for one in self.journals
+        ] or [EvidenceCheck(name="journaal", holds=False, detail="geen regels")]
         words = {"accepted": "aangenomen door het knooppunt", "collected": "opgehaald door de ontvanger",
                  "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd"}
         checks += [
@@ -225,17 +251,18 @@ class _File:
                 return algorithm(b"").name, b64decode(reference.findtext(clark(DS, "DigestValue")) or "")
         raise MalformedEnvelope("SignedInfo has no reference to the Body")
 
-    def _chain_holds(self) -> bool:
-        """hash_n = SHA-256(0x01 || hash_{n-1} || leaf_n); leaf = SHA-256(0x00 || record); positions without a gap."""
-        hash_, expected = self.before, None
-        for position, blade, record in self.lines:
-            if expected is not None and position != expected:
-                return False
-            if record is not None and hashlib.sha256(b"\x00" + record.encode()).digest() != blade:
-                return False
-            hash_ = hashlib.sha256(b"\x01" + hash_ + blade).digest()
-            expected = position + 1
-        return bool(self.lines) and bool(self.accepted) and hash_ == self.head
+
+def _chain_holds(stretch: JournalStretch) -> bool:
+    """hash_n = SHA-256(0x01 || hash_{n-1} || leaf_n); leaf = SHA-256(0x00 || record); positions without a gap."""
+    hash_, expected = stretch.before, None
+    for line in stretch.lines:
+        if expected is not None and line.position != expected:
+            return False
+        if line.record is not None and hashlib.sha256(b"\x00" + line.record.encode()).digest() != line.leaf:
+            return False
+        hash_ = hashlib.sha256(b"\x01" + hash_ + line.leaf).digest()
+        expected = line.position + 1
+    return bool(stretch.lines) and hash_ == stretch.head
 
 
 def _under_anchor(name: str, certificate: x509.Certificate, anchors: Sequence[bytes]) -> EvidenceCheck:

@@ -1,0 +1,55 @@
+# The commands of this repository. `make demo` and `make test` are all a newcomer needs; each makes .venv first.
+PYTHON ?= python3
+VENV := .venv
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
+	$(BIN)/python -m pip -qq --no-input install
+RUN := env -u PYTHONPATH $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench test-pythons lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv and install the locked dependencies
+
+# Rebuilt from nothing whenever what it was made from is newer: an old package cannot linger.
+$(STAMP): requirements.lock setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || { \
+		echo "The gateway needs Python 3.11, 3.12 or 3.13; $(PYTHON) is:" \
+			"$$($(PYTHON) --version 2>&1 | head -n 1). Try: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	@echo "installing into $(VENV) (once) ..."
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## one whole Schuldregeling conversation between two parties through a hub, on this machine
+	@env -u PYTHONPATH $(BIN)/gateway demo
+
+test: setup ## every test that needs no other server
+	@$(RUN) -m pytest
+
+lint: setup ## ruff, mypy --strict and the architecture rules
+	@$(BIN)/ruff check .
+	@env -u PYTHONPATH $(BIN)/mypy --strict gateway
+	@$(RUN) -m pytest tests/test_architecture.py
+
+bench: setup ## measure; writes build/bench.json
+	@mkdir -p build
+	@$(RUN) -m benchmarks
+
+test-pythons: ## the tests under each supported Python on this machine
+	@.ci/test-pythons
+
+# For maintainers: needs uv. Users install what requirements.lock says and never run this.
+lock: ## resolve the dependencies again
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev setup.cfg -o requirements.lock
+
+clean: ## remove what these commands made
+	rm -rf .venv .venv-3.* build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

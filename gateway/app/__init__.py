@@ -1,0 +1,71 @@
+"""Builds everything from an instance folder and hands it over. The only room that knows every other."""
+
+from pathlib import Path
+
+from cryptography import x509
+
+from gateway.app.health import Diagnosis, examine, expiring
+from gateway.app.hub import run
+from gateway.app.instance import Instance, open_instance, utc_now
+from gateway.app.sets import check_sets, default_catalog, list_sets, validate_file, write_wsdl
+from gateway.app.world import create_instance
+from gateway.messagesets import read_message
+from gateway.security import EvidenceCheck, canonical, load_certificate, make_crl
+from gateway.security import verify_evidence as _verify_evidence
+from gateway.soap import check_xml_octets, read_xml
+from gateway.storage import current, upgrade
+from gateway.values import Party
+
+__all__ = [
+    "Diagnosis", "EvidenceCheck", "Instance", "canonical_message", "check_sets", "create_instance", "demo_messages",
+    "describe_party", "examine", "expiring", "list_sets", "open_instance", "reference_of", "renew_crl", "run",
+    "upgrade_store", "validate_file", "verify_evidence", "write_wsdl",
+]
+
+
+def describe_party(party: Party) -> dict[str, object]:
+    """A party as `gateway parties` shows it (docs/contract.md §2)."""
+    return {
+        "id": party.id, "slug": party.slug, "name": party.name, "oin": party.oin, "roles": sorted(party.roles),
+        "subtype": party.subtype, "modules": {name: list(versions) for name, versions in party.modules.items()},
+        "delivery": {"push": party.push} if party.push else "pull", "mag_bsn": party.mag_bsn,
+        "requires": sorted(party.requires), "active": party.active,
+    }
+
+
+def upgrade_store(folder: Path) -> tuple[str | None, str | None]:
+    """Bring the store to the newest revision: the one before, the one after. Raises Misconfigured."""
+    url = open_instance(folder).settings.store.url
+    before = current(url)
+    upgrade(url)
+    return before, current(url)
+
+
+def renew_crl(folder: Path, names: list[str]) -> Path:
+    """A fresh list of an instance's throw-away CA that revokes these certificates (names without .pem)."""
+    pki = open_instance(folder).folder / "pki"
+    serials = [x509.load_der_x509_certificate(load_certificate(pki / f"{name}.pem")).serial_number for name in names]
+    return make_crl(pki, serials, utc_now())
+
+
+def verify_evidence(octets: bytes, message: bytes | None, anchors: list[Path]) -> list[EvidenceCheck]:
+    """Check an evidence file; needs no instance."""
+    return _verify_evidence(octets, message, [path.read_bytes() for path in anchors])
+
+
+def demo_messages(instance: Instance) -> dict[str, bytes]:
+    """The full example of each Schuldregeling message, by element: together they are one conversation."""
+    folder = instance.settings.sets.xsd / "schuldregeling" / "2.0" / "examples" / "valid"
+    return {path.stem.removesuffix("-volledig"): path.read_bytes() for path in sorted(folder.glob("*-volledig.xml"))}
+
+
+def canonical_message(octets: bytes) -> bytes:
+    """A message element's exclusive canonical form: what is digested, delivered and proven."""
+    check_xml_octets(octets)
+    return canonical(read_xml(octets))
+
+
+def reference_of(octets: bytes) -> str:
+    """The Referentienummer of a valid message element."""
+    header = read_message(octets, default_catalog().by_namespace).header
+    return header.referentienummer if header is not None else ""

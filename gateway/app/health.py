@@ -1,0 +1,161 @@
+"""Is the hub well? For /health/ready and /metrics while it runs, and for `gateway doctor` beside it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from cryptography import x509
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from gateway.app.instance import Instance, open_instance, utc_now
+from gateway.app.log import Log
+from gateway.app.trust import LiveTrust
+from gateway.errors import GatewayError, TrustStale
+from gateway.security import TrustSnapshot, Usage, check_certificate, load_certificate, load_trust
+from gateway.storage import Reports, current, head, open_store
+from gateway.transport import Check
+
+_SOON = timedelta(days=56)  # renewal takes eight weeks with a TSP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """One thing `gateway doctor` looked at."""
+
+    name: str
+    holds: bool
+    detail: str
+    remedy: str = ""
+
+
+def ready_checks(instance: Instance, trust: LiveTrust, reports: Reports) -> Mapping[str, Check]:
+    """What must hold to serve: store, sealing keys, revocation lists, signing key."""
+    now = utc_now()
+    return {"store": _store_check(reports, now), "trust": _trust_check(trust.snapshot, now),
+            "signing": _signing_check(instance, now), "keys": _keys_check(instance)}
+
+
+def _store_check(reports: Reports, now: datetime) -> Check:
+    try:
+        counts = reports.counts(now=now, refused_since=now)
+    except GatewayError as error:
+        return Check(ok=False, text=error.detail)
+    return Check(ok=True, text=f"{counts.waiting} waiting, {counts.overdue} overdue")
+
+
+def _trust_check(snapshot: TrustSnapshot, now: datetime) -> Check:
+    lapsed = [one for one in snapshot.anchors if one.revocation is None or one.revocation.next_update < now]
+    if lapsed:
+        return Check(ok=False, text=f"no current revocation list of {lapsed[0].subject}; fetch it again")
+    if now - snapshot.loaded_at > snapshot.max_age:
+        return Check(ok=False, text="the revocation lists were read too long ago; see the log for why")
+    return Check(ok=True, text=f"{len(snapshot.anchors)} CA(s), lists current")
+
+
+def _signing_check(instance: Instance, now: datetime) -> Check:
+    until = instance.signing[0].not_after
+    return Check(ok=until > now, text=f"signing certificate valid until {until:%Y-%m-%d}")
+
+
+def _keys_check(instance: Instance) -> Check:
+    folder = instance.settings.store.keys
+    writable = folder.parent.is_dir() if not folder.exists() else folder.is_dir()
+    return Check(ok=writable, text=f"key directory {folder.name}" if writable else f"{folder} is no directory")
+
+
+def store_metrics(log: Log, trust: LiveTrust, reports: Reports) -> Iterable[Metric]:
+    """Figures for Prometheus: counters of this process, gauges of the store."""
+    now = utc_now()
+    events = CounterMetricFamily("gateway_events", "What happened in this process", labels=["event", "what"])
+    for (event, what), count in sorted(log.counts.items()):
+        events.add_metric([event, what], count)
+    yield events
+    counts = reports.counts(now=now, refused_since=now - timedelta(hours=1))
+    oldest = (now - counts.oldest_uncollected).total_seconds() if counts.oldest_uncollected else 0.0
+    for name, text, value in (
+        ("gateway_waiting_messages", "Messages available or collected, not confirmed", counts.waiting),
+        ("gateway_overdue_messages", "Messages past their term, not yet erased", counts.overdue),
+        ("gateway_oldest_uncollected_seconds", "Age of the uncollected message whose term ends first", oldest),
+        ("gateway_refused_last_hour", "Requests refused in the last hour", counts.refused),
+        ("gateway_journal_entries", "Entries of all journal chains", sum(one.position for one in counts.heads)),
+        ("gateway_trust_age_seconds", "Since the revocation lists were read",
+         (now - trust.snapshot.loaded_at).total_seconds()),
+    ):
+        yield GaugeMetricFamily(name, text, value=value)
+
+
+def examine(folder: Path) -> list[Diagnosis]:
+    """`gateway doctor`: everything an instance needs, each with cause and remedy. Never raises."""
+    try:
+        instance = open_instance(folder)
+    except GatewayError as error:
+        return [Diagnosis(name="gateway.toml", holds=False, detail=error.detail, remedy="correct the file")]
+    found = [Diagnosis(name="gateway.toml", holds=True, detail="read")]
+    found.append(_attempt("parties.toml", lambda: f"{len(instance.register.everyone)} parties",
+                          "correct the file; try `gateway parties plan`"))
+    found.append(_attempt("message sets", lambda: f"{len(instance.catalog.sets)} sets", "run `gateway sets check`"))
+    found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
+    found.append(_attempt("store", lambda: _store(instance), f"gateway db upgrade {folder}"))
+    found.append(_attempt("trust", lambda: _trust(instance),
+                          "fetch the CA's list again; of a throw-away PKI: gateway certs crl"))
+    found += [_attempt(f"certificate {path.name}", partial(_certificate, instance, path, usage),
+                       "renew it with your CA; see `gateway certs expiring`")
+              for path, usage in _own_certificates(instance)]
+    return found
+
+
+def _attempt(name: str, ask: Callable[[], str], remedy: str) -> Diagnosis:
+    try:
+        return Diagnosis(name=name, holds=True, detail=ask())
+    except GatewayError as error:
+        return Diagnosis(name=name, holds=False, detail=error.detail or type(error).__name__, remedy=remedy)
+
+
+def _store(instance: Instance) -> str:
+    url = instance.settings.store.url
+    with open_store(url) as store:
+        waiting = Reports(store).counts(now=utc_now(), refused_since=utc_now()).waiting
+    return f"revision {current(url)} of {head()}, {waiting} waiting"
+
+
+def _snapshot(instance: Instance) -> TrustSnapshot:
+    trust = instance.settings.trust
+    return load_trust(trust.anchors, trust.crls, loaded_at=utc_now(), max_age=trust.crl_max_age)
+
+
+def _trust(instance: Instance) -> str:
+    check = _trust_check(_snapshot(instance), utc_now())
+    if not check.ok:
+        raise TrustStale(check.text)
+    return check.text
+
+
+def _own_certificates(instance: Instance) -> list[tuple[Path, Usage]]:
+    settings = instance.settings
+    return [(settings.soap.tls.certificate, Usage.SERVER),
+            *((pair.certificate, Usage.SIGNING) for pair in settings.signing)]
+
+
+def _certificate(instance: Instance, path: Path, usage: Usage) -> str:
+    checked = check_certificate(load_certificate(path), _snapshot(instance), utc_now(), usage=usage)
+    return f"OIN {checked.certificate.oin}, valid until {checked.certificate.not_after:%Y-%m-%d}"
+
+
+def expiring(folder: Path, days: int) -> list[dict[str, object]]:
+    """Certificates and revocation lists of an instance that lapse within so many days, soonest first."""
+    instance, now = open_instance(folder), utc_now()
+    dated: list[tuple[datetime, str, str]] = []
+    for path in sorted((instance.folder / "pki").glob("*.pem")):
+        certificate = x509.load_der_x509_certificate(load_certificate(path))
+        dated.append((certificate.not_valid_after_utc, path.name, certificate.subject.rfc4514_string()))
+    dated += [
+        (one.revocation.next_update, Path(one.revocation.source).name, one.revocation.issuer)
+        for one in _snapshot(instance).anchors if one.revocation is not None
+    ]
+    return [
+        {"file": file, "subject": subject, "not_after": until, "days_left": (until - now).days}
+        for until, file, subject in sorted(dated) if until < now + timedelta(days=days)
+    ]

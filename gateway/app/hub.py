@@ -1,0 +1,183 @@
+"""The running hub: the Gate built from an instance, both listeners, the work beside them."""
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway import __version__
+from gateway.app.health import ready_checks, store_metrics
+from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
+from gateway.app.log import Log
+from gateway.app.trust import LiveTrust
+from gateway.calendar_nl import working_day
+from gateway.errors import GatewayError
+from gateway.pipeline import Gate, Signers, answer, decline
+from gateway.ports import Observe
+from gateway.routing import AddressBook
+from gateway.security import Usage
+from gateway.settings import Address
+from gateway.soap import Limits
+from gateway.storage import Reports, SqlJournal, SqlMailbox, Store, open_store
+from gateway.transport import (
+    Background,
+    Host,
+    RequestLimits,
+    Server,
+    ServerTls,
+    SoapListener,
+    Supervisor,
+    TlsFiles,
+    bind,
+    build_contracts,
+    run_every,
+    url_of,
+    web_app,
+)
+from gateway.values import Service
+
+Ready = Callable[[str, str], None]
+_EXPIRE_AT_ONCE = 1000  # messages per commit of the expiry work
+
+
+class LiveRegister:
+    """The address book, read again when its file changes. A wrong file changes nothing but the log."""
+
+    def __init__(self, instance: Instance, log: Log) -> None:
+        self._instance, self._log = instance, log
+        self._file = instance.folder / "parties.toml"
+        self._seen = self._mark()
+        self._book = instance.read_register()
+
+    def __call__(self) -> AddressBook:
+        return self._book
+
+    def renew(self) -> None:
+        mark = self._mark()
+        if mark == self._seen:
+            return
+        self._seen = mark
+        try:
+            self._book = self._instance.read_register()
+            self._log("parties-renewed", {"parties": len(self._book.everyone)})
+        except GatewayError as error:
+            self._log("parties-not-renewed", {"error": error})
+
+    def _mark(self) -> tuple[int, int, str]:
+        stat = self._file.stat()
+        return stat.st_mtime_ns, stat.st_size, utc_now().date().isoformat()  # parties begin and end at midnight
+
+
+def build_gate(
+    instance: Instance, *, store: Store, trust: LiveTrust, register: Callable[[], AddressBook], observe: Observe,
+    urls: Collection[str],
+) -> Gate:
+    """Everything one request needs, from an instance and its open store."""
+    settings, sealer = instance.settings, instance.sealer()
+    by_family = {"ecdsa" if key.family == "ec" else "rsa": key for key in reversed(instance.signing)}
+    return Gate(
+        name=settings.hub.name, software=__version__, catalog=instance.catalog, register=register,
+        check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
+        signers=Signers(default=instance.signing[0], by_family=by_family),
+        journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, utc_now),
+        dispatch=Host(instance.catalog.services).dispatch, addresses=_addresses(instance.catalog.services, urls),
+        limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,
+        is_working_day=working_day(settings.retention.extra_holidays), new_id=new_id, observe=observe,
+    )
+
+
+def run(folder: Path, *, soap_port: int | None, web_port: int | None, workers: int, ready: Ready) -> None:
+    """Serve an instance until SIGTERM; `ready(soap_url, web_url)` once it listens. Raises Misconfigured."""
+    instance = open_instance(folder)
+    settings = instance.settings
+    soap = bind(_listen(settings.soap.listen.host, settings.soap.listen.port, soap_port))
+    web = bind(_listen(settings.web.listen.host, settings.web.listen.port, web_port))
+    public = _public_url(settings.hub.public_url, soap, moved=soap_port is not None or settings.soap.listen.port == 0)
+    marker = instance.folder / RUNNING
+
+    def announce(_: str, web_url: str) -> None:
+        marker.write_text(json.dumps({"soap": public, "web": web_url, "pid": os.getpid()}), "utf-8")
+        ready(public, web_url)
+
+    try:
+        if workers == 1:
+            serve(instance, soap, web, public, announce)
+            return
+        argument = json.dumps({"folder": str(instance.folder), "public": public})
+        supervisor = Supervisor(target="gateway.app.hub:serve_worker", argument=argument, count=workers,
+                                soap_socket=soap, web_socket=web, ready=announce)
+        code = supervisor.run()
+        if code:
+            sys.exit(code)
+    finally:
+        marker.unlink(missing_ok=True)
+
+
+def serve_worker(argument: str, soap: socket.socket, web: socket.socket, index: int, ready: Ready) -> int:
+    """One of several worker processes (transport/workers.py)."""
+    given = json.loads(argument)
+    serve(open_instance(Path(given["folder"])), soap, web, given["public"], ready)
+    return 0
+
+
+def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: str, ready: Ready) -> None:
+    """Both listeners in this process, until told to stop."""
+    settings, log = instance.settings, Log()
+    trust = LiveTrust(settings.trust, utc_now, log)
+    register = LiveRegister(instance, log)
+    tls = ServerTls.of(TlsFiles(certificate=settings.soap.tls.certificate, key=settings.soap.tls.key,
+                                anchors=settings.trust.anchors, crls=settings.trust.crls))
+    services = instance.catalog.services
+    urls = {public, url_of(soap, "https"), _with_host(url_of(soap, "https"), "localhost")}
+    with open_store(settings.store.url, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
+        gate = build_gate(instance, store=store, trust=trust, register=register, observe=log, urls=urls)
+        listener = SoapListener(
+            answer=lambda received: answer(received, gate),
+            refuse=lambda received, error: decline(received, error, gate), services=services, now=utc_now,
+            contracts=build_contracts(services, wsdl_root=settings.sets.wsdl, xsd_root=settings.sets.xsd,
+                                      public_url=public),
+            limits=RequestLimits(max_octets=settings.soap.max_octets, threads=settings.limits.threads),
+        )
+        reports = Reports(store)
+        pages = web_app(services=services, public_url=public, checks=lambda: ready_checks(instance, trust, reports),
+                        collect=lambda: store_metrics(log, trust, reports))
+        Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
+               background=_chores(gate, trust, register, tls)).run()
+
+
+def _chores(gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls) -> tuple[Background, ...]:
+    def expire() -> None:
+        while gate.mailbox.expire(utc_now(), _EXPIRE_AT_ONCE) == _EXPIRE_AT_ONCE:
+            pass
+
+    return (
+        run_every(2, register.renew),
+        run_every(20, lambda: trust.renew(tls.reload)),
+        run_every(60, expire),
+    )
+
+
+def _addresses(services: Mapping[str, Service], urls: Collection[str]) -> Callable[[Service], Collection[str]]:
+    by_path = {path: frozenset(url + path for url in urls) for path in services}
+    return lambda service: by_path[service.path]
+
+
+def _listen(host: str, port: int, given: int | None) -> str:
+    return str(Address(host=host, port=port if given is None else given))
+
+
+def _public_url(stated: str, listener: socket.socket, *, moved: bool) -> str:
+    """The address parties use: as stated, unless the listener was moved to another port by hand."""
+    if not moved:
+        return stated
+    host = urlsplit(stated).hostname or "localhost"
+    port = listener.getsockname()[1]
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def _with_host(url: str, host: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{host}:{parts.port}"

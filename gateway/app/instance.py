@@ -1,0 +1,163 @@
+"""One instance folder, opened: its settings, parties and sets, and what can be done with them."""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from gateway.app.trust import LiveTrust
+from gateway.errors import Misconfigured, ReceiverUnknown
+from gateway.messagesets import Catalog, load_catalog
+from gateway.operations import Operations
+from gateway.party import PartyClient
+from gateway.routing import AddressBook
+from gateway.security import (
+    EvidenceFacts,
+    JournalLine,
+    JournalStretch,
+    SecurityPolicy,
+    SigningKey,
+    Usage,
+    load_signing_key,
+    write_evidence,
+)
+from gateway.settings import Settings, load_parties, load_settings, plan
+from gateway.storage import KeyDirectory, Operator, Reports, Sealer, open_store, verify_chain
+from gateway.transport import Caller, TlsFiles, client_tls
+from gateway.values import Party
+
+RUNNING = "run.json"  # written by a serving hub: where it listens
+
+
+def utc_now() -> datetime:
+    """The clock of everything that runs."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A fresh random UUID."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance folder. Parts are read when they are first asked for."""
+
+    folder: Path
+    settings: Settings
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return load_catalog(self.settings.sets.xsd)
+
+    @cached_property
+    def register(self) -> AddressBook:
+        return self.read_register()
+
+    def read_register(self) -> AddressBook:
+        """The address book as its file is now. Raises Misconfigured."""
+        return AddressBook(load_parties(self.folder / "parties.toml"), today=utc_now().date())
+
+    @property
+    def policy(self) -> SecurityPolicy:
+        """Profile 2W-be-S with the instance's clock limits."""
+        limits = self.settings.limits
+        return SecurityPolicy(token_signed=True, skew=limits.skew, max_age=limits.timestamp_ttl)
+
+    @cached_property
+    def signing(self) -> tuple[SigningKey, ...]:
+        """The hub's own signing keys, newest first."""
+        return tuple(load_signing_key(pair.certificate, pair.key) for pair in self.settings.signing)
+
+    def sealer(self) -> Sealer:
+        return Sealer(KeyDirectory(self.settings.store.keys))
+
+    def resolve(self, who: str) -> Party:
+        """The party a person means by slug, name or id. Raises ReceiverUnknown naming those there are."""
+        party = self.register.resolve(who)
+        if party is None:
+            known = ", ".join(one.slug for one in self.register.everyone)
+            raise ReceiverUnknown(f"no party '{who}'; this instance has {known}")
+        return party
+
+    def hub_url(self) -> str:
+        """Where the hub listens now, or where its parties reach it."""
+        try:
+            running = json.loads((self.folder / RUNNING).read_text("utf-8"))
+            os.kill(int(running["pid"]), 0)
+            return str(running["soap"])
+        except (OSError, ValueError, KeyError):
+            return self.settings.hub.public_url
+
+    def party(self, who: str, *, url: str | None = None) -> PartyClient:
+        """Act as a party of this instance, with the keys in its pki folder."""
+        party, pki = self.resolve(who), self.folder / "pki"
+        signing = load_signing_key(pki / f"{party.slug}-sign.pem", pki / f"{party.slug}-sign.key")
+        trust = self.settings.trust
+        tls = TlsFiles(certificate=pki / f"{party.slug}-tls.pem", key=pki / f"{party.slug}-tls.key",
+                       anchors=trust.anchors, crls=trust.crls)
+        live = LiveTrust(trust, utc_now, lambda event, facts: None)
+        return PartyClient(
+            party_id=party.id, address=f"urn:schuldenknooppunt:deelnemer?OIN={party.oin}",
+            hub_url=(url or self.hub_url()).rstrip("/"), hub_oin=self.settings.hub.oin, signing=signing,
+            catalog=self.catalog, check_hub=live.checker(Usage.SIGNING), policy=self.policy,
+            post=Caller(client_tls(tls)).post, clock=utc_now, new_id=new_id,
+        )
+
+    @contextmanager
+    def operations(self) -> Iterator[Operations]:
+        """What an operator can do, with the store open for as long."""
+        url = self.settings.store.url
+        with open_store(url, node=self.settings.hub.node) as store:
+            reports = Reports(store)
+            yield Operations(
+                reports=reports, acts=Operator(store), resolve=self.resolve, clock=utc_now,
+                walk=lambda progress: verify_chain(url, progress),
+                prove=lambda number, sender: self._prove(reports, number, sender),
+            )
+
+    def _prove(self, reports: Reports, number: str, sender: str | None) -> bytes:
+        found = reports.evidence_of(number, afzender=sender)
+        records = {(one.node, one.position): one.record for one in found.recorded}
+        journals = tuple(
+            JournalStretch(
+                node=stretch.end.node, before=stretch.previous, head=stretch.end.hash,
+                lines=tuple(
+                    JournalLine(position=position, leaf=leaf, record=records.get((stretch.end.node, position)))
+                    for position, leaf in enumerate(stretch.leaves, start=stretch.first)
+                ),
+            )
+            for stretch in found.stretches
+        )
+        facts = EvidenceFacts(referentienummer=number, proof=found.proof, journals=journals)
+        return write_evidence(facts, self.signing[0], utc_now())
+
+    def plan_parties(self, file: Path) -> list[str]:
+        """What applying the file would change, in words."""
+        wanted = load_parties(file, folder=self.folder)
+        return [str(change) for change in plan(self.register.everyone, wanted)]
+
+    def apply_parties(self, file: Path, *, who: str, why: str) -> list[str]:
+        """Make the file the address book; journaled. The file is taken over as it is, comments included."""
+        changes = self.plan_parties(file)
+        if changes:
+            fresh = self.folder / "parties.toml.new"
+            shutil.copyfile(file, fresh)
+            fresh.replace(self.folder / "parties.toml")
+            with self.operations() as operations:
+                operations.note(f"parties apply: {len(changes)} change(s)", who=who, why=why)
+        return changes
+
+
+def open_instance(folder: Path) -> Instance:
+    """Open an instance folder. Raises Misconfigured that says what is wrong with its settings."""
+    if not (folder / "gateway.toml").is_file():
+        raise Misconfigured(f"{folder} holds no gateway.toml; make an instance with: gateway init {folder}")
+    settings = load_settings(folder)
+    return Instance(folder=settings.folder, settings=settings)

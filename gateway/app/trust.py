@@ -1,0 +1,61 @@
+"""Trust that lives: the snapshot requests are checked against, renewed beside them when files change."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from gateway.errors import GatewayError
+from gateway.ports import Clock, Observe
+from gateway.security import CertificateCache, CheckCertificate, Checked, TrustSnapshot, Usage, load_trust
+from gateway.settings import Trust
+
+# A list that did not change was still fetched: re-read well within the age limit (standards: at least every 4 hours).
+_RENEW: Final = timedelta(minutes=15)
+
+
+class LiveTrust:
+    """The anchors and revocation lists of an instance; where reading fails, the last good ones until too old."""
+
+    def __init__(self, settings: Trust, clock: Clock, observe: Observe) -> None:
+        """Raises Misconfigured when the files cannot be read now."""
+        self._settings = settings
+        self._clock = clock
+        self._observe = observe
+        self._cache = CertificateCache()
+        self._lock = threading.Lock()
+        self._seen = self._marks()
+        self._snapshot = self._load()
+
+    @property
+    def snapshot(self) -> TrustSnapshot:
+        return self._snapshot
+
+    def checker(self, usage: Usage) -> CheckCertificate:
+        """Check a certificate for this usage against the present snapshot."""
+        def check(der: bytes, now: datetime) -> Checked:
+            return self._cache.check(der, self._snapshot, now, usage=usage)
+        return check
+
+    def renew(self, changed: Callable[[], None] = lambda: None) -> None:
+        """Read the files again when they changed or the snapshot grows old; `changed` is called after a new reading."""
+        with self._lock:
+            marks = self._marks()
+            if marks == self._seen and self._clock() - self._snapshot.loaded_at < _RENEW:
+                return
+            try:
+                self._snapshot = self._load()
+                changed()
+                self._seen = marks
+            except GatewayError as error:
+                self._observe("trust-not-renewed", {"error": error})
+
+    def _load(self) -> TrustSnapshot:
+        return load_trust(self._settings.anchors, self._settings.crls, loaded_at=self._clock(),
+                          max_age=self._settings.crl_max_age)
+
+    def _marks(self) -> tuple[tuple[Path, int, int], ...]:
+        files = (*self._settings.anchors, *self._settings.crls)
+        stats = [(file, file.stat()) for file in files if file.exists()]
+        return tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in stats)

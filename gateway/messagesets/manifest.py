@@ -1,0 +1,205 @@
+"""Read one manifest.toml into frozen values, or say exactly what is wrong with it.
+
+Every key is known or refused: a misspelt key would silently switch a rule off. What the keys mean stands in
+docs/message-sets.md.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from gateway.errors import Misconfigured
+from gateway.messagesets._table import Table
+from gateway.names import KN, set_namespace
+from gateway.values import Choreography, MessageType, RoleRule, SetKey, Step, Transition
+
+STATUSES = ("draft", "test", "active", "deprecated", "closed", "archived")
+PROFILES = ("2W-be", "2W-be-S", "2W-be-SE")
+BSN_RULES = ("never", "agreed", "always")
+CHECKS = ("eleven-test", "mod-97", "attachments")
+MAX_ATTACHMENT_OCTETS = 5 * 1024 * 1024  # the published proposal; a message may declare another limit
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What validation asks of one message beyond its schema and rules."""
+
+    checks: frozenset[str] = frozenset()
+    outcomes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # name → XPath 1.0
+    max_attachment_octets: int = MAX_ATTACHMENT_OCTETS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRule:
+    """One service of the shared set: its operations and the step each asks for."""
+
+    name: str
+    title_nl: str
+    title_en: str
+    operations: Mapping[str, Step]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One manifest.toml. `choreography` is None, and `services` not empty, for the shared set alone."""
+
+    folder: Path
+    key: SetKey
+    namespace: str
+    prefix: str
+    title_nl: str
+    title_en: str
+    status: str
+    profile: str
+    sealed: bool
+    schema: str
+    rules: str | None
+    roles: Mapping[str, RoleRule]
+    messages: Mapping[str, MessageType]
+    demands: Mapping[str, Demand]
+    choreography: Choreography | None
+    services: tuple[ServiceRule, ...]
+    files: Mapping[str, str]  # file name → SHA-256, hex
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read `path`; its folder names version and module.
+
+    Raises Misconfigured, naming file, line, key and remedy, for anything missing, unknown or contradictory.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Misconfigured(f"{path}: no readable TOML ({error}); correct the file") from error
+    top = Table(path, text, values)
+    manifest = _manifest(top, path.parent)
+    top.done()
+    return manifest
+
+
+def _manifest(top: Table, folder: Path) -> Manifest:
+    key = SetKey(module=top.equal("module", folder.parent.name), version=top.equal("version", folder.name))
+    namespace = top.equal("namespace", set_namespace(key.module, key.version))
+    core = namespace == KN
+    roles = {} if core else _by_name(top, "role", _role, lambda role: role.name)
+    pairs = {} if core else _by_name(
+        top, "message", lambda table: _message(table, namespace, roles), lambda pair: pair[0].element)
+    messages = {element: message for element, (message, _) in pairs.items()}
+    for element, message in messages.items():
+        for answered in sorted(message.answers - {other.berichttype for other in messages.values()}):
+            top.refuse("message", f"{element} answers {answered}, which is no message of this set")
+    return Manifest(
+        folder=folder,
+        key=key,
+        namespace=namespace,
+        prefix=top.name("prefix", _NAME),
+        title_nl=top.text("title_nl"),
+        title_en=top.text("title_en"),
+        status=top.one_of("status", STATUSES),
+        profile=top.one_of("profile", PROFILES),
+        sealed=top.one_of("body", ("clear", "sealed"), default="clear") == "sealed",
+        schema=top.text("schema"),
+        rules=top.optional_text("rules"),
+        roles=MappingProxyType(roles),
+        messages=MappingProxyType(messages),
+        demands=MappingProxyType({element: demand for element, (_, demand) in pairs.items()}),
+        choreography=None if core else _choreography(top, messages),
+        services=tuple(_by_name(top, "service", _service, lambda service: service.name).values()) if core else (),
+        files=MappingProxyType(top.table("files").hashes()) if top.has("files") else MappingProxyType({}),
+    )
+
+
+def _by_name(top: Table, key: str, read: Callable[[Table], T], name: Callable[[T], str]) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for table in top.tables(key):
+        value = read(table)
+        table.done()
+        if name(value) in found:
+            table.refuse("name", f"{name(value)} stands here for the second time; give it another name")
+        found[name(value)] = value
+    if not found:
+        top.refuse(key, f"there is no [[{key}]]; add at least one")
+    return found
+
+
+def _role(table: Table) -> RoleRule:
+    return RoleRule(
+        name=table.name("name", _NAME),
+        parties=frozenset(table.texts("parties")),
+        subtypes=frozenset(table.texts("subtypes", optional=True)),
+        title_nl=table.text("title_nl"),
+        title_en=table.text("title_en"),
+    )
+
+
+def _message(table: Table, namespace: str, roles: Mapping[str, RoleRule]) -> tuple[MessageType, Demand]:
+    element = table.name("element", _NAME)
+    demand = Demand(
+        checks=frozenset(table.texts("checks", optional=True, allowed=CHECKS)),
+        outcomes=MappingProxyType(table.table("outcomes").strings()) if table.has("outcomes") else MappingProxyType({}),
+        max_attachment_octets=table.positive("max_attachment_octets") or MAX_ATTACHMENT_OCTETS,
+    )
+    message = MessageType(
+        element=element,
+        namespace=namespace,
+        berichttype=table.optional_text("berichttype") or element,
+        version=table.name("version", re.compile(r"\d{1,2}\.\d{1,2}")),
+        sender_role=table.one_of("from", tuple(roles)),
+        receiver_role=table.one_of("to", tuple(roles)),
+        answers=frozenset(table.texts("answers", optional=True)),
+        repeatable=table.flag("repeatable"),
+        unasked=table.flag("unasked"),
+        answer_working_days=table.positive("answer_working_days"),
+        expires_working_days=table.positive("expires_working_days"),
+        max_per_conversation=table.positive("max_per_conversation"),
+        max_receivers=table.positive("max_receivers") or 1,
+        bsn=table.one_of("bsn", BSN_RULES, default="never"),
+        ground=table.flag("ground"),
+        outcomes=frozenset(demand.outcomes),
+        title_nl=table.text("title_nl"),
+        title_en=table.text("title_en"),
+    )
+    return message, demand
+
+
+def _choreography(top: Table, messages: Mapping[str, MessageType]) -> Choreography:
+    rows = []
+    for table in top.tables("transition"):
+        message = table.one_of("message", tuple(messages))
+        outcome = table.optional_text("outcome")
+        if outcome is not None and outcome not in messages[message].outcomes:
+            table.refuse("outcome", f"{message} declares no outcome {outcome}; add it to its `outcomes`")
+        rows.append(Transition(
+            states=frozenset(table.texts("state")),
+            message=message,
+            next=table.optional_text("next"),
+            outcome=outcome,
+        ))
+        table.done()
+    return Choreography(
+        initial=top.text("initial"),
+        transitions=tuple(rows),
+        enforced=top.one_of("choreography", ("enforce", "warn")) == "enforce",
+    )
+
+
+def _service(table: Table) -> ServiceRule:
+    operations = {}
+    for row in table.tables("operation"):
+        operations[row.name("name", _NAME)] = Step(row.one_of("step", tuple(Step)))
+        row.done()
+    return ServiceRule(
+        name=table.name("name", re.compile(r"[a-z][a-z0-9-]*")),
+        title_nl=table.text("title_nl"),
+        title_en=table.text("title_en"),
+        operations=MappingProxyType(operations),
+    )

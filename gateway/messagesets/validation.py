@@ -1,0 +1,161 @@
+"""The step from a verified body to a Message: all that can be said about one message by itself.
+
+1. The element is the operation's own, and holds no attribute of the XML Schema instance namespace.
+2. The schema accepts it.
+3. Its header names this message type and version.
+4. No rule of the shared set or of its own set is broken.
+5. The named checks hold, and a BSN stands where it must and nowhere else.
+6. The outcomes that the choreography asks for are found.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from lxml import etree
+
+from gateway.errors import AttachmentWrong, BsnNotAllowed, GatewayError, NotXml, SchemaInvalid, VersionNotAgreed
+from gateway.messagesets._texts import check_finding
+from gateway.messagesets._xpath import parser
+from gateway.messagesets.checks import Wrong, check_accounts, check_attachments, check_bsn, has_text
+from gateway.messagesets.message import Message, read_fields, read_header
+from gateway.messagesets.rules import broken_rules
+from gateway.messagesets.schema import MAX_FINDINGS
+from gateway.messagesets.sets import MessageSet, Requirements
+from gateway.names import XSI, clark
+from gateway.values import Finding, Header, MessageType, Operation
+
+# libxml2 would follow xsi:schemaLocation; xsi:type and xsi:nil are outside the profile (BP R1017).
+_XSI = etree.XPath("descendant-or-self::*[@xsi:*]", namespaces={"xsi": XSI})
+
+
+def validate(element: "etree._Element", asked: Operation | MessageType, message_set: MessageSet) -> Message:
+    """Judge the one child of a verified soap:Body; the element is read where it stands and never changed.
+
+    Raises SchemaInvalid, VersionNotAgreed, AttachmentWrong, BsnNotAllowed, each with its findings.
+    """
+    message_type = asked.message_type if isinstance(asked, Operation) else asked
+    name = asked.name if isinstance(asked, Operation) else asked.element
+    if element.tag != clark(message_set.namespace, name):
+        raise SchemaInvalid((check_finding("element-name", "/*"),))
+    _fits_schema(element, message_set)
+    if message_type is None:
+        return Message(element=element, element_name=name, header=None, fields=read_fields(element))
+    header = read_header(element, f"/{message_set.prefix}:{name}")
+    _is_as_declared(header, message_type, message_set)
+    needed = message_set.requirements[name]
+    _meets_rules(element, needed, message_set)
+    has_bsn = has_text(element, message_set.schema.vocabulary.bsn)
+    _meets_checks(element, needed, message_set)
+    _bsn_belongs(element, has_bsn, message_type, message_set)
+    return Message(
+        element=element,
+        element_name=name,
+        header=header,
+        outcomes=frozenset(name for name, test in needed.outcomes if test(element, m=element)),
+        has_bsn=has_bsn,
+    )
+
+
+def _fits_schema(element: "etree._Element", message_set: MessageSet) -> None:
+    foreign = _XSI(element)
+    if foreign:
+        raise SchemaInvalid(tuple(
+            check_finding("xsi-attribute", message_set.naming.xpath(node, element))
+            for node in foreign[:MAX_FINDINGS]))
+    if not message_set.schema.accepts(element):
+        raise SchemaInvalid(message_set.schema.findings(element, message_set.naming))
+
+
+def _is_as_declared(header: Header, message_type: MessageType, message_set: MessageSet) -> None:
+    place = f"/{message_set.prefix}:{message_type.element}/kn:Berichtheader/kn:Stuurgegevens/kn:"
+    if header.berichttype != message_type.berichttype:
+        raise SchemaInvalid((check_finding("berichttype", place + "Berichttype"),))
+    if header.versie != message_type.version:
+        raise _with_findings(
+            VersionNotAgreed(f"Versie is not {message_type.version}"), (check_finding("versie", place + "Versie"),))
+
+
+def _meets_rules(element: "etree._Element", needed: Requirements, message_set: MessageSet) -> None:
+    found: list[Finding] = []
+    for book in needed.books:
+        found.extend(
+            Finding(xpath=message_set.naming.xpath(node, element), rule=rule.id, nl=rule.nl, en=rule.en)
+            for node, rule in islice(broken_rules(book, element), MAX_FINDINGS - len(found)))
+    if found:
+        raise SchemaInvalid(tuple(found))
+
+
+def _meets_checks(element: "etree._Element", needed: Requirements, message_set: MessageSet) -> None:
+    demand, vocabulary = needed.demand, message_set.schema.vocabulary
+    if "eleven-test" in demand.checks:
+        _refuse_wrong(check_bsn(element, vocabulary.bsn), element, message_set, SchemaInvalid)
+    if "mod-97" in demand.checks:
+        _refuse_wrong(check_accounts(element, vocabulary.iban), element, message_set, SchemaInvalid)
+    if "attachments" in demand.checks:
+        _refuse_wrong(check_attachments(element, demand.max_attachment_octets), element, message_set,
+                      lambda found: _with_findings(AttachmentWrong(_summary(found)), found))
+
+
+def _refuse_wrong(wrong: Iterator[Wrong], element: "etree._Element", message_set: MessageSet,
+                  error: Callable[[tuple[Finding, ...]], GatewayError]) -> None:
+    found = tuple(
+        check_finding(one.rule, message_set.naming.xpath(one.node, element)) for one in islice(wrong, MAX_FINDINGS))
+    if found:
+        raise error(found)
+
+
+def _bsn_belongs(element: "etree._Element", has_bsn: bool, message_type: MessageType,
+                 message_set: MessageSet) -> None:
+    """A BSN where none may be, or none where one must be. Whether both parties may use one: routing knows."""
+    if message_type.bsn == "never" and has_bsn:
+        nodes = element.iter(*message_set.schema.vocabulary.bsn)
+        found = tuple(check_finding("bsn-never", message_set.naming.xpath(node, element))
+                      for node in islice(nodes, MAX_FINDINGS))
+    elif message_type.bsn == "always" and not has_bsn:
+        found = (check_finding("bsn-always", f"/{message_set.prefix}:{message_type.element}"),)
+    else:
+        return
+    raise _with_findings(BsnNotAllowed(_summary(found)), found)
+
+
+def _summary(found: tuple[Finding, ...]) -> str:
+    return "; ".join(f"{finding.xpath}: {finding.rule}" for finding in found[:5])
+
+
+def _with_findings(error: GatewayError, found: tuple[Finding, ...]) -> GatewayError:
+    error.findings = found
+    return error
+
+
+def read_message(octets: bytes, find: Callable[[str], MessageSet | None]) -> Message:
+    """Judge a file that holds one message element (not an envelope); `find` gives the set of a namespace.
+
+    An element that is no message but that the schema declares (an answer, a receipt) is judged by its schema alone.
+    Raises NotXml, and what validate() raises.
+    """
+    try:
+        element = etree.fromstring(octets, parser())
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise _with_findings(NotXml(), (check_finding("not-xml", "/"),)) from error
+    if element.getroottree().docinfo.doctype:
+        raise _with_findings(NotXml("DTD"), (check_finding("not-xml", "/"),))
+    qname = etree.QName(element)
+    message_set = find(qname.namespace or "")
+    if message_set is None:
+        raise SchemaInvalid((check_finding("namespace", "/*"),))
+    operations = {operation.name: operation
+                  for service in message_set.services.values() for operation in service.operations.values()}
+    asked = message_set.messages.get(qname.localname) or operations.get(qname.localname)
+    if asked is not None:
+        return validate(element, asked, message_set)
+    _fits_schema(element, message_set)
+    return Message(element=element, element_name=qname.localname, header=None, fields=read_fields(element))
+
+
+def validate_text(octets: bytes, find: Callable[[str], MessageSet | None]) -> tuple[Finding, ...]:
+    """The findings of `read_message`; none when the message is valid."""
+    try:
+        read_message(octets, find)
+    except GatewayError as error:
+        return error.findings
+    return ()

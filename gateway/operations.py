@@ -1,0 +1,148 @@
+"""What an operator can do, behind both doors (commands and console): look, requeue, cancel, verify, prove.
+
+Nothing here returns content. Rows are plain dictionaries with the keys of docs/contract.md §2; times are UTC.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from gateway.errors import RefusedError
+from gateway.ports import Clock
+from gateway.values import Listed, Party, Search
+
+Row = dict[str, object]
+
+
+class Recorded(Protocol):
+    """One entry of the journal about a message."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def record(self) -> str: ...  # canonical JSON
+
+
+class Story(Protocol):
+    """All that is kept of one message."""
+
+    @property
+    def legs(self) -> Sequence[Listed]: ...
+    @property
+    def recorded(self) -> Sequence[Recorded]: ...
+
+
+class Chain(Protocol):
+    """What a walk over one journal chain found."""
+
+    @property
+    def node(self) -> str: ...
+    @property
+    def entries(self) -> int: ...
+    @property
+    def broken_at(self) -> int | None: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class Reports(Protocol):
+    """The operator's reads."""
+
+    def messages(self, search: Search, now: datetime) -> Sequence[Listed]: ...
+    def stories(self, referentienummer: str, now: datetime) -> Sequence[Story]: ...
+
+
+class Acts(Protocol):
+    """The operator's acts; each is journaled with who and why."""
+
+    def cancel(self, referentienummer: str, receiver: str, *, who: str, why: str, now: datetime) -> Listed: ...
+    def requeue(self, referentienummer: str, receiver: str, *, who: str, why: str, now: datetime) -> Listed: ...
+    def note(self, action: str, *, who: str, why: str, now: datetime) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """The operator's door to one instance."""
+
+    reports: Reports
+    acts: Acts
+    resolve: Callable[[str], Party]  # slug, name or id → party; raises ReceiverUnknown
+    walk: Callable[[Callable[[int], None]], Sequence[Chain]]  # verify every journal chain
+    prove: Callable[[str, str | None], bytes]  # Referentienummer, sender's id → evidence file
+    clock: Clock
+
+    def messages(self, *, conversation: str | None = None, party: str | None = None, limit: int = 100) -> list[Row]:
+        """Messages, one row per addressee, newest first."""
+        search = Search(party=self.resolve(party).id if party else None, limit=limit,
+                        conversatie=conversation.lower() if conversation else None)
+        return [_row(one) for one in self.reports.messages(search, self.clock())]
+
+    def message(self, referentienummer: str) -> Row:
+        """The story of one message: its facts, deliveries, and what the journal says of it. Raises MailboxUnknown."""
+        story = self.reports.stories(referentienummer.lower(), self.clock())[-1]
+        first = story.legs[0]
+        return {
+            **_row(first),
+            "module": first.module,
+            "deliveries": [
+                {"ontvanger": leg.ontvanger, "status": leg.status.value, "opgehaald_op": leg.collected_at,
+                 "bevestigd_op": leg.confirmed_at, "verval_datum": leg.expires_at}
+                for leg in story.legs
+            ],
+            "journal": [{"positie": one.position, "soort": one.kind, "tijdstip": _at(one.record)}
+                        for one in story.recorded],
+        }
+
+    def cancel(self, referentienummer: str, *, who: str, why: str) -> None:
+        """Withdraw a message nobody collected, for every addressee. Raises RefusedError with the reason."""
+        for leg in self._legs(referentienummer):
+            self.acts.cancel(leg.referentienummer, leg.ontvanger, who=who, why=why, now=self.clock())
+
+    def requeue(self, referentienummer: str, *, who: str, why: str) -> None:
+        """Let a collected, unconfirmed message be collected anew. Raises RefusedError with the reason."""
+        for leg in self._legs(referentienummer):
+            self.acts.requeue(leg.referentienummer, leg.ontvanger, who=who, why=why, now=self.clock())
+
+    def note(self, action: str, *, who: str, why: str) -> None:
+        """Journal an act on something else than a message."""
+        self.acts.note(action, who=who, why=why, now=self.clock())
+
+    def verify_journal(self, progress: Callable[[int], None]) -> Row:
+        """Walk every chain: `holds`, `entries`, and where and why the first broken one breaks."""
+        chains = self.walk(progress)
+        broken = next((chain for chain in chains if chain.broken_at is not None), None)
+        return {
+            "holds": broken is None,
+            "entries": sum(chain.entries for chain in chains),
+            "position": broken.broken_at if broken else None,
+            "cause": f"{broken.reason} (node {broken.node})" if broken else None,
+        }
+
+    def evidence(self, referentienummer: str, *, sender: str | None = None) -> bytes:
+        """The evidence file of one message. Raises MailboxUnknown."""
+        return self.prove(referentienummer.lower(), self.resolve(sender).id if sender else None)
+
+    def _legs(self, referentienummer: str) -> Sequence[Listed]:
+        stories = self.reports.stories(referentienummer.lower(), self.clock())
+        if len(stories) != 1:
+            raise RefusedError(f"{len(stories)} senders used the number {referentienummer}; act on none of them")
+        return stories[0].legs
+
+
+def _row(one: Listed) -> Row:
+    return {
+        "referentienummer": one.referentienummer, "cross_referentienummer": one.cross,
+        "conversatie_referentienummer": one.conversatie, "afzender": one.afzender, "berichttype": one.berichttype,
+        "versie": one.versie, "tijdstip_ontvangst": one.received_at, "verval_datum": one.expires_at,
+        "opgehaald": one.opgehaald, "ontvanger": one.ontvanger, "status": one.status.value,
+    }
+
+
+def _at(record: str) -> str:
+    """The moment of a journal record, which counts microseconds since 1970."""
+    micros = int(json.loads(record)["at"])
+    return datetime.fromtimestamp(micros / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

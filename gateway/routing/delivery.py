@@ -1,0 +1,60 @@
+"""The life of a message for one addressee, as a table.
+
+    BESCHIKBAAR ─collect→ OPGEHAALD ─confirm→ BEVESTIGD        the addressee fetches
+    BESCHIKBAAR ─pushed→ BEVESTIGD                             the hub brings it; the signed receipt confirms
+    BESCHIKBAAR, OPGEHAALD ─expire→ VERLOPEN                   the term is over
+    OPGEHAALD ─requeue→ BESCHIKBAAR                            an operator: the addressee lost it before handling it
+    BESCHIKBAAR, OPGEHAALD ─cancel→ GEANNULEERD                an operator: it should never have been sent
+
+Being claimed by a worker, and waiting for the next attempt, are no states: they are a lease and a time beside a
+message that stays BESCHIKBAAR, so that a worker that dies leaves nothing to repair. From the last three states there
+is no way back, because the payload's key is destroyed on the way in.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from gateway.errors import MailboxUnknown
+from gateway.values import DeliveryState
+
+_BESCHIKBAAR, _OPGEHAALD = DeliveryState.BESCHIKBAAR, DeliveryState.OPGEHAALD
+
+
+class DeliveryEvent(StrEnum):
+    """What can happen to a delivery."""
+
+    COLLECT = "collect"
+    CONFIRM = "confirm"
+    PUSHED = "pushed"  # the receiver's own service gave a valid signed receipt
+    EXPIRE = "expire"
+    REQUEUE = "requeue"
+    CANCEL = "cancel"
+
+
+TRANSITIONS: Final[dict[tuple[DeliveryState, DeliveryEvent], DeliveryState]] = {
+    (_BESCHIKBAAR, DeliveryEvent.COLLECT): _OPGEHAALD,
+    (_OPGEHAALD, DeliveryEvent.COLLECT): _OPGEHAALD,  # the answer may have been lost on the way
+    (_OPGEHAALD, DeliveryEvent.CONFIRM): DeliveryState.BEVESTIGD,
+    (DeliveryState.BEVESTIGD, DeliveryEvent.CONFIRM): DeliveryState.BEVESTIGD,  # idem
+    (_BESCHIKBAAR, DeliveryEvent.PUSHED): DeliveryState.BEVESTIGD,
+    (_OPGEHAALD, DeliveryEvent.PUSHED): DeliveryState.BEVESTIGD,  # it fetched while the push was under way
+    (_BESCHIKBAAR, DeliveryEvent.EXPIRE): DeliveryState.VERLOPEN,
+    (_OPGEHAALD, DeliveryEvent.EXPIRE): DeliveryState.VERLOPEN,
+    (_BESCHIKBAAR, DeliveryEvent.REQUEUE): _BESCHIKBAAR,  # a push may be tried again at once
+    (_OPGEHAALD, DeliveryEvent.REQUEUE): _BESCHIKBAAR,
+    (_BESCHIKBAAR, DeliveryEvent.CANCEL): DeliveryState.GEANNULEERD,
+    (_OPGEHAALD, DeliveryEvent.CANCEL): DeliveryState.GEANNULEERD,
+}
+FINAL: Final = frozenset({DeliveryState.BEVESTIGD, DeliveryState.VERLOPEN, DeliveryState.GEANNULEERD})
+
+
+def advance(state: DeliveryState, event: DeliveryEvent) -> DeliveryState:
+    """The state after this event.
+
+    Raises  MailboxUnknown: for a party, a message in the wrong state is one that is not there (SKP014).
+    Source  service layer §4.
+    """
+    following = TRANSITIONS.get((state, event))
+    if following is None:
+        raise MailboxUnknown(f"{event} is not possible in state {state}")
+    return following

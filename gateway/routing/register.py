@@ -1,0 +1,69 @@
+"""The address book in memory: an immutable snapshot with an index for each question that is asked."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+
+from gateway.values import Party
+
+
+class AddressBook:
+    """Implements ports.Register over the parties of one reading of parties.toml.
+
+    A party that is not active, or outside its dates on `today`, is found by id (old messages name it) with
+    `active` false, and by nothing else: it is never authenticated, found or addressed. Reload to see another day.
+    """
+
+    def __init__(self, parties: Iterable[Party], *, version: int = 1, today: date | None = None) -> None:
+        self.version = version
+        self.everyone: tuple[Party, ...] = tuple(_as_of(party, today) for party in parties)
+        self._active = tuple(party for party in self.everyone if party.active)
+        self._by_id = {party.id: party for party in self.everyone}
+        self._by_slug = {party.slug: party for party in self.everyone}
+        self._by_oin = {party.oin: party for party in self._active}
+
+    def by_oin(self, oin: str) -> Party | None:
+        """The active party with this OIN, compared as a string."""
+        return self._by_oin.get(oin)
+
+    def by_id(self, party_id: str) -> Party | None:
+        """The party with this id (a UUID in any case), active or not."""
+        return self._by_id.get(party_id.lower())
+
+    def by_slug(self, slug: str) -> Party | None:
+        """The party with this short name, active or not: for operators, never for the wire."""
+        return self._by_slug.get(slug)
+
+    def parties(self) -> tuple[Party, ...]:
+        """The active parties, in the file's order. `everyone` holds the others too."""
+        return self._active
+
+    def find(
+        self, *, naam: str | None = None, kvk: str | None = None, vestigingsnummer: str | None = None,
+        rol: str | None = None, module: str | None = None,
+    ) -> list[Party]:
+        """The active parties that fit every question asked; `naam` is any part of the name, in any case."""
+        part = naam.casefold() if naam is not None else ""
+        return [
+            party for party in self._active
+            if part in party.name.casefold()
+            and (kvk is None or party.kvk == kvk)
+            and (vestigingsnummer is None or vestigingsnummer in party.vestigingen)
+            and (rol is None or rol in party.roles)
+            and (module is None or module in party.modules)
+        ]
+
+    def resolve(self, text: str) -> Party | None:
+        """The party a person means by a slug, an id or a whole name (in any case); None when no or several fit."""
+        if (party := self.by_slug(text) or self.by_id(text)) is not None:
+            return party
+        named = [party for party in self.everyone if party.name.casefold() == text.strip().casefold()]
+        return named[0] if len(named) == 1 else None
+
+
+def _as_of(party: Party, today: date | None) -> Party:
+    if today is None or not party.active:
+        return party
+    begun = party.since is None or party.since <= today
+    ended = party.until is not None and party.until <= today
+    return party if begun and not ended else replace(party, active=False)

@@ -1,0 +1,315 @@
+"""Is this certificate, at this moment, that of an organisation we can name? Pure: all it needs is given.
+
+Our own walk over `cryptography`'s signatures, because its path builder is made for the web: it wants a subjectAltName,
+knows no message-signing purpose and no revocation lists. Only configured CAs can be on a path, so whatever else a peer
+sends along is never looked at.
+
+Sources: RFC 5280 §6.1 and §6.3; Digikoppeling PKI001-PKI005; PKIoverheid (EKU per purpose).
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
+
+from gateway.errors import CertificateRejected, GatewayError, TrustStale
+from gateway.security import _x509
+from gateway.security._describe import describe
+from gateway.security._trust import (
+    Authority,
+    Path,
+    RevocationList,
+    Source,
+    TrustSnapshot,
+    build_trust,
+    is_issued_by,
+    read_crl,
+)
+from gateway.security._x509 import oin_of
+from gateway.security.algorithms import PublicKey
+from gateway.values import Certificate
+
+__all__ = [
+    "Authority", "CertificateCache", "CheckResult", "Checked", "RevocationList", "Source", "TrustSnapshot", "Usage",
+    "build_trust", "check_certificate", "describe", "examine", "oin_of", "read_crl",
+]
+
+
+class Usage(StrEnum):
+    """What the holder does with the key."""
+
+    CLIENT = "client"  # calls us over TLS
+    SERVER = "server"  # is called by us over TLS
+    SIGNING = "signing"  # signs messages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A certificate of which everything holds; made by `check_certificate` and by nothing else."""
+
+    certificate: Certificate
+    public_key: PublicKey
+    der: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """One step of `examine`."""
+
+    step: str
+    holds: bool | None  # None: could not be asked, an earlier step failed
+    detail: str = ""
+
+
+# Purposes that say the key is for something other than messages. TSPs use several purposes (or none) for message
+# signing, so a certificate may sign unless its purposes are only among these.
+_NOT_FOR_SIGNING: Final = frozenset(
+    oid.dotted_string for oid in (Eku.SERVER_AUTH, Eku.CODE_SIGNING, Eku.TIME_STAMPING, Eku.OCSP_SIGNING)
+)
+_PURPOSE: Final = {Usage.CLIENT: Eku.CLIENT_AUTH.dotted_string, Usage.SERVER: Eku.SERVER_AUTH.dotted_string}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Case:
+    """What the steps of one check have found so far."""
+
+    der: bytes
+    trust: TrustSnapshot
+    now: datetime
+    usage: Usage
+    certificate: x509.Certificate
+    extensions: _x509.Extensions = _x509.NO_EXTENSIONS
+    key: PublicKey | None = None
+    paths: tuple[Path, ...] = ()  # whose signatures hold
+    path: Path = ()  # the one of them that holds in time
+    oin: str = ""
+
+
+# --- the steps -----------------------------------------------------------------------------------------------
+
+
+def _dates(case: _Case) -> None:
+    _in_force(case.certificate.not_valid_before_utc, case.certificate.not_valid_after_utc, case.now, "certificate")
+
+
+def _key(case: _Case) -> None:
+    case.key = _x509.public_key(case.certificate)
+
+
+def _signature_algorithm(case: _Case) -> None:
+    _x509.require_strong_signature(case.certificate)
+
+
+def _end_entity(case: _Case) -> None:
+    case.extensions = _x509.extensions(case.certificate)
+    if case.extensions.authority:
+        raise CertificateRejected("it is a CA certificate, not that of an organisation's system")
+
+
+def _path(case: _Case) -> None:
+    asked = case.extensions.issuer_key_id
+    case.paths = tuple(
+        path for path in case.trust.paths
+        if (asked is None or path[0].extensions.key_id in (None, asked))
+        and is_issued_by(case.certificate, path[0].certificate)
+    )
+    if not case.paths:
+        issuer = _x509.name_text(_x509.reading(lambda: case.certificate.issuer, "issuer"))
+        raise CertificateRejected(f"no trusted CA signed it; it names {issuer} as issuer")
+
+
+def _revocation(case: _Case) -> None:
+    """Any path will do (a CA may be certified under the old and the new root); the first one's refusal is told."""
+    refusal: GatewayError | None = None
+    for path in case.paths:
+        try:
+            _path_current(path, case.trust, case.now)
+            _not_revoked(case.certificate.serial_number, "certificate", path[0])
+            for child, parent in pairwise(path):
+                _not_revoked(child.certificate.serial_number, f"CA {child.subject}", parent)
+        except (CertificateRejected, TrustStale) as error:
+            refusal = refusal or error
+        else:
+            case.path = path
+            return
+    if refusal:
+        raise refusal
+
+
+def _usage(case: _Case) -> None:
+    usage = case.extensions.usage
+    if usage is None:
+        if case.usage is Usage.SIGNING:
+            raise CertificateRejected("it has no key usage; signing messages asks digitalSignature")
+    elif not (usage.digital_signature or (case.usage is Usage.SIGNING and usage.content_commitment)):
+        raise CertificateRejected("its key usage has no digitalSignature")
+    if not _purpose_fits(case.extensions.extended, case.usage):
+        raise CertificateRejected(f"its extended key usage does not fit use as {case.usage}")
+    for authority in case.path:
+        purposes = authority.extensions.extended
+        if not (purposes and _x509.ANY_USAGE in purposes) and not _purpose_fits(purposes, case.usage):
+            raise CertificateRejected(f"CA {authority.subject} may not issue for use as {case.usage}")
+
+
+def _oin(case: _Case) -> None:
+    case.oin = oin_of(case.certificate)
+
+
+_STEPS: Final[tuple[tuple[str, Callable[[_Case], None]], ...]] = (
+    ("dates", _dates),
+    ("key", _key),
+    ("signature algorithm", _signature_algorithm),
+    ("end entity", _end_entity),
+    ("path", _path),
+    ("revocation", _revocation),
+    ("usage", _usage),
+    ("OIN", _oin),
+)
+_NEEDS: Final = {"path": "end entity", "revocation": "path", "usage": "end entity"}
+
+
+def _in_force(start: datetime, end: datetime, now: datetime, what: str) -> None:
+    if now < start:
+        raise CertificateRejected(f"{what} is not valid before {start:%Y-%m-%dT%H:%M:%SZ}")
+    if now > end:
+        raise CertificateRejected(f"{what} expired at {end:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _path_current(path: Path, trust: TrustSnapshot, now: datetime) -> None:
+    """Dates of the CAs, age of the snapshot, and a current list of each CA on the path. Raises TrustStale too."""
+    for authority in path:
+        _in_force(authority.not_before, authority.not_after, now, f"CA {authority.subject}")
+    if now - trust.loaded_at > trust.max_age:
+        raise TrustStale(f"revocation lists read at {trust.loaded_at:%Y-%m-%dT%H:%M:%SZ} are over {trust.max_age} old")
+    for authority in path:
+        crl = authority.revocation
+        if crl is None:
+            raise TrustStale(f"no revocation list of CA {authority.subject}")
+        if now < crl.this_update:
+            raise TrustStale(f"{crl.source}: list is from {crl.this_update:%Y-%m-%dT%H:%M:%SZ}, the future")
+        if now > crl.next_update:
+            raise TrustStale(f"{crl.source}: list was to be renewed by {crl.next_update:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _not_revoked(serial: int, what: str, issuer: Authority) -> None:
+    if issuer.revocation is not None and serial in issuer.revocation.serials:
+        raise CertificateRejected(f"{what} is revoked: list {issuer.revocation.source} names it")
+
+
+def _purpose_fits(purposes: frozenset[str] | None, usage: Usage) -> bool:
+    if purposes is None:
+        return True  # no extension: no restriction (RFC 5280 §4.2.1.12)
+    if usage is Usage.SIGNING:
+        return bool(purposes - _NOT_FOR_SIGNING)
+    return _PURPOSE[usage] in purposes
+
+
+# --- the doors -----------------------------------------------------------------------------------------------
+
+
+def check_certificate(der: bytes, trust: TrustSnapshot, now: datetime, *, usage: Usage) -> Checked:
+    """Everything that must hold before a certificate's name and key are believed; `now` is aware UTC.
+
+    0. One DER certificate, X.509 version 3, nothing after it.
+    1. Dates: not before ≤ now ≤ not after.
+    2. Key: RSA 2048-8192 with e = 65537, or EC P-256, P-384, P-521 as a named curve.
+    3. Signed with SHA-256 or better.
+    4. Not a CA; no name constraints and no critical extension we do not process.
+    5. Path: issued by a configured CA that leads to a configured root.
+    6. Revocation: every CA on the path in force, with a current list; no certificate below the root revoked.
+    7. Usage: digitalSignature (for SIGNING nonRepudiation will do, and the extension must be there); the extended key
+       usage, if any, fits: clientAuth for CLIENT, serverAuth for SERVER, for SIGNING anything but only serverAuth,
+       codeSigning, timeStamping, OCSPSigning. What the CAs' extended key usage leaves out, their certificates lack.
+    8. OIN: exactly one subject serialNumber of 20 characters.
+
+    Raises  CertificateRejected, detail saying which; TrustStale when revocation is not known well enough (fail closed).
+    Source  RFC 5280 §6; Digikoppeling PKI001-PKI003, SIGN001.
+    """
+    return _check(der, trust, now, usage)[0]
+
+
+def _check(der: bytes, trust: TrustSnapshot, now: datetime, usage: Usage) -> tuple[Checked, Path]:
+    case = _Case(der=der, trust=trust, now=now, usage=usage, certificate=_x509.parse(der))  # 0
+    for _, step in _STEPS:  # 1-8
+        step(case)
+    assert case.key is not None
+    checked = Checked(
+        certificate=Certificate(
+            oin=case.oin,
+            subject=_x509.subject(case.certificate),
+            sha256=hashlib.sha256(der).hexdigest(),
+            not_after=case.certificate.not_valid_after_utc,
+        ),
+        public_key=case.key,
+        der=der,
+    )
+    return checked, case.path
+
+
+def examine(der: bytes, trust: TrustSnapshot, now: datetime, *, usage: Usage) -> tuple[CheckResult, ...]:
+    """The steps of `check_certificate` one by one, going on after a failure: for who must explain a refusal."""
+    results: dict[str, CheckResult] = {}
+    try:
+        case = _Case(der=der, trust=trust, now=now, usage=usage, certificate=_x509.parse(der))
+    except CertificateRejected as error:
+        return (CheckResult(step="certificate", holds=False, detail=error.detail),)
+    results["certificate"] = CheckResult(step="certificate", holds=True)
+    for name, step in _STEPS:
+        needed = results.get(_NEEDS.get(name, ""))
+        if needed is not None and not needed.holds:
+            results[name] = CheckResult(step=name, holds=None, detail=f"not asked: {needed.step} does not hold")
+            continue
+        try:
+            step(case)
+            results[name] = CheckResult(step=name, holds=True)
+        except GatewayError as error:
+            results[name] = CheckResult(step=name, holds=False, detail=error.detail)
+    return tuple(results.values())
+
+
+class CertificateCache:
+    """Certificates that were found good, so that a caller's second message costs microseconds.
+
+    Only what cannot change is remembered: octets, usage and trust make the key. Dates, age of the snapshot and of the
+    lists are asked again each time. Refusals are not kept, so strangers cannot push anyone out. Safe between threads.
+    """
+
+    def __init__(self, *, limit: int = 4096) -> None:
+        """`limit`: certificates kept, the least recently used goes first; about 4 KB each."""
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[bytes, Usage, str], tuple[Checked, datetime, Path]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def check(self, der: bytes, trust: TrustSnapshot, now: datetime, *, usage: Usage) -> Checked:
+        """As `check_certificate`; raises the same."""
+        key = (hashlib.sha256(der).digest(), usage, trust.version)
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+        if found is not None:
+            checked, not_before, path = found
+            try:
+                _in_force(not_before, checked.certificate.not_after, now, "certificate")
+                _path_current(path, trust, now)
+                return checked
+            except (CertificateRejected, TrustStale):
+                pass  # another path may hold now; if not, the full check says what is wrong
+        checked, path = _check(der, trust, now, usage)
+        start = x509.load_der_x509_certificate(der).not_valid_before_utc
+        with self._lock:
+            self._kept[key] = (checked, start, path)
+            while len(self._kept) > self._limit:
+                self._kept.popitem(last=False)
+        return checked

@@ -1,0 +1,236 @@
+"""The instance folder's two files as frozen values: gateway.toml here, parties.toml in _parties.py.
+
+Every key has its type, its default and its bounds in this module and nowhere else. Whatever is unknown, missing, of
+the wrong type or points to a file that is not there raises Misconfigured with file, line, cause and remedy, before a
+socket is opened. Keys and certificates are named here, never read.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from gateway._parties import Change, ChangeKind, dump_parties, https_url, load_parties, oin, party_id, plan
+from gateway._toml import Table, TomlFile
+
+__all__ = [
+    "Address", "Change", "ChangeKind", "Hub", "KeyPair", "Limits", "Retention", "Sets", "Settings", "Soap", "Store",
+    "Trust", "Web", "dump_parties", "load_parties", "load_settings", "plan",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a listener listens; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """Who the hub is, to the parties."""
+
+    id: str  # UUID, lower case
+    oin: str
+    name: str
+    public_url: str  # https, without a slash at the end
+    node: str = "hub"  # names this node's own journal chain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """A certificate and its private key, PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soap:
+    """The SOAP listener."""
+
+    listen: Address
+    tls: KeyPair
+    max_octets: int  # of one request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """The web listener: health, metrics, pages."""
+
+    listen: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Whose certificates are believed."""
+
+    anchors: tuple[Path, ...]
+    crls: tuple[Path, ...]
+    crl_max_age: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """The database and the folder of the sealing keys, which lies outside it."""
+
+    url: str  # an SQLAlchemy URL; a relative SQLite file is made absolute
+    keys: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long a message waits for its receiver (service layer §4)."""
+
+    working_days: int
+    calendar: str  # NL
+    extra_holidays: frozenset[str]  # goede-vrijdag, bevrijdingsdag: agreed on top of the public ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on clocks and load."""
+
+    skew: timedelta  # how far a peer's clock may be off
+    timestamp_ttl: timedelta  # how long a wsu:Timestamp may live (Digikoppeling WUS WB016)
+    max_waiting: int  # requests that may wait for a commit before the gateway answers 503
+    threads: int  # per worker process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sets:
+    """Where the message sets and their WSDL lie."""
+
+    xsd: Path
+    wsdl: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything of gateway.toml; every path is absolute or counts from where `folder` does."""
+
+    folder: Path
+    hub: Hub
+    soap: Soap
+    web: Web
+    signing: tuple[KeyPair, ...]  # newest first: the first signs, all are accepted
+    trust: Trust
+    store: Store
+    retention: Retention
+    limits: Limits
+    sets: Sets
+
+
+_TABLES = ("hub", "soap", "web", "signing", "trust", "store", "retention", "limits", "sets")
+_PAIR = ("certificate", "key")
+
+
+def load_settings(folder: Path) -> Settings:
+    """The settings of an instance folder.
+
+    Raises  Misconfigured.
+    """
+    folder = folder.absolute()
+    root = TomlFile(folder / "gateway.toml", folder).root(_TABLES)
+    soap = root.table("soap", ("listen", *_PAIR, "max_octets"))
+    web = root.table("web", ("listen",))
+    return Settings(
+        folder=folder,
+        hub=_hub(root.table("hub", ("id", "oin", "name", "public_url", "node"))),
+        soap=Soap(
+            listen=_address(soap, "127.0.0.1:8443"),
+            tls=_pair(soap, "hub-tls"),
+            max_octets=soap.number("max_octets", 10_485_760, minimum=1_024, maximum=1_073_741_824),
+        ),
+        web=Web(listen=_address(web, "127.0.0.1:8080")),
+        signing=_signing(root),
+        trust=_trust(root.table("trust", ("anchors", "crls", "crl_max_age_hours"))),
+        store=_store(root.table("store", ("url", "keys"))),
+        retention=_retention(root.table("retention", ("working_days", "calendar", "extra_holidays"))),
+        limits=_limits(root.table("limits", ("skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads"))),
+        sets=_sets(root.table("sets", ("xsd", "wsdl"))),
+    )
+
+
+def _hub(table: Table) -> Hub:
+    node = table.text("node", "hub")
+    return Hub(
+        id=party_id(table, "id"),
+        oin=oin(table, "oin"),
+        name=table.text("name"),
+        public_url=https_url(table, "public_url", table.text("public_url")).rstrip("/"),
+        node=table.matching("node", (node,), r"[a-z0-9][a-z0-9-]{0,39}", "lower-case letters, digits, hyphens")[0],
+    )
+
+
+def _address(table: Table, default: str) -> Address:
+    text = table.text("listen", default)
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:]+)\]|([^\s:\[\]]+)):([0-9]{1,5})", text, re.ASCII)
+    if found is None or int(found[3]) > 65_535:
+        table.refuse("listen", f"'listen' in {table.title} is no address", "use host:port, for instance 127.0.0.1:8443")
+    return Address(host=found[1] or found[2], port=int(found[3]))
+
+
+def _pair(table: Table, name: str) -> KeyPair:
+    return KeyPair(
+        certificate=table.existing("certificate", f"pki/{name}.pem"),
+        key=table.existing("key", f"pki/{name}.key"),
+    )
+
+
+def _signing(root: Table) -> tuple[KeyPair, ...]:
+    if not isinstance(root.raw("signing"), list):
+        return (_pair(root.table("signing", _PAIR), "hub-sign"),)
+    pairs = tuple(_pair(table, "hub-sign") for table in root.tables("signing", _PAIR))
+    if not pairs:
+        root.refuse("signing", "'signing' is an empty list", "name at least one certificate and key")
+    return pairs
+
+
+def _trust(table: Table) -> Trust:
+    anchors = table.several("anchors", ("pki/ca.pem",))
+    crls = table.several("crls", ("pki/ca.crl",))
+    if not anchors:
+        table.refuse("anchors", "'anchors' in [trust] is empty", "name at least one CA certificate")
+    if not crls:  # without a list nothing could ever be found revoked, which nobody may get by leaving it out
+        table.refuse("crls", "'crls' in [trust] is empty", "name the revocation list of each CA")
+    hours = table.number("crl_max_age_hours", 4, minimum=1, maximum=168)
+    return Trust(anchors=anchors, crls=crls, crl_max_age=timedelta(hours=hours))
+
+
+def _store(table: Table) -> Store:
+    url = table.text("url", "sqlite:///gateway.db")
+    keys = table.path("keys", "keys")
+    if url.startswith("postgresql+psycopg://"):
+        return Store(url=url, keys=keys)
+    name = url.removeprefix("sqlite:///")
+    if name in (url, "", ":memory:") or "?" in name:
+        table.refuse("url", "'url' in [store] names no store that lasts",
+                     "use sqlite:///gateway.db or postgresql+psycopg://user@host/database")
+    return Store(url=f"sqlite:///{table.file.folder / name}", keys=keys)
+
+
+def _retention(table: Table) -> Retention:
+    calendar = table.matching("calendar", (table.text("calendar", "NL"),), "NL", '"NL"')[0]
+    extra = table.matching("extra_holidays", table.texts("extra_holidays"), "goede-vrijdag|bevrijdingsdag",
+                           '"goede-vrijdag" or "bevrijdingsdag"')
+    days = table.number("working_days", 5, minimum=1, maximum=60)
+    return Retention(working_days=days, calendar=calendar, extra_holidays=frozenset(extra))
+
+
+def _limits(table: Table) -> Limits:
+    return Limits(
+        skew=timedelta(seconds=table.number("skew_seconds", 60, minimum=0, maximum=300)),
+        timestamp_ttl=timedelta(seconds=table.number("timestamp_ttl_seconds", 300, minimum=10, maximum=3_600)),
+        max_waiting=table.number("max_waiting", 1_000, minimum=1, maximum=1_000_000),
+        threads=table.number("threads", 8, minimum=1, maximum=256),
+    )
+
+
+def _sets(table: Table) -> Sets:
+    beside = Path(__file__).resolve().parent.parent
+    return Sets(xsd=table.path("xsd", str(beside / "xsd")), wsdl=table.path("wsdl", str(beside / "wsdl")))

@@ -1,0 +1,178 @@
+"""The journal's hash chain: one per node, never changed, never shortened.
+
+    leaf_n = SHA-256(0x00 || record_n)        record_n: canonical JSON (records.py)
+    hash_n = SHA-256(0x01 || hash_{n-1} || leaf_n)        hash_0: 32 zero octets
+
+The prefixes keep a leaf from being taken for a link (as in RFC 9162 §2.1.1). Whoever holds hash_n holds the whole
+order of records up to n; a receipt gives the hash of its own entry away, so the hub can't rewrite what came before.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from sqlalchemy import bindparam, insert, select, update
+
+from gateway.storage.records import canonical, in_record, micros, read_record
+from gateway.storage.session import Query, Row, Session
+from gateway.storage.tables import chain_heads, entries
+
+START: Final = bytes(32)
+
+
+def leaf_hash(record: str) -> bytes:
+    """The leaf of one record."""
+    return sha256(b"\x00" + record.encode()).digest()
+
+
+def link_hash(previous: bytes, leaf: bytes) -> bytes:
+    """The chain's hash after this leaf."""
+    return sha256(b"\x01" + previous + leaf).digest()
+
+
+# FOR UPDATE makes writers of one node take turns; SQLite has no such clause and needs none (BEGIN IMMEDIATE).
+_HEAD = Query(select(chain_heads.c.position, chain_heads.c.hash)
+              .where(chain_heads.c.node == bindparam("node")).with_for_update())
+_OPEN_HEAD = Query(insert(chain_heads).values(
+    node=bindparam("node"), position=bindparam("position"), hash=bindparam("hash")))
+_MOVE_HEAD = Query(update(chain_heads).where(chain_heads.c.node == bindparam("this"))
+                   .values(position=bindparam("to"), hash=bindparam("end")))
+_APPEND = Query(insert(entries).values({column.name: bindparam(column.name) for column in entries.c}))
+_NODES = Query(select(chain_heads.c.node, chain_heads.c.position, chain_heads.c.hash).order_by(chain_heads.c.node))
+_WALK = Query(select(entries.c.node, entries.c.position, entries.c.at, entries.c.kind, entries.c.message,
+                     entries.c.record, entries.c.leaf, entries.c.hash)
+              .order_by(entries.c.node, entries.c.position))
+
+
+class Chain:
+    """The end of one node's chain during one transaction. The head is read once and written once."""
+
+    __slots__ = ("_head", "_node", "_session", "_stored")
+
+    def __init__(self, session: Session, node: str) -> None:
+        self._session = session
+        self._node = node
+        self._stored: tuple[int, bytes] | None = None
+        self._head: tuple[int, bytes] | None = None
+
+    @property
+    def node(self) -> str:
+        return self._node
+
+    def next_position(self) -> int:
+        """The position the next entry will have."""
+        return self.mark()[0] + 1
+
+    def append(self, kind: str, *, at: datetime, message: int | None = None,
+               facts: dict[str, object]) -> tuple[int, bytes]:
+        """Add one entry; its position and hash. `facts` may hold no personal data and no content."""
+        record = canonical({**facts, **in_record(kind, micros(at), message)})
+        position, previous = self.mark()
+        leaf = leaf_hash(record)
+        after = link_hash(previous, leaf)
+        self._session.run(_APPEND, node=self._node, position=position + 1, at=micros(at), kind=kind, message=message,
+                          record=record, leaf=leaf, hash=after)
+        self._head = (position + 1, after)
+        return position + 1, after
+
+    def mark(self) -> tuple[int, bytes]:
+        """The present end, to go back to when a work is undone."""
+        if self._head is None:
+            row = self._session.one(_HEAD, node=self._node)
+            if row is None:
+                row = (0, START)
+                self._session.run(_OPEN_HEAD, node=self._node, position=0, hash=START)
+            self._head = self._stored = (row[0], bytes(row[1]))
+        return self._head
+
+    def restore(self, mark: tuple[int, bytes]) -> None:
+        self._head = mark
+
+    def flush(self) -> None:
+        """Write the new end down; the last thing before COMMIT."""
+        if self._head is not None and self._head != self._stored:
+            self._session.run(_MOVE_HEAD, this=self._node, to=self._head[0], end=self._head[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The end of one node's chain."""
+
+    node: str
+    position: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainReport:
+    """What a walk over one node's chain found."""
+
+    node: str
+    entries: int  # that hold, from position 1
+    hash: bytes  # after the last one that holds
+    broken_at: int | None = None  # the first position that does not hold
+    reason: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.broken_at is None
+
+
+def heads(session: Session) -> list[Head]:
+    """The end of every chain, as stored."""
+    return [Head(node=node, position=position, hash=bytes(end)) for node, position, end in session.all(_NODES)]
+
+
+def walk(session: Session, progress: Callable[[int], None] | None = None) -> list[ChainReport]:
+    """Recompute every chain from its first entry; `progress` is told the number of entries read, now and then.
+
+    Finds a changed record, a wrong column, another order, a gap, a cut end and a head that is not the end.
+    """
+    stored = {head.node: head for head in heads(session)}
+    found: dict[str, ChainReport] = {}
+    for count, row in enumerate(session.stream(_WALK), start=1):
+        node = str(row[0])
+        report = found.get(node) or ChainReport(node=node, entries=0, hash=START)
+        if report.holds:
+            found[node] = _step(report, row)
+        if progress is not None and count % 1000 == 0:
+            progress(count)
+    for node in stored.keys() | found.keys():
+        report = found.get(node) or ChainReport(node=node, entries=0, hash=START)
+        found[node] = _close(report, stored.get(node)) if report.holds else report
+    return [found[node] for node in sorted(found)]
+
+
+def _step(report: ChainReport, row: Row) -> ChainReport:
+    """One entry further, or the report of why not."""
+    node, position, at, kind, message, record, leaf, after = row
+    expected = report.entries + 1
+    reason = ""
+    if position != expected:
+        return _broken(report, expected, f"entry {expected} is missing; the next one is {position}")
+    if not isinstance(record, str) or leaf_hash(record) != leaf:
+        reason = "the record does not have its leaf"
+    elif link_hash(report.hash, leaf) != after:
+        reason = "the hash does not follow from the entry before"
+    elif read_record(record) != in_record(kind, at, message):
+        reason = "the columns are not those of the record"
+    if reason:
+        return _broken(report, expected, reason)
+    return ChainReport(node=node, entries=expected, hash=after)
+
+
+def _close(report: ChainReport, head: Head | None) -> ChainReport:
+    if head is None:
+        return _broken(report, report.entries, "the chain has no head")
+    if head.position != report.entries:
+        return _broken(report, report.entries + 1,
+                       f"the head says {head.position}, the last entry is {report.entries}")
+    if head.hash != report.hash:
+        return _broken(report, report.entries, "the head does not have the hash of the last entry")
+    return report
+
+
+def _broken(report: ChainReport, position: int, reason: str) -> ChainReport:
+    return ChainReport(node=report.node, entries=report.entries, hash=report.hash, broken_at=position, reason=reason)

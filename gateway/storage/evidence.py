@@ -1,0 +1,132 @@
+"""What the store knows of one message for good: proof, digests, events, and the stretch of chain that holds them.
+
+Taken from kept metadata alone, so it is the same before and after the content is erased. Records of other messages
+are not given away: of those only the leaf, which is a digest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import and_, bindparam, select
+
+from gateway.errors import MailboxUnknown
+from gateway.storage.chain import START, Head
+from gateway.storage.records import entry_of
+from gateway.storage.session import Query, Row, Session
+from gateway.storage.tables import certificates, chain_heads, entries, messages, proofs
+from gateway.values import Entry, Proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One entry of the journal, as it stands there."""
+
+    node: str
+    position: int
+    kind: str
+    record: str  # canonical JSON; its leaf is chain.leaf_hash(record)
+    hash: bytes  # of the chain after this entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A stretch of one node's chain: `previous` and the leaves, linked in order, give `end.hash`."""
+
+    first: int  # position of leaves[0]
+    previous: bytes  # the chain's hash before it
+    leaves: tuple[bytes, ...]
+    end: Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything an evidence file needs of one message."""
+
+    entry: Entry  # the receipt's facts
+    afzender: str
+    module: str
+    set_version: str
+    berichttype: str
+    versie: str
+    message_id: str
+    body_digest: bytes
+    proof: Proof
+    recorded: tuple[Recorded, ...]  # of this message, oldest first; the first is its acceptance
+    stretches: tuple[Stretch, ...]  # one per node that wrote one of them
+
+
+_FACTS = (
+    select(messages.c.id, messages.c.node, messages.c.position, messages.c.afzender, messages.c.module,
+           messages.c.set_version, messages.c.berichttype, messages.c.versie, messages.c.message_id,
+           messages.c.body_digest, messages.c.signer_oin, proofs.c.signed_info, proofs.c.signature_value,
+           proofs.c.signature_method, certificates.c.der, proofs.c.caller_oin, proofs.c.body_reference,
+           proofs.c.before, proofs.c.after)
+    .select_from(messages.join(proofs, proofs.c.message == messages.c.id)
+                 .join(certificates, certificates.c.sha256 == proofs.c.certificate))
+    .where(messages.c.referentienummer == bindparam("referentienummer")).order_by(messages.c.id))
+_BY_NUMBER = Query(_FACTS)
+_BY_NUMBER_AND_SENDER = Query(_FACTS.where(messages.c.afzender == bindparam("afzender")))
+_RECORDED = Query(
+    select(entries.c.node, entries.c.position, entries.c.kind, entries.c.record, entries.c.hash)
+    .where(entries.c.message == bindparam("message")).order_by(entries.c.at, entries.c.node, entries.c.position))
+_HEAD = Query(select(chain_heads.c.position).where(chain_heads.c.node == bindparam("node")))
+_HASH_AT = Query(select(entries.c.hash).where(entries.c.node == bindparam("node"),
+                                              entries.c.position == bindparam("position")))
+_LEAVES = Query(
+    select(entries.c.leaf)
+    .where(and_(entries.c.node == bindparam("node"), entries.c.position >= bindparam("first"),
+                entries.c.position <= bindparam("last")))
+    .order_by(entries.c.position))
+
+
+def recorded_of(session: Session, message: int) -> tuple[Recorded, ...]:
+    """The journal's entries about one message, oldest first."""
+    return tuple(Recorded(node=node, position=position, kind=kind, record=record, hash=bytes(end))
+                 for node, position, kind, record, end in session.all(_RECORDED, message=message))
+
+
+def gather(session: Session, referentienummer: str, afzender: str | None,
+           until: Mapping[str, int] | None) -> Evidence:
+    """The evidence of one message, its stretches up to the positions in `until` (per node) or else to the heads.
+
+    Raises MailboxUnknown when there is no such message, or two senders used the number and none was named.
+    """
+    rows = (session.all(_BY_NUMBER, referentienummer=referentienummer) if afzender is None else
+            session.all(_BY_NUMBER_AND_SENDER, referentienummer=referentienummer, afzender=afzender))
+    if len(rows) != 1:
+        raise MailboxUnknown(f"{len(rows)} messages have the number {referentienummer}"
+                             + ("; name the sender" if rows else ""))
+    row = rows[0]
+    recorded = recorded_of(session, row[0])
+    accepted = next(item for item in recorded if (item.node, item.position) == (row[1], row[2]))
+    nodes = dict.fromkeys(item.node for item in recorded)
+    return Evidence(
+        entry=entry_of(accepted.position, accepted.hash, accepted.record),
+        afzender=row[3], module=row[4], set_version=row[5], berichttype=row[6], versie=row[7], message_id=row[8],
+        body_digest=bytes(row[9]), proof=_proof(row), recorded=recorded,
+        stretches=tuple(_stretch(session, node, min(item.position for item in recorded if item.node == node),
+                                 (until or {}).get(node)) for node in nodes),
+    )
+
+
+def _proof(row: Row) -> Proof:
+    return Proof(
+        signer_oin=row[10], signed_info=bytes(row[11]), signature_value=bytes(row[12]), signature_method=row[13],
+        certificate=bytes(row[14]), caller_oin=row[15], body_reference=row[16],
+        before=None if row[17] is None else bytes(row[17]), after=None if row[18] is None else bytes(row[18]),
+    )
+
+
+def _stretch(session: Session, node: str, first: int, last: int | None) -> Stretch:
+    if last is None:
+        head = session.one(_HEAD, node=node)
+        last = head[0] if head is not None else first
+    end = session.one(_HASH_AT, node=node, position=last)
+    before = session.one(_HASH_AT, node=node, position=first - 1)
+    if end is None or last < first:
+        raise MailboxUnknown(f"the chain of {node} has no stretch from {first} to {last}")
+    return Stretch(
+        first=first, previous=START if before is None else bytes(before[0]),
+        leaves=tuple(bytes(leaf) for (leaf,) in session.all(_LEAVES, node=node, first=first, last=last)),
+        end=Head(node=node, position=last, hash=bytes(end[0])),
+    )

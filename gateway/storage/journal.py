@@ -1,0 +1,228 @@
+"""The journal: implements ports.Journal. A message is accepted here, in one transaction with everything it changes."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TypeVar
+
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+
+from gateway import ports
+from gateway.errors import DuplicateConflict, Replayed, StorageError
+from gateway.storage.engine import Store
+from gateway.storage.records import ACCEPTED, REFUSED, accepted_facts, entry_of, micros, moment_of, refused_facts
+from gateway.storage.sealing import Sealer, context_of
+from gateway.storage.session import Query
+from gateway.storage.tables import (
+    certificates,
+    conversations,
+    deliveries,
+    entries,
+    messages,
+    payloads,
+    proofs,
+    refusals,
+)
+from gateway.storage.writer import Write
+from gateway.values import Acceptance, Conversation, DeliveryState, Entry, Proof, Question, Refusal
+
+T = TypeVar("T")
+
+_BY_KEY = Query(
+    select(messages.c.body_digest, entries.c.position, entries.c.hash, entries.c.record)
+    .join_from(messages, entries, and_(entries.c.node == messages.c.node, entries.c.position == messages.c.position))
+    .where(messages.c.referentienummer == bindparam("referentienummer"), messages.c.afzender == bindparam("afzender")))
+_BY_MESSAGE_ID = Query(
+    select(messages.c.body_digest)
+    .where(messages.c.signer_oin == bindparam("signer_oin"), messages.c.message_id == bindparam("message_id")))
+_CONVERSATION = Query(
+    select(conversations.c.id, conversations.c.initiator, conversations.c.counterpart, conversations.c.state)
+    .where(conversations.c.conversatie == bindparam("conversatie"), conversations.c.module == bindparam("module"),
+           or_(and_(conversations.c.initiator == bindparam("sender"),
+                    conversations.c.counterpart == bindparam("receiver")),
+               and_(conversations.c.initiator == bindparam("receiver"),
+                    conversations.c.counterpart == bindparam("sender"))))
+    .order_by(conversations.c.id).limit(1).with_for_update())
+_INITIATOR = Query(
+    select(conversations.c.initiator)
+    .where(conversations.c.conversatie == bindparam("conversatie"), conversations.c.module == bindparam("module"))
+    .order_by(conversations.c.id).limit(1))
+_QUESTION = Query(
+    select(messages.c.berichttype, messages.c.afzender, deliveries.c.answered_by)
+    .join_from(messages, deliveries, deliveries.c.message == messages.c.id)
+    .where(messages.c.referentienummer == bindparam("referentienummer"),
+           deliveries.c.conversation == bindparam("conversation"))
+    .order_by(messages.c.id).limit(1))
+_COUNT = Query(
+    select(func.count())
+    .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message))
+    .where(deliveries.c.conversation == bindparam("conversation"),
+           messages.c.berichttype == bindparam("berichttype")))
+
+_ADD_MESSAGE = Query(
+    insert(messages).values({column.name: bindparam(column.name) for column in messages.c if column.name != "id"})
+    .returning(messages.c.id))
+_HAS_CERTIFICATE = Query(select(certificates.c.sha256).where(certificates.c.sha256 == bindparam("sha256")))
+_ADD_CERTIFICATE = Query(insert(certificates).values(sha256=bindparam("sha256"), der=bindparam("der")))
+_ADD_PROOF = Query(insert(proofs).values({column.name: bindparam(column.name) for column in proofs.c}))
+_ADD_CONVERSATION = Query(
+    insert(conversations)
+    .values({column.name: bindparam(column.name) for column in conversations.c if column.name != "id"})
+    .returning(conversations.c.id))
+_MOVE_CONVERSATION = Query(
+    update(conversations).where(conversations.c.id == bindparam("this")).values(state=bindparam("next")))
+_ADD_DELIVERY = Query(
+    insert(deliveries).values({name: bindparam(name) for name in (
+        "message", "receiver", "conversation", "state", "received_at", "expires_at")}))
+_MARK_ANSWERED = Query(
+    update(deliveries)
+    .where(deliveries.c.message == select(messages.c.id).where(
+               messages.c.referentienummer == bindparam("question"),
+               messages.c.afzender == bindparam("asker")).scalar_subquery(),
+           deliveries.c.receiver == bindparam("answerer"),
+           deliveries.c.conversation == bindparam("within"))
+    .values(answered_by=bindparam("answer")))
+_ADD_REFUSAL = Query(insert(refusals).values({column.name: bindparam(column.name) for column in refusals.c}))
+_ADD_PAYLOAD = Query(insert(payloads).values({column.name: bindparam(column.name) for column in payloads.c}))
+
+
+class SqlJournal(ports.Journal):
+    """The journal of one store."""
+
+    def __init__(self, store: Store, sealer: Sealer) -> None:
+        self._store = store
+        self._sealer = sealer
+
+    def transaction(self, work: Callable[[ports.Transaction], T]) -> T:
+        """See ports.Journal."""
+        return self._store.write(lambda write: work(SqlTransaction(write, self._sealer)))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """See ports.Journal; found again by its ticket."""
+        def work(write: Write) -> None:
+            position, _ = write.chain.append(REFUSED, at=refusal.at, facts=refused_facts(refusal))
+            write.run(_ADD_REFUSAL, node=write.chain.node, position=position, ticket=refusal.ticket,
+                      at=micros(refusal.at))
+        self._store.write(work)
+
+
+class SqlTransaction(ports.Transaction):
+    """See ports.Transaction. Reads see what earlier works of the same commit wrote."""
+
+    __slots__ = ("_sealer", "_write")
+
+    def __init__(self, write: Write, sealer: Sealer) -> None:
+        self._write = write
+        self._sealer = sealer
+
+    def known(self, acceptance: Acceptance) -> Entry | None:
+        header = acceptance.header
+        row = self._write.one(_BY_KEY, referentienummer=header.referentienummer, afzender=header.afzender)
+        if row is not None and row[0] != acceptance.body_digest:
+            raise DuplicateConflict(f"{header.referentienummer} was accepted with another Body digest")
+        used = self._write.one(_BY_MESSAGE_ID, signer_oin=acceptance.proof.signer_oin,
+                               message_id=acceptance.message_id)
+        if used is not None and used[0] != acceptance.body_digest:
+            raise Replayed(f"the MessageID of {header.referentienummer} was used before with another Body digest")
+        if row is None:
+            return None
+        return entry_of(row[1], row[2], row[3], repeated=True)
+
+    def conversation(self, acceptance: Acceptance, receiver: str) -> Conversation | None:
+        module, conversatie = acceptance.key.module, acceptance.header.conversatie
+        row = self._write.one(_CONVERSATION, conversatie=conversatie, module=module,
+                              sender=acceptance.header.afzender, receiver=receiver)
+        if row is None:
+            return None
+        return Conversation(id=row[0], module=module, conversatie=conversatie, initiator=row[1], counterpart=row[2],
+                            state=row[3])
+
+    def initiator(self, module: str, conversatie: str) -> str | None:
+        row = self._write.one(_INITIATOR, conversatie=conversatie, module=module)
+        return None if row is None else str(row[0])
+
+    def question(self, conversation: Conversation, referentienummer: str) -> Question | None:
+        row = self._write.one(_QUESTION, referentienummer=referentienummer, conversation=conversation.id)
+        if row is None:
+            return None
+        return Question(berichttype=row[0], sender=row[1], answered=row[2] is not None)
+
+    def count(self, conversation: Conversation, berichttype: str) -> int:
+        row = self._write.one(_COUNT, conversation=conversation.id, berichttype=berichttype)
+        return 0 if row is None else int(row[0])
+
+    def record(self, acceptance: Acceptance, conversations: tuple[Conversation, ...]) -> Entry:
+        """See ports.Transaction; `conversations` stand in the order of `acceptance.receivers`, with the new states.
+
+        Raises StorageError when the two do not fit, or when `known` was not asked and the message is there already.
+        """
+        if len(conversations) != len(acceptance.receivers) or not conversations:
+            raise StorageError("one conversation is needed for each receiver")
+        chain = self._write.chain
+        message = self._add_message(acceptance, chain.node, chain.next_position())
+        certificate, signature_digest = self._add_proof(message, acceptance.proof)
+        position, journal_hash = chain.append(
+            ACCEPTED, at=acceptance.received_at, message=message,
+            facts=accepted_facts(acceptance, certificate=certificate, signature_digest=signature_digest))
+        for receiver, conversation in zip(acceptance.receivers, conversations, strict=True):
+            self._add_delivery(message, acceptance, receiver.id, self._keep(conversation))
+        self._add_payload(message, acceptance)
+        return Entry(  # the same as entry_of() reads from the record when it is asked again; a test holds them equal
+            referentienummer=acceptance.header.referentienummer, conversatie=acceptance.header.conversatie,
+            ontvangers=tuple(receiver.id for receiver in acceptance.receivers),
+            received_at=moment_of(micros(acceptance.received_at)), expires_at=moment_of(micros(acceptance.expires_at)),
+            message_digest=acceptance.message_digest, position=position, journal_hash=journal_hash)
+
+    def _add_message(self, acceptance: Acceptance, node: str, position: int) -> int:
+        header = acceptance.header
+        row = self._write.one(
+            _ADD_MESSAGE, node=node, position=position, referentienummer=header.referentienummer,
+            afzender=header.afzender, conversatie=header.conversatie, cross=header.cross,
+            module=acceptance.key.module, set_version=acceptance.key.version,
+            berichttype=acceptance.message_type.berichttype, versie=header.versie,
+            received_at=micros(acceptance.received_at), expires_at=micros(acceptance.expires_at),
+            signer_oin=acceptance.proof.signer_oin, message_id=acceptance.message_id,
+            message_digest=acceptance.message_digest, body_digest=acceptance.body_digest)
+        if row is None:
+            raise StorageError("the message got no number")
+        return int(row[0])
+
+    def _add_proof(self, message: int, proof: Proof) -> tuple[str, str]:
+        """Keep the sender's signature; the digests of certificate and signature, hex."""
+        certificate = sha256(proof.certificate).hexdigest()
+        if self._write.one(_HAS_CERTIFICATE, sha256=certificate) is None:
+            self._write.run(_ADD_CERTIFICATE, sha256=certificate, der=proof.certificate)
+        self._write.run(
+            _ADD_PROOF, message=message, signed_info=proof.signed_info, signature_value=proof.signature_value,
+            signature_method=proof.signature_method, certificate=certificate, caller_oin=proof.caller_oin,
+            body_reference=proof.body_reference, before=proof.before, after=proof.after)
+        return certificate, sha256(proof.signed_info + proof.signature_value).hexdigest()
+
+    def _keep(self, conversation: Conversation) -> int:
+        """Write the conversation's new state; its number."""
+        if conversation.id is not None:
+            self._write.run(_MOVE_CONVERSATION, this=conversation.id, next=conversation.state)
+            return conversation.id
+        row = self._write.one(
+            _ADD_CONVERSATION, conversatie=conversation.conversatie, module=conversation.module,
+            initiator=conversation.initiator, counterpart=conversation.counterpart, state=conversation.state)
+        if row is None:
+            raise StorageError("the conversation got no number")
+        return int(row[0])
+
+    def _add_delivery(self, message: int, acceptance: Acceptance, receiver: str, conversation: int) -> None:
+        self._write.run(
+            _ADD_DELIVERY, message=message, receiver=receiver, conversation=conversation,
+            state=DeliveryState.BESCHIKBAAR.value, received_at=micros(acceptance.received_at),
+            expires_at=micros(acceptance.expires_at))
+        header = acceptance.header
+        if header.cross is not None and acceptance.message_type.answers:
+            # The question came from the one who now gets the answer, and was delivered to the one who answers.
+            self._write.run(_MARK_ANSWERED, question=header.cross, asker=receiver, answerer=header.afzender,
+                            within=conversation, answer=message)
+
+    def _add_payload(self, message: int, acceptance: Acceptance) -> None:
+        header = acceptance.header
+        sealed = self._sealer.seal(acceptance.payload, context_of(header.referentienummer, header.afzender),
+                                   acceptance.received_at)
+        self._write.run(_ADD_PAYLOAD, message=message, epoch=sealed.epoch, wrapped=sealed.wrapped,
+                        sealed=sealed.octets)

@@ -1,0 +1,119 @@
+"""What a list shows of a message (metadata, one row per addressee), and the log search."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.sql import Select
+
+from gateway.storage.records import maybe_moment, micros, moment_of
+from gateway.storage.session import Query, Row, Session
+from gateway.storage.tables import conversations, deliveries, messages
+from gateway.values import DeliveryState, Listed, Search
+
+OPEN: Final = (DeliveryState.BESCHIKBAAR, DeliveryState.OPGEHAALD)
+
+COLUMNS: Final = (
+    messages.c.referentienummer, messages.c.cross, messages.c.conversatie, messages.c.afzender, deliveries.c.receiver,
+    messages.c.berichttype, messages.c.versie, messages.c.module, deliveries.c.received_at, deliveries.c.expires_at,
+    deliveries.c.state, deliveries.c.collected_at, deliveries.c.confirmed_at, messages.c.id,
+)
+MESSAGE: Final = len(COLUMNS) - 1  # where in such a row the message's number stands
+
+FROM_DELIVERIES: Final = deliveries.join(messages, messages.c.id == deliveries.c.message)
+_FROM_MESSAGES: Final = messages.join(deliveries, deliveries.c.message == messages.c.id)
+
+_Condition = ColumnElement[bool]
+
+
+def overdue(row: Row, now: datetime) -> bool:
+    """Open, but past its term: expired, whether or not the job that erases it has run."""
+    return row[10] in OPEN and row[9] <= micros(now)
+
+
+def listed(row: Row, now: datetime) -> Listed:
+    """A row of COLUMNS as it must be shown at `now`."""
+    return Listed(
+        referentienummer=row[0], cross=row[1], conversatie=row[2], afzender=row[3], ontvanger=row[4],
+        berichttype=row[5], versie=row[6], module=row[7], received_at=moment_of(row[8]), expires_at=moment_of(row[9]),
+        status=DeliveryState.VERLOPEN if overdue(row, now) else DeliveryState(row[10]),
+        collected_at=maybe_moment(row[11]), confirmed_at=maybe_moment(row[12]),
+    )
+
+
+def find(session: Session, search: Search, now: datetime) -> list[Listed]:
+    """The messages that fit, newest first, at most `search.limit`.
+
+    Each branch is one index search that is already in order; branches are disjoint, so merging is sorting.
+    """
+    rows = [row for branch in _branches(search) for row in session.adhoc(Query(branch))]
+    rows.sort(key=lambda row: (row[8], row[MESSAGE], row[4]), reverse=True)
+    return [listed(row, now) for row in rows[:search.limit]]
+
+
+def _branches(search: Search) -> Iterator[Select[Row]]:
+    """The statements whose rows together are the answer, by the filter that narrows most."""
+    if search.referentienummer or search.conversatie or search.cross:
+        mine = [] if search.party is None else [
+            or_(messages.c.afzender == search.party, deliveries.c.receiver == search.party)]
+        yield _newest_messages(search, mine)
+    elif search.afzender is not None:
+        third = search.party not in (None, search.afzender)
+        yield _newest_messages(search, [deliveries.c.receiver == search.party] if third else [])
+    elif search.ontvanger is not None:
+        third = search.party not in (None, search.ontvanger)
+        yield from _newest_received(search, search.ontvanger, [messages.c.afzender == search.party] if third else [])
+    elif search.party is not None:
+        yield _newest_messages(search, [messages.c.afzender == search.party])
+        yield from _newest_received(search, search.party, [messages.c.afzender != search.party])
+    else:
+        yield _newest_messages(search, [])
+
+
+def _newest_messages(search: Search, more: list[_Condition]) -> Select[Row]:
+    moment = messages.c.received_at
+    return (select(*COLUMNS).select_from(_FROM_MESSAGES)
+            .where(*_conditions(search), *_within(search, moment), *more)
+            .order_by(moment.desc(), messages.c.id.desc()).limit(search.limit))
+
+
+def _newest_received(search: Search, receiver: str, more: list[_Condition]) -> Iterator[Select[Row]]:
+    """One statement per state: the mailbox index is in order within a state only."""
+    moment = deliveries.c.received_at
+    for state in DeliveryState:
+        if search.bevestigd is None or search.bevestigd == (state is DeliveryState.BEVESTIGD):
+            yield (select(*COLUMNS).select_from(FROM_DELIVERIES)
+                   .where(deliveries.c.receiver == receiver, deliveries.c.state == state.value,
+                          *_conditions(search), *_within(search, moment), *more)
+                   .order_by(moment.desc(), deliveries.c.message.desc()).limit(search.limit))
+
+
+def _within(search: Search, moment: ColumnElement[int]) -> Iterator[_Condition]:
+    if search.since is not None:
+        yield moment >= micros(search.since)
+    if search.until is not None:
+        yield moment < micros(search.until)
+
+
+def _conditions(search: Search) -> Iterator[_Condition]:
+    equal = (
+        (messages.c.referentienummer, search.referentienummer),
+        (messages.c.cross, search.cross),
+        (messages.c.afzender, search.afzender),
+        (deliveries.c.receiver, search.ontvanger),
+        (messages.c.berichttype, search.berichttype),
+        (messages.c.versie, search.versie),
+    )
+    yield from (column == value for column, value in equal if value is not None)
+    if search.conversatie is not None:
+        yield deliveries.c.conversation.in_(
+            select(conversations.c.id).where(conversations.c.conversatie == search.conversatie))
+    if search.cross is not None:
+        # The question stands in the same conversation: one index less on messages (tables.py).
+        asked, leg = messages.alias("asked"), deliveries.alias("leg")
+        yield deliveries.c.conversation.in_(
+            select(leg.c.conversation).join_from(asked, leg, leg.c.message == asked.c.id)
+            .where(asked.c.referentienummer == search.cross))
+    moments = ((deliveries.c.collected_at, search.opgehaald), (deliveries.c.confirmed_at, search.bevestigd))
+    yield from (column.is_not(None) if wanted else column.is_(None) for column, wanted in moments if wanted is not None)

@@ -1,0 +1,177 @@
+"""The mailbox: implements ports.Mailbox. Collecting and confirming are journalled with the change they make.
+
+A message of another party, an expired one, a confirmed one and one that never was give the same refusal: no oracle.
+Erasing: the sealed payload goes in the transaction in which the last addressee confirms or its term ends.
+"""
+
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import exists as exists_
+
+from gateway import ports
+from gateway.errors import MailboxUnknown, StorageError
+from gateway.storage.engine import Store
+from gateway.storage.listing import COLUMNS, FROM_DELIVERIES, MESSAGE, OPEN, find, listed, overdue
+from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, delivery_facts, micros
+from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
+from gateway.storage.session import Query, Row, Session
+from gateway.storage.tables import deliveries, messages, payloads
+from gateway.storage.writer import Write
+from gateway.values import DeliveryState, Listed, Search
+
+_WAITING = (
+    select(*COLUMNS).select_from(FROM_DELIVERIES)
+    .where(deliveries.c.receiver == bindparam("party"), deliveries.c.state == bindparam("state"),
+           deliveries.c.expires_at > bindparam("now"))
+    .order_by(deliveries.c.received_at, deliveries.c.message).limit(bindparam("limit")))
+_OF_TYPE = messages.c.berichttype == bindparam("berichttype")
+_OF_CONVERSATION = messages.c.conversatie == bindparam("conversatie")
+_LISTS = {  # by: narrowed to a type, to a conversation
+    (False, False): Query(_WAITING),
+    (True, False): Query(_WAITING.where(_OF_TYPE)),
+    (False, True): Query(_WAITING.where(_OF_CONVERSATION)),
+    (True, True): Query(_WAITING.where(_OF_TYPE, _OF_CONVERSATION)),
+}
+# FOR UPDATE on the message: two addressees who confirm at once must see each other, or neither erases the payload.
+_MINE = (select(*COLUMNS).select_from(FROM_DELIVERIES)
+         .where(messages.c.referentienummer == bindparam("referentienummer"),
+                deliveries.c.receiver == bindparam("party"))
+         .order_by(messages.c.id))
+_FIND = Query(_MINE)
+_FIND_TO_CHANGE = Query(_MINE.with_for_update(of=messages))
+_PAYLOAD = Query(select(payloads.c.epoch, payloads.c.wrapped, payloads.c.sealed)
+                 .where(payloads.c.message == bindparam("message")))
+_DUE = Query(select(*COLUMNS).select_from(FROM_DELIVERIES)
+             .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
+             .order_by(deliveries.c.expires_at).limit(bindparam("limit")).with_for_update(of=messages))
+_ANY_DUE = Query(select(deliveries.c.message)
+                 .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now")).limit(1))
+_THIS = (deliveries.c.message == bindparam("this"), deliveries.c.receiver == bindparam("party"))
+_COLLECT = Query(update(deliveries).where(*_THIS).values(state=bindparam("next"), collected_at=bindparam("at")))
+_CONFIRM = Query(update(deliveries).where(*_THIS).values(state=bindparam("next"), confirmed_at=bindparam("at")))
+_END = Query(update(deliveries).where(*_THIS).values(state=bindparam("next")))
+_ERASE = Query(delete(payloads).where(
+    payloads.c.message == bindparam("this"),
+    ~exists_(select(deliveries.c.message).where(
+        deliveries.c.message == bindparam("this"),
+        deliveries.c.state.in_([bindparam(f"open_{state}", state.value) for state in OPEN])))))
+_EPOCH_IN_USE = Query(select(payloads.c.message).where(payloads.c.epoch == bindparam("epoch")).limit(1))
+
+
+class SqlMailbox(ports.Mailbox):
+    """The mailboxes of one store. `clock` says which messages are overdue where the caller gives no time."""
+
+    def __init__(self, store: Store, sealer: Sealer, clock: ports.Clock) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._clock = clock
+
+    def waiting(self, party: str, *, berichttype: str | None, conversatie: str | None, limit: int) -> list[Listed]:
+        """See ports.Mailbox; collected but not confirmed ones are among them."""
+        now = self._clock()
+        query = _LISTS[berichttype is not None, conversatie is not None]
+        narrowed = {"berichttype": berichttype, "conversatie": conversatie}
+        given = {name: value for name, value in narrowed.items() if value is not None}
+        with self._store.read() as session:
+            rows = list(chain.from_iterable(
+                session.all(query, party=party, state=state.value, now=micros(now), limit=limit, **given)
+                for state in OPEN))
+        rows.sort(key=lambda row: (row[8], row[MESSAGE]))
+        return [listed(row, now) for row in rows[:limit]]
+
+    def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, bytes]:
+        """See ports.Mailbox. Collecting again only reads. Raises StorageError when the payload does not open."""
+        with self._store.read() as session:
+            row = _first_open(session.all(_FIND, referentienummer=referentienummer, party=party), now)
+            sealed = session.one(_PAYLOAD, message=row[MESSAGE])
+        if sealed is None:
+            raise StorageError(f"the payload of {referentienummer} is missing")
+        octets = self._sealer.unseal(
+            Sealed(epoch=sealed[0], wrapped=bytes(sealed[1]), octets=bytes(sealed[2])), context_of(row[0], row[3]))
+        if row[10] == DeliveryState.OPGEHAALD:
+            return listed(row, now), octets
+        mark = partial(_mark_collected, message=row[MESSAGE], party=party, referentienummer=referentienummer, now=now)
+        return self._store.write(mark), octets
+
+    def confirm(self, party: str, referentienummers: tuple[str, ...], now: datetime) -> dict[str, bool]:
+        """See ports.Mailbox. Only what was collected can be confirmed; all numbers in one commit."""
+        return self._store.write(
+            lambda write: {number: _confirm(write, party, number, now) for number in referentienummers})
+
+    def expire(self, now: datetime, limit: int) -> int:
+        """See ports.Mailbox; when nothing is due nothing is written."""
+        with self._store.read() as session:
+            if not any(session.one(_ANY_DUE, state=state.value, now=micros(now)) for state in OPEN):
+                return 0
+        return self._store.write(lambda write: _expire(write, now, limit))
+
+    def search(self, search: Search) -> list[Listed]:
+        """See ports.Mailbox."""
+        with self._store.read() as session:
+            return find(session, search, self._clock())
+
+    def retire_keys(self, now: datetime) -> list[str]:
+        """Destroy the keys of days that seal nothing any more, up to the day before yesterday; which.
+
+        Younger keys stay: a transaction that began just before midnight may still be on its way.
+        """
+        old = [epoch for epoch in self._sealer.keys.epochs() if epoch < epoch_of(now - timedelta(days=1))]
+        with self._store.read() as session:
+            unused = [epoch for epoch in old if session.one(_EPOCH_IN_USE, epoch=epoch) is None]
+        for epoch in unused:
+            self._sealer.keys.destroy(epoch)
+        return unused
+
+
+def _first_open(rows: list[Row], now: datetime) -> Row:
+    """The oldest that can be collected. Numbers are unique per sender, so two senders may have used one."""
+    for row in rows:
+        if row[10] in OPEN and not overdue(row, now):
+            return row
+    raise MailboxUnknown("no such open delivery")
+
+
+def _mark_collected(write: Write, *, message: int, party: str, referentienummer: str, now: datetime) -> Listed:
+    """First collection, looked at again inside the transaction: it may have ended or been collected meanwhile."""
+    rows = write.all(_FIND_TO_CHANGE, referentienummer=referentienummer, party=party)
+    row = _first_open([row for row in rows if row[MESSAGE] == message], now)
+    if row[10] == DeliveryState.BESCHIKBAAR:
+        write.run(_COLLECT, this=message, party=party, next=DeliveryState.OPGEHAALD.value, at=micros(now))
+        write.chain.append(COLLECTED, at=now, message=message, facts=delivery_facts(row[0], row[3], row[4]))
+        row = (*row[:10], DeliveryState.OPGEHAALD.value, micros(now), *row[12:])
+    return listed(row, now)
+
+
+def _confirm(write: Write, party: str, referentienummer: str, now: datetime) -> bool:
+    rows = write.all(_FIND_TO_CHANGE, referentienummer=referentienummer, party=party)
+    for row in rows:
+        if row[10] == DeliveryState.OPGEHAALD and not overdue(row, now):
+            write.run(_CONFIRM, this=row[MESSAGE], party=party, next=DeliveryState.BEVESTIGD.value, at=micros(now))
+            write.chain.append(CONFIRMED, at=now, message=row[MESSAGE], facts=delivery_facts(row[0], row[3], row[4]))
+            write.run(_ERASE, this=row[MESSAGE])
+            return True
+    return any(row[10] == DeliveryState.BEVESTIGD for row in rows)
+
+
+def _expire(write: Write, now: datetime, limit: int) -> int:
+    count = 0
+    for state in OPEN:
+        for row in write.all(_DUE, state=state.value, now=micros(now), limit=limit - count):
+            end_delivery(write, row, DeliveryState.VERLOPEN)
+            write.chain.append(EXPIRED, at=now, message=row[MESSAGE], facts=delivery_facts(row[0], row[3], row[4]))
+            count += 1
+    return count
+
+
+def end_delivery(write: Write, row: Row, state: DeliveryState) -> None:
+    """Move a delivery to a state from which nobody can collect, and erase what nobody else waits for."""
+    write.run(_END, this=row[MESSAGE], party=row[4], next=state.value)
+    write.run(_ERASE, this=row[MESSAGE])
+
+
+def deliveries_of(session: Session, referentienummer: str, receiver: str) -> list[Row]:
+    """Rows of COLUMNS: the deliveries to one receiver under one number, oldest first, held for a change."""
+    return session.all(_FIND_TO_CHANGE, referentienummer=referentienummer, party=receiver)

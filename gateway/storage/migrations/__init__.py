@@ -1,0 +1,72 @@
+"""Bringing a database to this code's tables. Alembic is imported when asked for, not when the gateway starts.
+
+There is no ini file: the configuration is made here, and env.py gets a connection that the engine opened, so that a
+new database is made with the same settings it will run with.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.errors import StorageError
+from gateway.storage.engine import dialect_of
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_HERE = Path(__file__).parent
+
+
+def upgrade(url: str) -> str:
+    """Bring the database to the newest revision, making it when it is not there; that revision.
+
+    One transaction: on an error nothing has changed. Raises StorageError, Misconfigured.
+    """
+    from alembic import command
+
+    with _connected(url) as connection:
+        command.upgrade(_config(connection), "head")
+    return head()
+
+
+def current(url: str) -> str | None:
+    """The revision the database is at; None for one without tables. Raises StorageError, Misconfigured."""
+    from alembic.migration import MigrationContext
+
+    with _connected(url) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """The newest revision there is; tables.REVISION is the same (a test holds them equal)."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config(None)).get_current_head() or ""
+
+
+def _config(connection: Connection | None) -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    """A connection inside one transaction that may write: two upgrades at once take turns."""
+    ours = dialect_of(url)
+    engine = create_engine(url, creator=ours.connect, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(ours.begin_write)
+            yield connection
+            connection.commit()
+    except (SQLAlchemyError, ours.error) as cause:
+        raise StorageError(f"the database could not be opened or upgraded: {type(cause).__name__}") from cause

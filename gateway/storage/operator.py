@@ -1,0 +1,93 @@
+"""What an operator may do to a delivery. Every act is an entry of the journal with who and why.
+
+`who` is the account's name as the instance knows it; `why` is the operator's own sentence. Neither may hold a
+debtor's data: the journal is never erased.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import bindparam, null, update
+
+from gateway.errors import MailboxUnknown, RefusedError
+from gateway.storage.engine import Store
+from gateway.storage.listing import MESSAGE, listed, overdue
+from gateway.storage.mailbox import deliveries_of, end_delivery
+from gateway.storage.records import CANCELLED, OPERATOR, delivery_facts
+from gateway.storage.session import Query, Row
+from gateway.storage.tables import deliveries
+from gateway.storage.writer import Write
+from gateway.values import DeliveryState, Listed
+
+_RELEASE = Query(
+    update(deliveries).where(deliveries.c.message == bindparam("this"), deliveries.c.receiver == bindparam("party"))
+    .values(state=bindparam("next"), collected_at=null()))
+
+_TERM_ENDED: Final = "its term has ended: the content is erased or about to be"
+_NO_CANCEL: Final = {
+    DeliveryState.OPGEHAALD: "it was collected: the receiver has it; let it confirm or expire",
+    DeliveryState.BEVESTIGD: "it was confirmed: the content is erased",
+    DeliveryState.VERLOPEN: _TERM_ENDED,
+    DeliveryState.GEANNULEERD: "it was cancelled before",
+}
+_NO_REQUEUE: Final = {
+    DeliveryState.BESCHIKBAAR: "it waits to be collected already",
+    DeliveryState.BEVESTIGD: "it was confirmed and its content erased; the sender must send it anew",
+    DeliveryState.VERLOPEN: _TERM_ENDED + "; the sender must send it anew",
+    DeliveryState.GEANNULEERD: "it was cancelled and its content erased; the sender must send it anew",
+}
+
+
+class Operator:
+    """The acts of the operator on one store.
+
+    An act that can't be done raises RefusedError (its detail says why), or MailboxUnknown when there is no such
+    delivery; then nothing is written.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def cancel(self, referentienummer: str, receiver: str, *, who: str, why: str, now: datetime) -> Listed:
+        """Withdraw a delivery that nobody collected: BESCHIKBAAR → GEANNULEERD, content erased."""
+        def work(write: Write) -> Listed:
+            row = _pick(write, referentienummer, receiver, now, _NO_CANCEL)
+            end_delivery(write, row, DeliveryState.GEANNULEERD)
+            write.chain.append(CANCELLED, at=now, message=row[MESSAGE],
+                               facts=delivery_facts(row[0], row[3], row[4]) | {"who": who, "why": why})
+            return listed((*row[:10], DeliveryState.GEANNULEERD.value, *row[11:]), now)
+        return self._store.write(work)
+
+    def requeue(self, referentienummer: str, receiver: str, *, who: str, why: str, now: datetime) -> Listed:
+        """Let a collected, unconfirmed message be collected as if for the first time: OPGEHAALD → BESCHIKBAAR.
+
+        The term stays as it was.
+        """
+        def work(write: Write) -> Listed:
+            row = _pick(write, referentienummer, receiver, now, _NO_REQUEUE)
+            write.run(_RELEASE, this=row[MESSAGE], party=row[4], next=DeliveryState.BESCHIKBAAR.value)
+            write.chain.append(OPERATOR, at=now, message=row[MESSAGE],
+                               facts=delivery_facts(row[0], row[3], row[4])
+                               | {"action": "requeue", "who": who, "why": why})
+            return listed((*row[:10], DeliveryState.BESCHIKBAAR.value, None, *row[12:]), now)
+        return self._store.write(work)
+
+    def note(self, action: str, *, who: str, why: str, now: datetime) -> int:
+        """Journal an act on something else than a message (address book, keys, settings); its position."""
+        return self._store.write(lambda write: write.chain.append(
+            OPERATOR, at=now, facts={"action": action, "who": who, "why": why})[0])
+
+
+def _pick(write: Write, referentienummer: str, receiver: str, now: datetime,
+          refusals: dict[DeliveryState, str]) -> Row:
+    """The delivery that the act is for: the oldest in a state it can be done in."""
+    rows = deliveries_of(write, referentienummer, receiver)
+    if not rows:
+        raise MailboxUnknown(f"no delivery of {referentienummer} to that receiver")
+    reason = ""
+    for row in rows:
+        state = DeliveryState.VERLOPEN if overdue(row, now) else DeliveryState(row[10])
+        if state not in refusals:
+            return row
+        reason = f"{referentienummer} is {state}: {refusals[state]}"
+    raise RefusedError(reason)

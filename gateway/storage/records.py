@@ -1,0 +1,146 @@
+"""Records of the journal: canonical JSON of metadata and digests, and the entry that is read back from one.
+
+Canonical: keys sorted, no white space, no floats, ASCII (other characters as \\u escapes, so that no octets a caller
+sends can make a record unwritable). A record is the same octets whoever writes it. It names organisations, numbers,
+codes, digests and times. It never holds content, and never a person's data.
+"""
+
+from datetime import UTC, datetime, timedelta
+from json import JSONDecodeError, JSONEncoder, loads
+from typing import Final
+
+from gateway.values import Acceptance, Entry, Refusal
+
+ACCEPTED: Final = "accepted"
+REFUSED: Final = "refused"
+COLLECTED: Final = "collected"
+CONFIRMED: Final = "confirmed"
+EXPIRED: Final = "expired"
+CANCELLED: Final = "cancelled"
+OPERATOR: Final = "operator"
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_encoder = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 in UTC; `moment` is aware."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(microseconds: int) -> datetime:
+    """The aware UTC moment of a stored time."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def maybe_moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else moment_of(microseconds)
+
+
+def canonical(facts: dict[str, object]) -> str:
+    """The one way to write these facts. Facts that are None are left out."""
+    return _encoder.encode({name: value for name, value in facts.items() if value is not None})
+
+
+def in_record(kind: str, at: int, message: int | None) -> dict[str, object]:
+    """The columns of an entry that its record also holds."""
+    return {"kind": kind, "at": at, "message": message}
+
+
+def read_record(record: str) -> dict[str, object] | None:
+    """What `in_record` gave when this record was written; None for what is no record."""
+    try:
+        facts = loads(record)
+    except JSONDecodeError:
+        return None
+    return {name: facts.get(name) for name in ("kind", "at", "message")} if isinstance(facts, dict) else None
+
+
+def accepted_facts(acceptance: Acceptance, *, certificate: str, signature_digest: str) -> dict[str, object]:
+    """What the journal says of an accepted message.
+
+    `certificate` is the SHA-256 (hex) of the signer's certificate, `signature_digest` that of SignedInfo followed by
+    the signature value: it ties the kept proof to the chain.
+    """
+    header = acceptance.header
+    return {
+        "referentienummer": header.referentienummer,
+        "conversatie": header.conversatie,
+        "bovenliggend": header.bovenliggend,
+        "cross": header.cross,
+        "afzender": header.afzender,
+        "ontvangers": [receiver.id for receiver in acceptance.receivers],
+        "module": acceptance.key.module,
+        "set_version": acceptance.key.version,
+        "berichttype": acceptance.message_type.berichttype,
+        "versie": header.versie,
+        "expires_at": micros(acceptance.expires_at),
+        "octets": len(acceptance.payload),
+        "message_digest": acceptance.message_digest.hex(),
+        "body_digest": acceptance.body_digest.hex(),
+        "message_id": acceptance.message_id,
+        "signer_oin": acceptance.proof.signer_oin,
+        "caller_oin": acceptance.proof.caller_oin,
+        "certificate": certificate,
+        "signature_digest": signature_digest,
+    }
+
+
+def entry_of(position: int, journal_hash: bytes, record: str, *, repeated: bool = False) -> Entry:
+    """The entry of an accepted message, from its record alone: the same facts however often it is asked."""
+    facts = loads(record)
+    return Entry(
+        referentienummer=facts["referentienummer"],
+        conversatie=facts["conversatie"],
+        ontvangers=tuple(facts["ontvangers"]),
+        received_at=moment_of(facts["at"]),
+        expires_at=moment_of(facts["expires_at"]),
+        message_digest=bytes.fromhex(facts["message_digest"]),
+        position=position,
+        journal_hash=bytes(journal_hash),
+        repeated=repeated,
+    )
+
+
+def delivery_facts(referentienummer: str, afzender: str, ontvanger: str) -> dict[str, object]:
+    """What the journal says of a step in the delivery to one addressee."""
+    return {"referentienummer": referentienummer, "afzender": afzender, "ontvanger": ontvanger}
+
+
+def refused_facts(refusal: Refusal) -> dict[str, object]:
+    """What the journal says of a refused request."""
+    return {
+        "ticket": refusal.ticket,
+        "code": refusal.code,
+        "error": refusal.error,
+        "reason": refusal.reason,
+        "path": refusal.path,
+        "caller_oin": refusal.caller_oin,
+        "caller_certificate": refusal.caller_certificate,
+        "message_id": refusal.message_id,
+        "action": refusal.action,
+        "referentienummer": refusal.referentienummer,
+        "octets": refusal.octets,
+        "octets_digest": refusal.octets_digest.hex(),
+    }
+
+
+def refusal_of(record: str) -> Refusal:
+    """The refusal that was written down in this record."""
+    facts = loads(record)
+    return Refusal(
+        ticket=facts["ticket"],
+        code=facts["code"],
+        error=facts["error"],
+        reason=facts["reason"],
+        at=moment_of(facts["at"]),
+        path=facts["path"],
+        caller_oin=facts.get("caller_oin"),
+        caller_certificate=facts.get("caller_certificate"),
+        message_id=facts.get("message_id"),
+        action=facts.get("action"),
+        referentienummer=facts.get("referentienummer"),
+        octets=facts["octets"],
+        octets_digest=bytes.fromhex(facts["octets_digest"]),
+    )

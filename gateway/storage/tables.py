@@ -1,0 +1,158 @@
+"""The one description of the tables. Every change here is also a migration; a test holds both equal.
+
+Times are integers: microseconds since 1970-01-01T00:00:00Z. They sort, compare and index the same on every engine, and
+no driver can reinterpret them. Blobs are octets, everything else is text. The order of columns in an index is the
+order of the questions that are asked of it: each statement of this room is an index search (tests/contract). There is
+no index more than that needs: at every commit each index is another page to write, check and sync.
+
+    chain_heads, entries, refusals  the journal: an append-only hash chain per node
+    messages, proofs, certificates  what was accepted and who signed it: metadata and digests, kept
+    conversations, deliveries       state: one row per conversation, one per addressee of a message
+    payloads                        sealed octets of messages that are still to be confirmed, and nothing else
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+REVISION: Final = "0001"  # the migration this description equals; a store at another revision is not opened
+
+metadata = MetaData(naming_convention={
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+})
+
+# A 64-bit key that SQLite takes for its row number: new rows are appended, not sorted in.
+_key = BigInteger().with_variant(Integer, "sqlite")
+
+chain_heads = Table(
+    "chain_heads", metadata,
+    Column("node", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+messages = Table(
+    "messages", metadata,
+    Column("id", _key, primary_key=True),
+    Column("node", Text, nullable=False),  # with position: the entry of its acceptance
+    Column("position", BigInteger, nullable=False),
+    Column("referentienummer", Text, nullable=False),
+    Column("afzender", Text, nullable=False),
+    Column("conversatie", Text, nullable=False),
+    Column("cross", Text),
+    Column("module", Text, nullable=False),
+    Column("set_version", Text, nullable=False),
+    Column("berichttype", Text, nullable=False),
+    Column("versie", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("signer_oin", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("message_digest", LargeBinary, nullable=False),
+    Column("body_digest", LargeBinary, nullable=False),
+    # Referentienummer first, so that a number alone also finds its message. The key of idempotency.
+    UniqueConstraint("referentienummer", "afzender"),
+    UniqueConstraint("signer_oin", "message_id"),
+    Index("ix_messages_afzender", "afzender", "received_at", "id"),
+    Index("ix_messages_received_at", "received_at", "id"),
+)
+
+entries = Table(
+    "entries", metadata,
+    Column("node", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),  # 1, 2, 3 … without a gap, per node
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("message", ForeignKey("messages.id")),  # what it is about; None for refusals and general operator actions
+    Column("record", Text, nullable=False),  # canonical JSON; holds the three columns above too
+    Column("leaf", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("node", "position"),
+    Index("ix_entries_message", "message"),
+)
+
+# Where to find refusals: a table of its own, so that accepted messages don't pay for its indexes.
+refusals = Table(
+    "refusals", metadata,
+    Column("node", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("node", "position"),
+    ForeignKeyConstraint(["node", "position"], ["entries.node", "entries.position"]),
+    Index("ix_refusals_ticket", "ticket"),
+    Index("ix_refusals_at", "at"),
+)
+
+certificates = Table(
+    "certificates", metadata,
+    Column("sha256", Text, primary_key=True),  # hex
+    Column("der", LargeBinary, nullable=False),
+)
+
+proofs = Table(
+    "proofs", metadata,
+    Column("message", _key, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
+    Column("signed_info", LargeBinary, nullable=False),
+    Column("signature_value", LargeBinary, nullable=False),
+    Column("signature_method", Text, nullable=False),
+    Column("certificate", ForeignKey("certificates.sha256"), nullable=False),
+    Column("caller_oin", Text, nullable=False),
+    Column("body_reference", Text, nullable=False),
+    Column("before", LargeBinary),
+    Column("after", LargeBinary),
+)
+
+conversations = Table(
+    "conversations", metadata,
+    Column("id", _key, primary_key=True),
+    Column("conversatie", Text, nullable=False),
+    Column("module", Text, nullable=False),
+    Column("initiator", Text, nullable=False),
+    Column("counterpart", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    UniqueConstraint("conversatie", "module", "initiator", "counterpart"),
+)
+
+deliveries = Table(
+    "deliveries", metadata,
+    Column("message", ForeignKey("messages.id"), nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("conversation", ForeignKey("conversations.id"), nullable=False),
+    Column("state", Text, nullable=False),  # values.DeliveryState
+    Column("received_at", BigInteger, nullable=False),  # of the message; here to list a mailbox in order
+    Column("expires_at", BigInteger, nullable=False),
+    Column("collected_at", BigInteger),
+    Column("confirmed_at", BigInteger),
+    Column("answered_by", ForeignKey("messages.id")),  # the latest message that answers this one
+    PrimaryKeyConstraint("message", "receiver"),
+    Index("ix_deliveries_mailbox", "receiver", "state", "received_at", "message"),
+    Index("ix_deliveries_due", "state", "expires_at"),
+    Index("ix_deliveries_conversation", "conversation", "message"),
+    sqlite_with_rowid=False,  # rows are small and always found by their key: one tree less to write
+)
+
+payloads = Table(
+    "payloads", metadata,
+    Column("message", _key, primary_key=True, autoincrement=False),
+    Column("epoch", Text, nullable=False),  # which key wraps the data key
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["message"], ["messages.id"]),
+    Index("ix_payloads_epoch", "epoch"),
+)

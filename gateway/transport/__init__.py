@@ -1,0 +1,16 @@
+"""The network: HTTP and TLS on both sides, the host of the SOAP services, contract documents, health and metrics."""
+
+from gateway.transport.client import Caller, CallLimits
+from gateway.transport.contracts import build as build_contracts
+from gateway.transport.host import Host
+from gateway.transport.listener import RequestLimits, SoapListener
+from gateway.transport.protocol import ConnectionLimits
+from gateway.transport.server import Background, Server, bind, run_every, url_of
+from gateway.transport.tls import ServerTls, TlsFiles, client_tls
+from gateway.transport.web import Check, web_app
+from gateway.transport.workers import Supervisor
+
+__all__ = [
+    "Background", "CallLimits", "Caller", "Check", "ConnectionLimits", "Host", "RequestLimits", "Server", "ServerTls",
+    "SoapListener", "Supervisor", "TlsFiles", "bind", "build_contracts", "client_tls", "run_every", "url_of", "web_app",
+]

@@ -1,0 +1,215 @@
+"""Calls one party over mutual TLS, on kept-alive connections: http.client with a small pool of its own.
+
+A call ends in time whatever the other side does: the time-outs hold for the whole answer, not for each packet. Nothing
+is followed (no redirects), nothing is unpacked (no compression), and no more is read than the cap.
+"""
+
+import http.client
+import io
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from gateway.errors import Unreachable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLimits:
+    """What one call may take."""
+
+    connect_seconds: float = 10.0  # TCP and TLS together get twice this at most
+    answer_seconds: float = 30.0  # from the request to the last octet of the answer
+    max_octets: int = 10_485_760
+    idle_seconds: float = 20.0  # below the 30 s after which servers commonly close
+    idle_connections: int = 8
+
+
+class Caller:
+    """One party as we call it: its TLS context (tls.client_tls) and its connections. Safe for many threads."""
+
+    def __init__(self, context: ssl.SSLContext, *, limits: CallLimits | None = None) -> None:
+        self._context = context
+        self._limits = limits or CallLimits()
+        self._idle: list[tuple[float, _Connection]] = []
+        self._lock = threading.Lock()
+
+    def post(self, url: str, octets: bytes, soap_action: str) -> tuple[int, bytes]:
+        """Send one SOAP request; the status and the octets of the answer, whatever the status is.
+
+        `soap_action` goes out quoted (BP R1109). Raises Unreachable with cause and remedy. A call is sent once more
+        only when a kept-alive connection proves closed before any octet of an answer; requests are idempotent.
+        """
+        host, port, target = _parts(url)
+        headers = {
+            "Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{soap_action}"', "Accept": "text/xml",
+            "Accept-Encoding": "identity",
+        }
+        kept = self._take(host, port)
+        if kept is not None:
+            try:
+                return self._exchange(kept, target, octets, headers)
+            except (OSError, http.client.HTTPException) as error:
+                kept.close()
+                if not (kept.unanswered and isinstance(error, _CLOSED)):
+                    raise Unreachable(f"{host}:{port}: {explain(error, host)}") from error
+        fresh = _Connection(host, port, self._context, self._limits)
+        try:
+            return self._exchange(fresh, target, octets, headers)
+        except (OSError, http.client.HTTPException) as error:
+            fresh.close()
+            raise Unreachable(f"{host}:{port}: {explain(error, host)}") from error
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for _, connection in idle:
+            connection.close()
+
+    def _take(self, host: str, port: int) -> "_Connection | None":
+        """The idle connection to that host that was used last, if any; closes those that idled too long."""
+        oldest = time.monotonic() - self._limits.idle_seconds
+        stale: list[_Connection] = []
+        found = None
+        with self._lock:
+            kept = []
+            while self._idle:
+                since, connection = self._idle.pop()
+                if since < oldest:
+                    stale.append(connection)
+                elif found is None and (connection.host, connection.port) == (host, port):
+                    found = connection
+                else:
+                    kept.append((since, connection))
+            self._idle = kept[::-1]
+        for connection in stale:
+            connection.close()
+        return found
+
+    def _exchange(
+        self, connection: "_Connection", target: str, octets: bytes, headers: dict[str, str],
+    ) -> tuple[int, bytes]:
+        connection.begin()
+        connection.request("POST", target, body=octets, headers=headers)
+        response = connection.getresponse()
+        if response.getheader("Content-Encoding", "identity").lower() != "identity":
+            raise http.client.HTTPException("the answer is compressed, which the profile does not allow")
+        answer = response.read(self._limits.max_octets + 1)
+        if len(answer) > self._limits.max_octets:
+            raise http.client.HTTPException(f"the answer is larger than {self._limits.max_octets} octets")
+        if response.length:  # http.client does not say so itself when it was given a number to read
+            raise http.client.IncompleteRead(answer, response.length)
+        if response.will_close or not response.isclosed():
+            connection.close()
+        else:
+            self._keep(connection)
+        return response.status, answer
+
+    def _keep(self, connection: "_Connection") -> None:
+        with self._lock:
+            if len(self._idle) < self._limits.idle_connections:
+                self._idle.append((time.monotonic(), connection))
+                return
+        connection.close()
+
+
+_CLOSED = (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+class _Connection(http.client.HTTPSConnection):
+    """A connection whose answers are read under one deadline."""
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext, limits: CallLimits) -> None:
+        super().__init__(host, port, context=context, timeout=limits.connect_seconds)
+        self._limits = limits
+        self._deadline = 0.0
+        self.unanswered = True
+        self.response_class = self._response  # type: ignore[assignment]  # called like the class
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.begin()  # connecting has its own time
+
+    def begin(self) -> None:
+        """Start the clock of one exchange."""
+        self.unanswered = True
+        self._deadline = time.monotonic() + self._limits.answer_seconds
+        if self.sock is not None:
+            self.sock.settimeout(self._limits.answer_seconds)
+
+    def left(self) -> float:
+        """Seconds of the exchange's time that are left. Raises TimeoutError."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def _response(self, sock: socket.socket, **options: Any) -> http.client.HTTPResponse:
+        return http.client.HTTPResponse(_Source(self, sock), **options)  # type: ignore[arg-type]  # uses makefile only
+
+
+class _Source(io.RawIOBase):
+    """A connection's socket as HTTPResponse wants to read it, each read within what is left of the time."""
+
+    def __init__(self, connection: _Connection, sock: socket.socket) -> None:
+        self._connection = connection
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)  # holds the socket open when http.client lets go of it
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self, 65_536)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(self._connection.left())
+        size = self._raw.readinto(buffer)
+        if size:
+            self._connection.unanswered = False
+        return size
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def explain(error: Exception, host: str) -> str:
+    """What went wrong and what to do about it, in words for the operator."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in (62, 64):  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+            return f"the certificate is not for {host}; the party must renew it, or the registered address is wrong"
+        return f"the certificate is not accepted ({error.verify_message}); check the anchors and lists, then the party"
+    if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+        return f"the party ended the TLS handshake ({error.reason}); it may not trust our certificate: ask the party"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or 'connection ended'}); check TLS version and ciphers at the party"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused; the service is down or the port is wrong"
+    if isinstance(error, socket.gaierror):
+        return "the host name can't be resolved; check the registered address and DNS"
+    if isinstance(error, TimeoutError):
+        return "no answer in time; the party is slow, or a firewall drops the connection"
+    if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
+        return "the party closed the connection without an answer; try again, then ask the party"
+    if isinstance(error, http.client.HTTPException):
+        text = str(error) if type(error) is http.client.HTTPException else type(error).__name__
+        return f"no usable HTTP answer ({text}); ask the party"
+    return f"the network failed ({error.strerror if isinstance(error, OSError) else error}); check route and firewall"
+
+
+def _parts(url: str) -> tuple[str, int, str]:
+    """Host, port and request target. Raises Unreachable for anything but a plain https URL."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 443
+    except ValueError:
+        host = None
+    if host is None or parts.scheme != "https" or "@" in parts.netloc or parts.fragment or not url.isascii():
+        raise Unreachable("the registered address is no plain https URL; correct it in the address book")
+    return host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

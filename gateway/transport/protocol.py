@@ -1,0 +1,127 @@
+"""One HTTP/1.1 connection: uvicorn's httptools protocol, with the peer's certificate and with limits it lacks.
+
+uvicorn 0.54 hands no client certificate to the application, has no time-out for request headers, and no cap on their
+size; llhttp refuses what smuggles (Content-Length beside Transfer-Encoding, bare LF, folded headers). The subclass
+uses a few undocumented names of uvicorn (`app_state`, `cycle`): the version is pinned, and tests hold each behaviour.
+"""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_FLUSH_SECONDS = 5.0  # how long a closing connection may take to send what is left
+_FAREWELL_SECONDS = 0.5  # how long an idle peer may take to say goodbye while the hub stops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """What one connection may take; from the attack catalogue (slow headers, idle floods)."""
+
+    header_seconds: float = 10.0  # from a request's first octet to the end of its headers
+    idle_seconds: float = 30.0  # between requests
+    header_octets: int = 65_536
+    connections: int = 2_000  # open at once, per process
+    connections_per_peer: int = 200  # with one certificate, so that one party can't take all
+    peers: Counter[bytes] = field(default_factory=Counter)  # open connections by certificate
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Adds `peer` (DER, or b"" without TLS) to the state of each request's scope."""
+
+    limits = ConnectionLimits()  # the listener makes a subclass with its own
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        tls = transport.get_extra_info("ssl_object")
+        self.peer: bytes = (tls.getpeercert(True) or b"") if tls is not None else b""
+        self.app_state = {**self.app_state, "peer": self.peer}
+        self._in_headers = True  # between the end of one request and the end of the next one's headers
+        self._header_octets = 0
+        self._header_timer: asyncio.TimerHandle | None = None
+        self._last = False  # draining: the request that is arriving is the last one
+        self.limits.peers[self.peer] += 1
+        super().connection_made(transport)
+        crowded = self.peer and self.limits.peers[self.peer] > self.limits.connections_per_peer
+        if crowded or len(self.connections) > self.limits.connections:
+            transport.abort()
+            return
+        self._await_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._headers_done()
+        self.limits.peers[self.peer] -= 1
+        if not self.limits.peers[self.peer]:
+            del self.limits.peers[self.peer]
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # uvicorn leaves the timer when the connection breaks
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self._in_headers:
+            self._header_octets += len(data)
+            self._await_headers()
+        super().data_received(data)
+        if self._in_headers and self._header_octets > self.limits.header_octets:
+            self.send_400_response("Request headers too large.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_headers = True
+        self._header_octets = max(self._header_octets, 1)  # it began in the chunk that ended the one before
+        self._await_headers()
+
+    def on_headers_complete(self) -> None:
+        self._headers_done()
+        super().on_headers_complete()
+        if self._last:
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_headers = True
+        self._header_octets = 0
+
+    def shutdown(self) -> None:
+        """Drain: finish the request that runs or is arriving, close when idle."""
+        if self.transport.is_closing():
+            return
+        running = self.cycle is not None and not self.cycle.response_complete
+        if running:
+            self.cycle.keep_alive = False
+        if self._in_headers and self._header_octets:
+            self._last = True
+        elif not running:
+            self.transport.close()
+            if self.transport.get_write_buffer_size() == 0:  # a peer that is not reading sends no close_notify either
+                self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self.loop.call_later(_FLUSH_SECONDS, self.transport.abort)  # a peer that never reads the answer
+
+    def _await_headers(self) -> None:
+        if self._header_timer is None:
+            self._header_timer = self.loop.call_later(self.limits.header_seconds, self._headers_late)
+
+    def _headers_done(self) -> None:
+        self._in_headers = False
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _headers_late(self) -> None:
+        self._header_timer = None
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False  # the answer to the request before still has to go out
+        elif not self.transport.is_closing():
+            self.transport.close()
+            self.loop.call_later(_FLUSH_SECONDS, self.transport.abort)
+
+
+def protocol_class(limits: ConnectionLimits) -> type[HttpProtocol]:
+    """The protocol with these limits; counts its connections apart from other listeners."""
+    members: dict[str, Any] = {"limits": limits}
+    return type("HttpProtocol", (HttpProtocol,), members)

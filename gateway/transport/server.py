@@ -1,0 +1,201 @@
+"""Runs both listeners in one process and one event loop, until SIGTERM or SIGINT; then drains.
+
+Draining: stop accepting, finish every request that has begun to arrive, close what is idle, end. The sockets are bound
+here, before anything is served, so that free ports are known and several processes can share them (workers.py).
+"""
+
+import asyncio
+import logging
+import random
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from gateway.errors import Misconfigured
+from gateway.transport.listener import SoapListener
+from gateway.transport.protocol import ConnectionLimits, protocol_class
+
+_HANDSHAKE_SECONDS = 10.0  # as long as a request's headers may take
+_SHUTDOWN_SECONDS = 30.0  # to flush the last answer of a connection, and for the peer's close_notify
+_BACKLOG = 1024
+
+_log = logging.getLogger(__name__)
+
+Ready = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """Work that returns at an interval, in a thread beside the requests."""
+
+    seconds: float
+    function: Callable[[], object]
+    jitter: float = 0.1  # share of `seconds`, so that many nodes do not act at one moment
+
+
+def run_every(seconds: float, function: Callable[[], object], *, jitter: float = 0.1) -> Background:
+    """Have `function` called about every `seconds` while the server runs; an exception of it is logged by its class
+    name, and it is called again next time. The first call comes after the first interval.
+    """
+    return Background(seconds=seconds, function=function, jitter=jitter)
+
+
+def bind(listen: str) -> socket.socket:
+    """A listening socket for "host:port" or "[ipv6]:port"; port 0 chooses a free one. Raises Misconfigured."""
+    host, _, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # IPPROTO_TCP spelled out: without it asyncio does not set TCP_NODELAY on what it accepts.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, int(port)))
+        listener.listen(_BACKLOG)
+    except (OSError, ValueError, OverflowError) as error:
+        listener.close()
+        raise Misconfigured(f"can't listen on {listen}: {error}; choose another address or port, or 0") from error
+    listener.setblocking(False)
+    return listener
+
+
+def url_of(listener: socket.socket, scheme: str) -> str:
+    """The URL of a bound socket, such as https://127.0.0.1:8443."""
+    host, port = listener.getsockname()[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+class Server:
+    """Both listeners, the background work, and their end.
+
+    Takes   the SOAP application and the web application (ASGI), a bound socket for each, and the TLS context of the
+            SOAP side; `ready(soap_url, web_url)` is called once, when both accept.
+    """
+
+    def __init__(
+        self, *, soap: SoapListener, web: Any, soap_socket: socket.socket, web_socket: socket.socket,
+        tls: ssl.SSLContext, ready: Ready, background: Sequence[Background] = (),
+        connections: ConnectionLimits | None = None, drain_seconds: float = 30.0,
+    ) -> None:
+        self._soap = soap
+        self._soap_socket, self._web_socket = soap_socket, web_socket
+        self._ready = ready
+        self._background = tuple(background)
+        self._drain_seconds = drain_seconds
+        limits = connections or ConnectionLimits()
+        self._listeners = (
+            _Listener(soap, soap_socket, tls, limits), _Listener(web, web_socket, None, ConnectionLimits()),
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Serve until told to stop; comes back when everything is drained, at the latest after `drain_seconds` and
+        the time of the work that then still runs. In the main thread SIGTERM and SIGINT stop it.
+        """
+        asyncio.run(self._run())
+
+    def stop(self) -> None:
+        """Begin to drain; from any thread, any number of times, also before `run`."""
+        self._stopped.set()
+        if self._loop is not None and self._stop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def _run(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._loop.add_signal_handler(number, self.stop)
+        for listener in self._listeners:
+            await listener.start()
+        with ThreadPoolExecutor(2, thread_name_prefix="background") as executor:
+            chores = [asyncio.create_task(_repeat(work, executor)) for work in self._background]
+            chores.append(asyncio.create_task(self._keep_date()))
+            self._ready(url_of(self._soap_socket, "https"), url_of(self._web_socket, "http"))
+            if not self._stopped.is_set():
+                await self._stop.wait()
+            await self._drain()
+            for chore in chores:
+                chore.cancel()
+        self._soap.close()
+
+    async def _keep_date(self) -> None:
+        """RFC 9110 §6.6.1: an origin server with a clock sends Date. No Server header: it would only help attackers."""
+        while True:
+            date = [(b"date", formatdate(usegmt=True).encode())]
+            for listener in self._listeners:
+                listener.state.default_headers = date
+            await asyncio.sleep(1)
+
+    async def _drain(self) -> None:
+        for listener in self._listeners:
+            listener.stop_accepting()
+        await asyncio.sleep(0)  # connections accepted in this round of the loop register themselves
+        try:
+            async with asyncio.timeout(self._drain_seconds):
+                for listener in self._listeners:
+                    await listener.drained()
+        except TimeoutError:
+            _log.warning("stopped with requests unfinished after %s seconds", self._drain_seconds)
+            for listener in self._listeners:
+                listener.abort()
+
+
+class _Listener:
+    """One socket, its connections and the requests on them."""
+
+    def __init__(self, app: Any, listener: socket.socket, tls: ssl.SSLContext | None, limits: ConnectionLimits) -> None:
+        self._socket, self._tls = listener, tls
+        self._protocol = protocol_class(limits)
+        self._config = Config(
+            app, http=self._protocol, ws="none", lifespan="off", interface="asgi3", log_config=None,
+            log_level="error", access_log=False, proxy_headers=False, server_header=False, date_header=False,
+            timeout_keep_alive=int(limits.idle_seconds), loop="none",
+        )
+        self._config.load()
+        self.state = ServerState()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: self._protocol(self._config, self.state, {}, loop), sock=self._socket, ssl=self._tls,
+            backlog=_BACKLOG, ssl_handshake_timeout=_HANDSHAKE_SECONDS if self._tls else None,
+            ssl_shutdown_timeout=_SHUTDOWN_SECONDS if self._tls else None,
+        )
+
+    def stop_accepting(self) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    async def drained(self) -> None:
+        """Ask each connection to end after its request, and wait until none is left."""
+        while self.state.connections or self.state.tasks:
+            for connection in list(self.state.connections):
+                connection.shutdown()  # again each round: a TLS handshake may just have ended
+            await asyncio.sleep(0.05)
+
+    def abort(self) -> None:
+        for connection in list(self.state.connections):
+            connection.transport.abort()
+
+
+async def _repeat(work: Background, executor: ThreadPoolExecutor) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(work.seconds * random.uniform(1 - work.jitter, 1 + work.jitter))  # noqa: S311  # no secret
+        try:
+            await loop.run_in_executor(executor, work.function)
+        except Exception as error:  # one failure must not end the work; its text may hold data, so the class alone
+            name = getattr(work.function, "__qualname__", type(work.function).__name__)
+            _log.warning("background work %s failed: %s", name, type(error).__name__)
+
