@@ -21,7 +21,7 @@ from gateway.values import Party
 OIN: Final = r"[0-9A-Za-z]{20}"
 OIN_WORDS: Final = "an OIN of 20 characters"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
-         "pins", "gemeentecodes", "acts_for", "kvk", "vestigingen", "active", "from", "until")
+         "pins", "gemeentecodes", "routing", "acts_for", "kvk", "vestigingen", "active", "from", "until")
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
@@ -93,6 +93,7 @@ def _party(table: Table) -> Party:
         | frozenset(_pin(table, one) for one in table.several("certificates")),
         gemeentecodes=frozenset(table.matching(
             "gemeentecodes", table.texts("gemeentecodes"), "[0-9]{4}", "the four digits of the CBS code")),
+        routing=_routing(table),
         acts_for=frozenset(table.matching("acts_for", table.texts("acts_for"), OIN, OIN_WORDS)),
         kvk=table.matching("kvk", (table.text("kvk"),), "[0-9]{8}", "eight digits")[0] if "kvk" in table else None,
         vestigingen=frozenset(table.matching(
@@ -120,6 +121,16 @@ def _modules(table: Table) -> Mapping[str, tuple[str, ...]]:
             inner.refuse(name, f"module '{name}' has no versions", f'write {name} = ["1.0"], or leave it out')
         modules[name] = versions
     return MappingProxyType(modules)
+
+
+def _routing(table: Table) -> Mapping[str, frozenset[str]]:
+    """Routing keys other than gemeentecodes: routing = { RECHTBANK = ["…"], BRON = ["…"] }."""
+    raw = table.raw("routing") or {}
+    inner = table.table("routing", ("RECHTBANK", "BRON"))
+    return MappingProxyType({
+        kind: frozenset(inner.matching(kind, inner.texts(kind), r"\S{1,20}", "keys of 1 to 20 characters"))
+        for kind in (raw if isinstance(raw, dict) else ())
+    })
 
 
 def _push(table: Table) -> str | None:
@@ -176,8 +187,8 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
         "subtype": party.subtype, "mag_bsn": party.mag_bsn, "requires": party.requires, "modules": party.modules,
         "delivery": {"push": party.push} if party.push is not None else "pull",
         "certificates": files, "pins": frozenset() if files else party.pins,
-        "gemeentecodes": party.gemeentecodes, "acts_for": party.acts_for, "kvk": party.kvk,
-        "vestigingen": party.vestigingen, "active": None if party.active else False,
+        "gemeentecodes": party.gemeentecodes, "routing": party.routing or None, "acts_for": party.acts_for,
+        "kvk": party.kvk, "vestigingen": party.vestigingen, "active": None if party.active else False,
         "from": party.since, "until": party.until,
     }
     written = (f"{key} = {_toml(value)}\n" for key, value in values.items()
@@ -232,8 +243,8 @@ class Change:
 _FIELDS: Final = {
     "slug": "slug", "name": "name", "oin": "oin", "roles": "roles", "subtype": "subtype", "mag_bsn": "mag_bsn",
     "requires": "requires", "modules": "modules", "push": "delivery", "pins": "certificates",
-    "gemeentecodes": "gemeentecodes", "acts_for": "acts_for", "kvk": "kvk", "vestigingen": "vestigingen",
-    "active": "active", "since": "from", "until": "until",
+    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "kvk": "kvk",
+    "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
 }
 
 

@@ -67,6 +67,7 @@ class Party:
     push: str | None = None  # registered endpoint; None: the party collects (pull)
     pins: frozenset[str] = frozenset()  # SHA-256 (hex) of its certificates; empty: trust path and OIN decide
     gemeentecodes: frozenset[str] = frozenset()
+    routing: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))  # other kinds of key
     acts_for: frozenset[str] = frozenset()  # OINs this party may send for (mandate)
     kvk: str | None = None
     vestigingen: frozenset[str] = frozenset()
@@ -146,6 +147,8 @@ class MessageType:
     max_receivers: int = 1
     bsn: str = "never"  # never | agreed | always
     ground: bool = False  # the documents of Party.requires must be in the header
+    documents: frozenset[str] = frozenset()  # documents that must be in the header, whoever sends
+    routes: frozenset[str] = frozenset()  # kinds of Routering that may stand in for Ontvanger
     outcomes: frozenset[str] = frozenset()
     title_nl: str = ""
     title_en: str = ""

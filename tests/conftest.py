@@ -1,14 +1,17 @@
 """The throw-away PKI the tests share: the example world of `gateway init` and the wrong ones of certs-example."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from gateway.app import create_instance
 from gateway.security.keys import SigningKey, load_certificate, load_signing_key, load_trust
 from gateway.security.pki import TrustSnapshot
 from gateway.security.throwaway import default_description, make_pki, read_description
+from tests.line import Line, make_line
 
 DESCRIPTION = Path(__file__).parent.parent / "certs-example" / "pki.toml"
 
@@ -54,3 +57,19 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     folder, now = tmp_path_factory.mktemp("pki"), datetime.now(UTC)
     make_pki(default_description().plus(read_description(DESCRIPTION.read_text("utf-8"))), folder, now)
     return Pki(folder=folder, now=now)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance folder as `gateway init` makes it; copied, never used itself."""
+    folder = tmp_path_factory.mktemp("template") / "instance"
+    create_instance(folder)
+    return folder
+
+
+@pytest.fixture
+def line(template: Path, tmp_path: Path) -> Iterator[Line]:
+    """A fresh hub in this process (tests/line.py)."""
+    made = make_line(template, tmp_path / "instance")
+    yield made
+    made.store.close()

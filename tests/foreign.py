@@ -1,7 +1,7 @@
 """A foreign stack: builds and signs envelopes its own way, sharing no code with gateway/.
 
-Tree first, C14N of every part, prefixes as .NET writes them. Every step can be bent, which is how the hostile tests make
-their attacks and the tolerant ones their oddities.
+Tree first, C14N of every part, prefixes as .NET writes them. Every step can be bent: so the hostile tests make their
+attacks, and the tolerant ones their oddities.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ _METHODS: dict[str, hashes.HashAlgorithm] = {
     RSA_SHA256: hashes.SHA256(),
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": hashes.SHA384(),
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512": hashes.SHA512(),
-    "http://www.w3.org/2000/09/xmldsig#rsa-sha1": hashes.SHA1(),  # noqa: S303
+    "http://www.w3.org/2000/09/xmldsig#rsa-sha1": hashes.SHA1(),
     ECDSA_SHA256: hashes.SHA256(),
     "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384": hashes.SHA384(),
 }

@@ -16,7 +16,7 @@ from gateway.app.trust import LiveTrust
 from gateway.calendar_nl import working_day
 from gateway.errors import GatewayError
 from gateway.pipeline import Gate, Signers, answer, decline
-from gateway.ports import Observe
+from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
 from gateway.security import Usage
 from gateway.settings import Address
@@ -73,7 +73,7 @@ class LiveRegister:
 
 def build_gate(
     instance: Instance, *, store: Store, trust: LiveTrust, register: Callable[[], AddressBook], observe: Observe,
-    urls: Collection[str],
+    urls: Collection[str], clock: Clock = utc_now,
 ) -> Gate:
     """Everything one request needs, from an instance and its open store."""
     settings, sealer = instance.settings, instance.sealer()
@@ -82,7 +82,7 @@ def build_gate(
         name=settings.hub.name, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
         signers=Signers(default=instance.signing[0], by_family=by_family),
-        journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, utc_now),
+        journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, clock),
         dispatch=Host(instance.catalog.services).dispatch, addresses=_addresses(instance.catalog.services, urls),
         limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,
         is_working_day=working_day(settings.retention.extra_holidays), new_id=new_id, observe=observe,

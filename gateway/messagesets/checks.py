@@ -80,9 +80,9 @@ def _leaves(message: "etree._Element", tags: tuple[str, ...]) -> Iterable["etree
     return (node for node in message.iter(*tags) if not len(node) or next(node.iterchildren("*"), None) is None)
 
 
-def check_attachments(message: "etree._Element", max_octets: int) -> Iterator[Wrong]:
-    """Each element with a child Inhoud: its size, its SHA-256 and whether it looks like its MimeType."""
-    for body in message.iter("{*}Inhoud"):
+def check_attachments(message: "etree._Element", tags: tuple[str, ...], max_octets: int) -> Iterator[Wrong]:
+    """Each attachment, by its content (`tags`): its size, its SHA-256 and whether it looks like its MimeType."""
+    for body in message.iter(*tags) if tags else ():
         attachment = body.getparent()
         if attachment is None or body is message:
             continue

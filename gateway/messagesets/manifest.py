@@ -20,6 +20,7 @@ from gateway.values import Choreography, MessageType, RoleRule, SetKey, Step, Tr
 STATUSES = ("draft", "test", "active", "deprecated", "closed", "archived")
 PROFILES = ("2W-be", "2W-be-S", "2W-be-SE")
 BSN_RULES = ("never", "agreed", "always")
+ROUTES = ("GEMEENTECODE", "RECHTBANK", "BRON")  # kinds of kn:Routering
 CHECKS = ("eleven-test", "mod-97", "attachments")
 MAX_ATTACHMENT_OCTETS = 5 * 1024 * 1024  # the published proposal; a message may declare another limit
 
@@ -164,6 +165,8 @@ def _message(table: Table, namespace: str, roles: Mapping[str, RoleRule]) -> tup
         max_receivers=table.positive("max_receivers") or 1,
         bsn=table.one_of("bsn", BSN_RULES, default="never"),
         ground=table.flag("ground"),
+        documents=frozenset(table.texts("documents", optional=True)),
+        routes=frozenset(table.texts("routes", optional=True, allowed=ROUTES)),
         outcomes=frozenset(demand.outcomes),
         title_nl=table.text("title_nl"),
         title_en=table.text("title_en"),

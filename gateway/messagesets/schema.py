@@ -15,7 +15,7 @@ from lxml import etree
 
 from gateway.errors import Misconfigured
 from gateway.messagesets._places import Children, Graph, children, holdings
-from gateway.messagesets._texts import schema_finding
+from gateway.messagesets._texts import check_finding, schema_finding
 from gateway.messagesets._xpath import Naming, from_libxml2, parser
 from gateway.names import XSD, clark
 from gateway.values import Finding
@@ -63,6 +63,7 @@ class Vocabulary:
     values: frozenset[str]
     bsn: tuple[str, ...]
     iban: tuple[str, ...]
+    attached: tuple[str, ...]  # the content of an attachment
     children: Children
 
 
@@ -82,6 +83,7 @@ def read_vocabulary(schema: Path, root: Path, known: dict[Path, SchemaFile]) -> 
         values=frozenset(value for file in files.values() for value in file.values),
         bsn=_holding(typed, derived, _BSN),
         iban=_holding(typed, derived, _IBAN),
+        attached=tuple(sorted({element for element, _ in typed if etree.QName(element).localname == "Inhoud"})),
         children=children(file.holdings for file in files.values()),
     )
 
@@ -228,4 +230,4 @@ class Schema:
             )
             if len(found) < MAX_FINDINGS:
                 found.setdefault((finding.xpath, finding.rule), finding)
-        return tuple(found.values())
+        return tuple(found.values()) or (check_finding("schema", naming.xpath(element, element)),)

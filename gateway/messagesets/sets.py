@@ -14,7 +14,7 @@ from gateway.messagesets._places import Children, places
 from gateway.messagesets._xpath import Naming
 from gateway.messagesets.manifest import Demand, Manifest, ServiceRule
 from gateway.messagesets.rules import Rulebook, RuleFile, Stage, XPath, compile_rules, compile_xpath, read_rules
-from gateway.messagesets.schema import Schema, SchemaFile, read_vocabulary
+from gateway.messagesets.schema import Schema, SchemaFile, Vocabulary, read_vocabulary
 from gateway.values import Choreography, MessageType, Operation, RoleRule, Service, SetKey, Step
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Requirements:
     outcomes: tuple[tuple[str, XPath], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MessageSet:
     """One version of one module."""
 
@@ -91,14 +91,7 @@ def compile_set(manifest: Manifest, shared: RuleFile | None, known: dict[Path, S
 
     Raises Misconfigured for whatever is wrong in its folder.
     """
-    path = manifest.folder / manifest.schema
-    vocabulary = read_vocabulary(path, manifest.folder.parent.parent, known)
-    if vocabulary.files[0].namespace != manifest.namespace:
-        raise Misconfigured(f"{path}: targetNamespace must be {manifest.namespace}, as the folder says")
-    declared = set(manifest.messages) | {name for rule in manifest.services for name in rule.operations}
-    for element in sorted(declared):
-        if names.clark(manifest.namespace, element) not in vocabulary.globals:
-            raise Misconfigured(f"{path}: there is no element {element}; add it, or take it out of the manifest")
+    vocabulary = _vocabulary(manifest, known)
     own = read_rules(manifest.folder / manifest.rules) if manifest.rules else None
     naming = Naming(
         prefixes=MappingProxyType({manifest.namespace: manifest.prefix, names.KN: "kn"}),
@@ -120,7 +113,7 @@ def compile_set(manifest: Manifest, shared: RuleFile | None, known: dict[Path, S
         services=MappingProxyType(_services(manifest)),
         service_rules=manifest.services,
         folder=manifest.folder,
-        schema=Schema(path, vocabulary),
+        schema=Schema(manifest.folder / manifest.schema, vocabulary),
         naming=naming,
         requirements=MappingProxyType({
             element: _requirements(manifest, element, [file for file in (shared, own) if file], vocabulary.children)
@@ -129,6 +122,18 @@ def compile_set(manifest: Manifest, shared: RuleFile | None, known: dict[Path, S
         rules=own,
         hashes=manifest.files,
     )
+
+
+def _vocabulary(manifest: Manifest, known: dict[Path, SchemaFile]) -> Vocabulary:
+    path = manifest.folder / manifest.schema
+    vocabulary = read_vocabulary(path, manifest.folder.parent.parent, known)
+    if vocabulary.files[0].namespace != manifest.namespace:
+        raise Misconfigured(f"{path}: targetNamespace must be {manifest.namespace}, as the folder says")
+    declared = set(manifest.messages) | {name for rule in manifest.services for name in rule.operations}
+    for element in sorted(declared):
+        if names.clark(manifest.namespace, element) not in vocabulary.globals:
+            raise Misconfigured(f"{path}: there is no element {element}; add it, or take it out of the manifest")
+    return vocabulary
 
 
 def _stage(manifest: Manifest, element: str, children: Children) -> Stage:

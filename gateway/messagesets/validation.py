@@ -92,7 +92,8 @@ def _meets_checks(element: "etree._Element", needed: Requirements, message_set: 
     if "mod-97" in demand.checks:
         _refuse_wrong(check_accounts(element, vocabulary.iban), element, message_set, SchemaInvalid)
     if "attachments" in demand.checks:
-        _refuse_wrong(check_attachments(element, demand.max_attachment_octets), element, message_set,
+        wrong = check_attachments(element, vocabulary.attached, demand.max_attachment_octets)
+        _refuse_wrong(wrong, element, message_set,
                       lambda found: _with_findings(AttachmentWrong(_summary(found)), found))
 
 

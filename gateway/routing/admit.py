@@ -75,14 +75,13 @@ def address(
             BsnNotAllowed.
     """
     _may_play(sender, roles[message_type.sender_role], service.key)  # 1
-    if header.routering is not None:
-        raise ReceiverUnknown("this message set does not route on a key")
-    wanted = tuple(dict.fromkeys(header.ontvangers))
+    wanted = _wanted(header, message_type, roles, register)
     if len(wanted) > message_type.max_receivers:
         raise NotAuthorised(f"{message_type.element} takes at most {message_type.max_receivers} addressee(s)")
     receivers = tuple(_receiver(one, sender, message_type, service.key, roles, register) for one in wanted)
-    if message_type.ground:  # 3
-        _check_ground(sender, header)
+    for required in message_type.documents | (sender.requires if message_type.ground else frozenset()):  # 3
+        if required not in header.documents:
+            raise GroundMissing(f"{sender.slug} must send a {required} along")
     if has_bsn and not all(party.mag_bsn for party in (sender, *receivers)):  # 4
         raise BsnNotAllowed("a BSN, but not every party has a ground to process it")
     return receivers
@@ -123,6 +122,22 @@ def _may_play(party: Party, role: RoleRule, key: SetKey) -> None:
         raise error
 
 
+def _wanted(
+    header: Header, message_type: MessageType, roles: Mapping[str, RoleRule], register: Register
+) -> tuple[str, ...]:
+    """The ids of the addressees: as named, or found by the routing key among those that play the receiving role."""
+    if header.routering is None:
+        return tuple(dict.fromkeys(header.ontvangers))
+    kind, value = header.routering
+    if kind not in message_type.routes:
+        raise ReceiverUnknown(f"{message_type.element} does not route on {kind}")
+    role = roles[message_type.receiver_role]
+    found = tuple(party.id for party in register.by_route(kind, value) if party.roles & role.parties)
+    if not found:
+        raise ReceiverUnknown(f"no party is registered for this {kind}")
+    return found
+
+
 def _receiver(
     party_id: str, sender: Party, message_type: MessageType, key: SetKey, roles: Mapping[str, RoleRule],
     register: Register,
@@ -134,9 +149,3 @@ def _receiver(
         raise ReceiverUnknown("the addressee is the sender itself")
     _may_play(party, roles[message_type.receiver_role], key)  # 2
     return party
-
-
-def _check_ground(sender: Party, header: Header) -> None:
-    for required in sorted(sender.requires):
-        if required not in header.documents:
-            raise GroundMissing(f"{sender.slug} must send a {required} along")

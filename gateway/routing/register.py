@@ -21,6 +21,11 @@ class AddressBook:
         self._by_id = {party.id: party for party in self.everyone}
         self._by_slug = {party.slug: party for party in self.everyone}
         self._by_oin = {party.oin: party for party in self._active}
+        self._by_route: dict[tuple[str, str], tuple[Party, ...]] = {}
+        for party in self._active:
+            for kind, values in {"GEMEENTECODE": party.gemeentecodes, **party.routing}.items():
+                for value in values:
+                    self._by_route[kind, value] = (*self._by_route.get((kind, value), ()), party)
 
     def by_oin(self, oin: str) -> Party | None:
         """The active party with this OIN, compared as a string."""
@@ -29,6 +34,10 @@ class AddressBook:
     def by_id(self, party_id: str) -> Party | None:
         """The party with this id (a UUID in any case), active or not."""
         return self._by_id.get(party_id.lower())
+
+    def by_route(self, kind: str, value: str) -> tuple[Party, ...]:
+        """The active parties that registered this routing key, in the file's order."""
+        return self._by_route.get((kind, value), ())
 
     def by_slug(self, slug: str) -> Party | None:
         """The party with this short name, active or not: for operators, never for the wire."""

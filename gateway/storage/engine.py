@@ -4,7 +4,8 @@ Everything that is SQLite's alone stands in class Sqlite: its settings, BEGIN IM
 statements of the room are SQLAlchemy Core without dialect options; another engine is another class with these methods.
 
 SQLite: WAL lets readers go on while one writes. synchronous=FULL syncs the log at every commit: a receipt survives a
-power cut. secure_delete overwrites what is deleted: an erased payload is not left on a free page.
+power cut. secure_delete overwrites what is deleted: an erased payload is not left on a free page. Beside the file
+`gateway.db` stand its log (-wal, -shm) and the two files by which processes take turns (-queue, -turn; turn.py).
 """
 
 import sqlite3
@@ -23,6 +24,7 @@ from gateway.errors import Draining, Misconfigured, StorageError
 from gateway.storage.chain import ChainReport, walk
 from gateway.storage.session import Query, Session, Statements
 from gateway.storage.tables import REVISION
+from gateway.storage.turn import Turn
 from gateway.storage.writer import Connection, Write, Writer
 
 T = TypeVar("T")
@@ -102,7 +104,11 @@ class Store:
         self._stop = Event()
         self._log_long = Event()
         self._check_revision()
-        self._writer = Writer(engine.connect, self._statements, node=node, begin=engine.begin_write,
+        try:
+            self._turn = Turn(engine.path)
+        except OSError as cause:
+            raise Misconfigured(f"the folder of the store can't be written: {type(cause).__name__}") from cause
+        self._writer = Writer(engine.connect, self._statements, node=node, begin=engine.begin_write, turn=self._turn,
                               database_error=engine.error, queue_limit=queue_limit, batch_limit=batch_limit,
                               committed=self._after_batch)
         self._checkpointer = Thread(target=self._checkpoints, name="store-checkpoint", daemon=True)
@@ -146,6 +152,7 @@ class Store:
         self._stop.set()
         self._dirty.set()
         self._checkpointer.join()
+        self._turn.close()
         while self._readers:
             self._readers.pop().close()
 

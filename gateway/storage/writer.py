@@ -9,7 +9,7 @@ without waiting for more), runs each work under its own savepoint, commits once,
 """
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -68,17 +68,19 @@ class Writer:
     """Owns the one connection that writes."""
 
     def __init__(self, connect: Callable[[], Connection], statements: Statements, *, node: str, begin: str,
-                 database_error: type[Exception], queue_limit: int, batch_limit: int,
-                 committed: Callable[[Connection], None]) -> None:
+                 turn: AbstractContextManager[None], database_error: type[Exception], queue_limit: int,
+                 batch_limit: int, committed: Callable[[Connection], None]) -> None:
         """Start the thread.
 
-        `begin` opens a transaction that may write; `database_error` is what the driver raises; `committed` is called
-        after each batch, on the writer's thread and with its connection, when the callers have been told.
+        `begin` opens a transaction that may write, inside a `turn` among processes; `database_error` is what the
+        driver raises; `committed` is called after each batch, on the writer's thread and with its connection, when
+        the callers have been told.
         """
         self._connect = connect
         self._statements = statements
         self._node = node
         self._begin = begin
+        self._turn = turn
         self._database_error = database_error
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
@@ -143,14 +145,15 @@ class Writer:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            cursor = self._connection.cursor()
-            cursor.execute(self._begin)
-            write = Write(cursor, self._statements, self._node)
-            for job in batch:
-                self._attempt(job, write, cursor)
-            write.chain.flush()
-            cursor.execute("COMMIT")
-            cursor.close()
+            with self._turn:
+                cursor = self._connection.cursor()
+                cursor.execute(self._begin)
+                write = Write(cursor, self._statements, self._node)
+                for job in batch:
+                    self._attempt(job, write, cursor)
+                write.chain.flush()
+                cursor.execute("COMMIT")
+                cursor.close()
         except BaseException as cause:
             for job in batch:
                 job.result, job.error = None, self._storage_error(cause)

@@ -87,11 +87,10 @@ class Accept:
         if found is not None:
             return found
         header = self.message.header
-        opener = tx.initiator(self.message.key.module, header.conversatie) or header.afzender
         conversations = []
         for receiver in self.message.receivers:
             present = tx.conversation(self.message, receiver.id) or Conversation(
-                id=None, module=self.message.key.module, conversatie=header.conversatie, initiator=opener,
+                id=None, module=self.message.key.module, conversatie=header.conversatie, initiator=header.afzender,
                 counterpart=receiver.id, state="NIEUW")
             conversations.append(replace(present, state=self.state))
         return tx.record(self.message, tuple(conversations))

@@ -1,0 +1,81 @@
+"""A fresh database per test, on every engine there is. Another engine joins ENGINES with a way to make its url."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from gateway import ports
+from gateway.storage import (
+    KeyDirectory,
+    Operator,
+    Reports,
+    Sealer,
+    SqlJournal,
+    SqlMailbox,
+    Store,
+    open_store,
+    upgrade,
+)
+from gateway.values import Acceptance, Entry
+from tests.contract.samples import NOW, accept
+
+ENGINES = ["sqlite", *(["given"] if os.environ.get("DATABASE_URL") else [])]
+
+
+@dataclass(slots=True)
+class Hub:
+    """One open store with everything that stands on it, and a clock the test turns."""
+
+    url: str
+    folder: Path
+    store: Store
+    now: datetime = NOW
+    keys: KeyDirectory = field(init=False)
+    journal: ports.Journal = field(init=False)
+    mailbox: SqlMailbox = field(init=False)
+    reports: Reports = field(init=False)
+    operator: Operator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keys = KeyDirectory(self.folder / "keys")
+        sealer = Sealer(self.keys)
+        self.journal = SqlJournal(self.store, sealer)
+        self.mailbox = SqlMailbox(self.store, sealer, lambda: self.now)
+        self.reports = Reports(self.store)
+        self.operator = Operator(self.store)
+
+    def accept(self, message: Acceptance, state: str = "GEMELD") -> Entry:
+        return self.journal.transaction(accept(message, state))
+
+    def payloads(self) -> int:
+        """How many sealed payloads the database holds."""
+        from sqlalchemy import func, select
+
+        from gateway.storage.session import Query
+        from gateway.storage.tables import payloads
+
+        with self.store.read() as session:
+            row = session.one(Query(select(func.count()).select_from(payloads)))
+        assert row is not None
+        return int(row[0])
+
+    def position(self) -> int:
+        """The end of the journal."""
+        return max((head.position for head in self.reports.heads()), default=0)
+
+
+@pytest.fixture(params=ENGINES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    where = f"sqlite:///{tmp_path}/gateway.db" if request.param == "sqlite" else os.environ["DATABASE_URL"]
+    upgrade(where)
+    return where
+
+
+@pytest.fixture
+def hub(url: str, tmp_path: Path) -> Iterator[Hub]:
+    with open_store(url, node="hub") as store:
+        yield Hub(url=url, folder=tmp_path, store=store)

@@ -1,0 +1,138 @@
+"""Content on disk is noise: before confirming because it is sealed, after it because it is gone."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import StorageError
+from gateway.storage import KeyDirectory, Sealer
+from gateway.storage.sealing import context_of, epoch_of
+from tests.contract.conftest import Hub
+from tests.contract.samples import ENERGIE, NOW, acceptance, number
+
+MARKER = b"HERKENBAAR-999990019"
+
+
+def on_disk(folder: Path, needle: bytes) -> list[str]:
+    """The files under the folder that hold these octets."""
+    return [file.name for file in folder.rglob("*") if file.is_file() and needle in file.read_bytes()]
+
+
+def sealed_octets(hub: Hub) -> bytes:
+    from sqlalchemy import select
+
+    from gateway.storage.session import Query
+    from gateway.storage.tables import payloads
+
+    with hub.store.read() as session:
+        row = session.one(Query(select(payloads.c.sealed)))
+    assert row is not None
+    return bytes(row[0])
+
+
+def test_content_never_reaches_the_disk(hub: Hub) -> None:
+    hub.accept(acceptance("a", payload=b"<x>" + MARKER * 400 + b"</x>"))
+    assert on_disk(hub.folder, number("a").encode())  # so the search would find it
+    assert on_disk(hub.folder, MARKER) == []
+    assert MARKER in hub.mailbox.collect(ENERGIE.id, number("a"), NOW)[1]
+    assert on_disk(hub.folder, MARKER) == []
+    hub.mailbox.confirm(ENERGIE.id, (number("a"),), NOW)
+    hub.store.close()
+    assert on_disk(hub.folder, MARKER) == []
+
+
+def test_sealed_octets_are_overwritten_after_confirming(hub: Hub) -> None:
+    hub.accept(acceptance("a", payload=MARKER * 40))
+    sealed = sealed_octets(hub)
+    assert on_disk(hub.folder, sealed[:64])
+    hub.mailbox.collect(ENERGIE.id, number("a"), NOW)
+    hub.mailbox.confirm(ENERGIE.id, (number("a"),), NOW)
+    hub.store.close()  # the log is copied into the file and removed
+    assert on_disk(hub.folder, sealed[:64]) == []
+
+
+def test_key_of_a_day_is_destroyed_when_it_seals_nothing_any_more(hub: Hub) -> None:
+    days = [NOW + timedelta(days=day) for day in range(4)]
+    for day, at in enumerate(days):
+        hub.accept(acceptance(f"day-{day}", at=at, term=timedelta(days=30)))
+    assert hub.keys.epochs() == [epoch_of(at) for at in days]
+    assert hub.mailbox.retire_keys(days[3]) == []
+    for name in ("day-0", "day-2", "day-3"):
+        hub.mailbox.collect(ENERGIE.id, number(name), days[3])
+        hub.mailbox.confirm(ENERGIE.id, (number(name),), days[3])
+    assert hub.mailbox.retire_keys(days[3]) == [epoch_of(days[0])]  # day 1 still seals; 2 and 3 are too young
+    assert hub.keys.epochs() == [epoch_of(at) for at in days[1:]]
+    assert hub.mailbox.collect(ENERGIE.id, number("day-1"), days[3])[1]
+
+
+def test_seal_opens_only_in_its_own_context_and_unchanged(tmp_path: Path) -> None:
+    sealer = Sealer(KeyDirectory(tmp_path / "keys"))
+    context = context_of("ref", "afzender")
+    sealed = sealer.seal(b"content", context, NOW)
+    assert sealer.unseal(sealed, context) == b"content"
+    assert Sealer(KeyDirectory(tmp_path / "keys")).unseal(sealed, context) == b"content"
+    for changed in (replace(sealed, octets=sealed.octets[:-1] + bytes([sealed.octets[-1] ^ 1])),
+                    replace(sealed, wrapped=bytes([sealed.wrapped[0] ^ 1]) + sealed.wrapped[1:]),
+                    replace(sealed, wrapped=b""), replace(sealed, octets=b"short"),
+                    replace(sealed, epoch="2031-03-04")):
+        with pytest.raises(StorageError):
+            sealer.unseal(changed, context)
+    with pytest.raises(StorageError):
+        sealer.unseal(sealed, context_of("ref", "another"))
+
+
+def test_every_seal_has_its_own_key_and_nonce(tmp_path: Path) -> None:
+    sealer = Sealer(KeyDirectory(tmp_path / "keys"))
+    sealed = [sealer.seal(b"same", b"same", NOW) for _ in range(100)]
+    assert len({one.octets for one in sealed}) == len({one.wrapped for one in sealed}) == 100
+
+
+def test_key_files_are_private_and_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    Sealer(KeyDirectory(folder)).seal(b"x", b"", NOW)
+    (file,) = folder.iterdir()
+    assert file.name == "2031-03-03.key"
+    assert len(file.read_bytes()) == 32
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_many_makers_of_one_key_agree(tmp_path: Path) -> None:
+    """Each has a directory object of its own, as processes have."""
+    folder = tmp_path / "keys"
+    with ThreadPoolExecutor(16) as pool:
+        sealed = list(pool.map(lambda i: Sealer(KeyDirectory(folder)).seal(b"%d" % i, b"", NOW), range(64)))
+    opener = Sealer(KeyDirectory(folder))
+    assert [opener.unseal(one, b"") for one in sealed] == [b"%d" % i for i in range(64)]
+    assert os.listdir(folder) == ["2031-03-03.key"]
+
+
+def test_destroyed_key_is_not_used_from_memory(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    sealer = Sealer(KeyDirectory(folder))
+    sealed = sealer.seal(b"x", b"", NOW)
+    KeyDirectory(folder).destroy(sealed.epoch)  # another process
+    with pytest.raises(StorageError):
+        sealer.unseal(sealed, b"")
+    KeyDirectory(folder).destroy(sealed.epoch)  # again is no error
+
+
+def test_broken_or_unwritable_key_is_a_storage_error(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    (folder / "2031-03-03.key").write_bytes(b"short")
+    with pytest.raises(StorageError):
+        Sealer(KeyDirectory(folder)).seal(b"x", b"", NOW)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError):
+        Sealer(KeyDirectory(tmp_path / "file" / "keys")).seal(b"x", b"", NOW)
+
+
+def test_epoch_is_the_day_in_utc() -> None:
+    assert epoch_of(datetime(2031, 3, 3, 23, 59, 59, tzinfo=UTC)) == "2031-03-03"
+    assert epoch_of(datetime.fromisoformat("2031-03-04T00:30:00+01:00")) == "2031-03-03"

@@ -1,0 +1,130 @@
+"""A whole line in one process: a real instance, real store, real keys; requests go in as octets, replies come out.
+
+`Line` is what the hostile, tolerant and acceptance tests speak to when the network is not what they are about.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from lxml import etree
+
+from gateway.app.hub import build_gate
+from gateway.app.instance import Instance, open_instance, utc_now
+from gateway.app.trust import LiveTrust
+from gateway.pipeline import Gate, answer
+from gateway.security.keys import SigningKey, load_certificate, load_signing_key
+from gateway.storage import Store, open_store
+from gateway.values import Received, Reply
+from tests import foreign
+
+KN = "urn:schuldenknooppunt:knooppunt:1.0"
+SR = "urn:schuldenknooppunt:schuldregeling:2.0"
+BASE = "https://localhost:8443"
+SHV = "/soap/schuldregeling/2.0/shv"
+SE = "/soap/schuldregeling/2.0/se"
+POSTBUS = "/soap/knooppunt/1.0/postbus"
+EXAMPLES = Path(__file__).parent.parent / "xsd" / "schuldregeling" / "2.0" / "examples" / "valid"
+
+
+@dataclass(kw_only=True)
+class Line:
+    """One instance and its gate; `at` is the time of every request, `skip` moves it."""
+
+    instance: Instance
+    store: Store
+    gate: Gate
+    at: datetime
+    trust: LiveTrust
+    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def skip(self, **by: float) -> None:
+        self.at += timedelta(**by)
+        self.trust.renew()  # as the running hub does beside its requests
+
+    def identity(self, slug: str) -> foreign.Identity:
+        """A party's signing key, for the foreign stack."""
+        key = self.signing_key(slug)
+        return foreign.Identity(key=key.private_key, certificate=key.certificate)
+
+    def signing_key(self, slug: str) -> SigningKey:
+        pki = self.instance.folder / "pki"
+        return load_signing_key(pki / f"{slug}-sign.pem", pki / f"{slug}-sign.key")
+
+    def peer(self, slug: str) -> bytes:
+        """A party's TLS certificate (DER)."""
+        return load_certificate(self.instance.folder / "pki" / f"{slug}-tls.pem")
+
+    def plan(self, child: bytes, *, path: str = SHV, party: str = "gemeente", **changes: object) -> foreign.Plan:
+        """A well-behaved request of `party`; `changes` bend it (fields of foreign.Plan)."""
+        name = etree.QName(etree.fromstring(child))
+        values: dict[str, object] = {
+            "child": child, "action": f"{name.namespace}:{name.localname}", "to": BASE + path, "now": self.at,
+            "identity": self.identity(party), "sender": "https://gemeente.example/",
+        }
+        return foreign.Plan(**{**values, **changes})
+
+    def post(self, octets: bytes, *, path: str = SHV, party: str = "gemeente", soap_action: str | None = '""',
+             peer: bytes | None = None) -> Reply:
+        """What the hub answers to these octets from this caller."""
+        return answer(
+            Received(octets=octets, path=path, content_type="text/xml", soap_action=soap_action,
+                     peer=self.peer(party) if peer is None else peer, at=self.at),
+            self.gate,
+        )
+
+    def send(self, child: bytes, *, path: str = SHV, party: str = "gemeente", **changes: object) -> Reply:
+        """Build, sign and post one request."""
+        root = foreign.build(self.plan(child, path=path, party=party, **changes))
+        return self.post(foreign.octets(root), path=path, party=party)
+
+    def rows(self, table: str) -> int:
+        """Rows of a table of the store, read past everything the gateway does."""
+        with sqlite3.connect(self.instance.folder / "gateway.db") as connection:
+            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+    def refusals(self) -> list[str]:
+        """The journal's records of refused requests, oldest first."""
+        with sqlite3.connect(self.instance.folder / "gateway.db") as connection:
+            rows = connection.execute("SELECT record FROM entries WHERE kind = 'refused' ORDER BY position")
+            return [row[0] for row in rows]
+
+
+def example(name: str) -> bytes:
+    """A valid example of Schuldregeling 2.0, such as Kennisgeving-volledig."""
+    return (EXAMPLES / f"{name}.xml").read_bytes()
+
+
+def fault(reply: Reply) -> etree._Element | None:
+    """The soap:Fault of a reply."""
+    if not reply.octets.startswith(b"<"):
+        return None
+    return etree.fromstring(reply.octets).find(f".//{{{foreign.S}}}Fault")
+
+
+def code(reply: Reply) -> str | None:
+    """The SKP code of a reply's fault; None for a good answer."""
+    found = fault(reply)
+    return None if found is None else found.findtext(f".//{{{KN}}}Code")
+
+
+def make_line(template: Path, folder: Path, *, at: datetime | None = None,
+              change: Callable[[Path], None] = lambda folder: None) -> Line:
+    """A line on a fresh copy of an instance; `change` may edit the copy's files first."""
+    shutil.copytree(template, folder)
+    change(folder)
+    instance = open_instance(folder)
+    store = open_store(instance.settings.store.url)
+    book, moment = instance.read_register(), at or utc_now()
+    made: list[Line] = []
+    trust = LiveTrust(instance.settings.trust, lambda: made[0].at if made else moment, lambda event, facts: None)
+    line = Line(instance=instance, store=store, gate=None, at=moment, trust=trust)  # type: ignore[arg-type]
+    made.append(line)
+    line.gate = build_gate(
+        instance, store=store, trust=trust, register=lambda: book, urls={BASE}, clock=lambda: line.at,
+        observe=lambda event, facts: line.events.append((event, dict(facts))),
+    )
+    return line
