@@ -43,8 +43,8 @@ class Transaction(Protocol):
     def known(self, acceptance: Acceptance) -> Entry | None:
         """The entry of an earlier identical request; None when new.
 
-        Raises DuplicateConflict (same sender and Referentienummer, other Body digest) and Replayed (same signer and
-        MessageID, other Body digest).
+        Raises DuplicateConflict (same sender and Referentienummer, other message digest) and Replayed (same signer
+        and MessageID, other message digest).
         """
 
     def conversation(self, acceptance: Acceptance, receiver: str) -> Conversation | None:

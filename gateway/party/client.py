@@ -152,7 +152,7 @@ class PartyClient:
             action=action, message_id=f"urn:uuid:{self.new_id()}", to=self.hub_url + service.path,
             sender=self.address, reply_to=ANONYMOUS, body=body,
         )
-        return seal(outgoing, self.signing, self.clock(), self.new_id().replace("-", ""))
+        return seal(outgoing, self.signing, self.clock(), self.new_id())
 
     def _exchange(self, service: Service, action: str, signed: SignedEnvelope) -> Element:
         """Send and check the answer: signed by the hub, confirming our signature, related to our MessageID."""

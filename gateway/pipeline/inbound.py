@@ -3,6 +3,7 @@
 `answer` is the one place where an error becomes a fault.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass
 
 from gateway.errors import CertificateRejected, GatewayError, InternalError, NotAuthenticated, NotFound
@@ -28,7 +29,7 @@ class Admitted:
 
 def answer(received: Received, gate: Gate) -> Reply:
     """One request → its answer, signed. Never raises."""
-    trail = Trail(received=received, ticket=gate.new_id())
+    trail = Trail(received=received)
     try:
         admitted = enter(received, gate, trail)
         service, operation = admitted.permit.service, admitted.permit.operation
@@ -37,14 +38,15 @@ def answer(received: Received, gate: Gate) -> Reply:
         return Reply(status=200, octets=octets)
     except GatewayError as error:
         return refuse(trail, error, gate)
-    except Exception as error:  # our own mistake: the peer learns only that, the operator everything
-        gate.observe("mistake", {"ticket": trail.ticket, "error": error})
-        return refuse(trail, InternalError(type(error).__name__), gate)
+    except Exception as error:  # our own mistake: the peer learns only that, the operator where
+        mistake = InternalError(type(error).__name__)
+        mistake.__cause__ = error
+        return refuse(trail, mistake, gate)
 
 
 def decline(received: Received, error: GatewayError, gate: Gate) -> Reply:
     """The answer to a request that HTTP alone could refuse: a signed fault where the caller is known. Never raises."""
-    trail = Trail(received=received, ticket=gate.new_id())
+    trail = Trail(received=received)
     try:
         trail.caller = authenticate(received, gate)
     except GatewayError as unknown:
@@ -95,15 +97,15 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
         caller=permit.caller, signer_oin=verified.signer.oin, register=gate.register(),
         claimed=message.header.afzender if message.header else message.text("Namens"),
     )
-    message_id = admitted.addressing.message_id
+    message_id, own_id = admitted.addressing.message_id, gate.new_id()
     request = Request(permit=permit, verified=verified, message=message, sender=sender, now=now, message_id=message_id)
     outgoing = Outgoing(
-        action=answer_action(permit.operation.action), message_id=f"urn:uuid:{gate.new_id()}", to=ANONYMOUS,
-        relates_to=message_id, confirmations=trail.confirmations,
+        action=answer_action(permit.operation.action), message_id=f"urn:uuid:{own_id}", to=ANONYMOUS,
+        relates_to=message_id, confirmations=(b64encode(verified.signature_value).decode(),),
         body=LAST_STEPS[permit.operation.step](request, gate),
     )
     signing = gate.signers.matching(verified.signature_method)
-    return seal(outgoing, signing, now, gate.new_id().replace("-", "")).octets
+    return seal(outgoing, signing, now, own_id).octets
 
 
 def _check_pin(verified: Verified, gate: Gate) -> None:

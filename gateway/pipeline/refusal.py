@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from gateway.errors import GatewayError, NotAuthenticated, row
+from gateway.errors import GatewayError, InternalError, NotAuthenticated, row
 from gateway.names import ANONYMOUS
 from gateway.pipeline.gate import Gate
 from gateway.security import Outgoing, Verified, claimed_signatures, seal
@@ -16,7 +16,6 @@ class Trail:
     """What the line has learnt so far of one request; only the fault reads back from it."""
 
     received: Received
-    ticket: str
     caller: Party | None = None
     envelope: Envelope | None = None
     addressing: Addressing | None = None
@@ -39,8 +38,8 @@ class Trail:
 
 def refuse(trail: Trail, error: GatewayError, gate: Gate) -> Reply:
     """Journal the refusal and say it: a signed fault to a known caller, a bare status to an unknown one."""
-    line = row(error)
-    _journal(trail, error, gate)
+    line, ticket = row(error), gate.new_id()
+    _journal(trail, error, ticket, gate)
     if trail.caller is None or isinstance(error, NotAuthenticated):
         return Reply(status=line.http, octets=f"{line.text}\n{line.text_en}\n".encode(), retry_after=line.retry_after,
                      content_type="text/plain; charset=utf-8")
@@ -49,19 +48,19 @@ def refuse(trail: Trail, error: GatewayError, gate: Gate) -> Reply:
         action=fault_action(error), message_id=f"urn:uuid:{gate.new_id()}", to=ANONYMOUS, relates_to=trail.message_id,
         confirmations=trail.confirmations, inclusive=fault_prefixes(error),
         body=write_fault(
-            error, ticket=trail.ticket, at=now,
+            error, ticket=ticket, at=now,
             referentienummer=trail.header.referentienummer if trail.header is not None else None,
         ),
     )
     signing = gate.signers.matching(trail.verified.signature_method if trail.verified is not None else None)
-    signed = seal(outgoing, signing, now, gate.new_id().replace("-", ""))
+    signed = seal(outgoing, signing, now, gate.new_id())
     return Reply(status=line.http, octets=signed.octets, retry_after=line.retry_after)
 
 
-def _journal(trail: Trail, error: GatewayError, gate: Gate) -> None:
+def _journal(trail: Trail, error: GatewayError, ticket: str, gate: Gate) -> None:
     received = trail.received
     refusal = Refusal(
-        ticket=trail.ticket, code=row(error).code, error=type(error).__name__, reason=error.detail, at=received.at,
+        ticket=ticket, code=row(error).code, error=type(error).__name__, reason=error.detail, at=received.at,
         path=received.path[:200], caller_oin=trail.caller.oin if trail.caller is not None else None,
         caller_certificate=hashlib.sha256(received.peer).hexdigest() if received.peer else None,
         message_id=trail.message_id, action=trail.addressing.action if trail.addressing is not None else None,
@@ -71,6 +70,8 @@ def _journal(trail: Trail, error: GatewayError, gate: Gate) -> None:
     try:
         gate.journal.refuse(refusal)
     except GatewayError as failure:  # the peer's answer does not depend on it, but the operator must know
-        gate.observe("refusal-not-journaled", {"ticket": trail.ticket, "error": failure})
+        gate.observe("refusal-not-journaled", {"ticket": ticket, "error": failure})
+    if isinstance(error, InternalError):
+        gate.observe("mistake", {"ticket": ticket, "error": error.__cause__ or error})
     gate.observe("refused", {"ticket": refusal.ticket, "code": refusal.code, "error": refusal.error,
                              "reason": refusal.reason, "caller": refusal.caller_oin, "path": refusal.path})

@@ -94,7 +94,7 @@ def _acceptance(request: Request, message_set: MessageSet, gate: Gate) -> Accept
     return Acceptance(
         key=request.permit.service.key, header=header, message_type=message_type, receivers=receivers,
         outcomes=message.outcomes, payload=payload, message_digest=hashlib.sha256(payload).digest(),
-        body_digest=hashlib.sha256(verified.body).digest(), message_id=request.message_id, received_at=request.now,
+        body_digest=verified.body_digest, message_id=request.message_id, received_at=request.now,
         expires_at=min(expires_at, header.vervalt_op) if header.vervalt_op else expires_at,
         proof=Proof(
             signed_info=verified.signed_info, signature_value=verified.signature_value,

@@ -1,10 +1,12 @@
 """When a message expires: a whole number of working days, counted the way people count them."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from gateway.ports import WorkingDay
 
+_AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _LAST_SECOND = time(23, 59, 59)
 _DAY = timedelta(days=1)
 
@@ -19,13 +21,12 @@ def expiry(received_at: datetime, working_days: int, is_working_day: WorkingDay)
     """
     assert received_at.tzinfo is not None, "a time without zone has no day"
     assert working_days >= 1, "a term counts at least one day"
-    amsterdam = ZoneInfo("Europe/Amsterdam")
-    day = _nth_working_day(received_at.astimezone(amsterdam).date(), working_days, is_working_day)
-    return datetime.combine(day, _LAST_SECOND, amsterdam).astimezone(UTC)
+    return _expiry(received_at.astimezone(_AMSTERDAM).date(), working_days, is_working_day)
 
 
-def _nth_working_day(day: date, count: int, is_working_day: WorkingDay) -> date:
-    while count:
+@lru_cache(maxsize=64)  # all messages of a day share it
+def _expiry(day: date, working_days: int, is_working_day: WorkingDay) -> datetime:
+    while working_days:
         day += _DAY
-        count -= is_working_day(day)
-    return day
+        working_days -= is_working_day(day)
+    return datetime.combine(day, _LAST_SECOND, _AMSTERDAM).astimezone(UTC)

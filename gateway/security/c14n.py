@@ -14,9 +14,8 @@ from gateway.soap import Element
 # A Body start tag in canonical form that declares prefixes and carries at most a wsu:Id. In canonical form `>` may
 # stand inside an attribute's value, so quotes are matched as pairs.
 _BODY_START: Final = re.compile(rb'<(?:[^\s<>":]+:)?Body(?: [^\s<>"=]+="[^<"]*")*>\s*')
-_BODY_END: Final = re.compile(rb"\s*</(?:[^\s<>:]+:)?Body>\Z")
+_BODY_END: Final = re.compile(rb"</(?:[^\s<>:]+:)?Body>")
 _DECLARED: Final = re.compile(rb' xmlns:([^\s="]+)=')
-_TAIL: Final = 512  # white space and end tag of a Body are shorter; a longer tail takes the slow path
 
 
 def canonical(element: Element, inclusive: tuple[str, ...] = ()) -> bytes:
@@ -44,15 +43,16 @@ def message_octets(body: bytes, child: Element, inclusive: tuple[str, ...]) -> t
     its own, and the shell is given only if it reproduces the Body (docs/evidence.md). A default namespace declared by
     the Body is such a context too: unprefixed names inside would inherit it.
     """
-    start, end = _BODY_START.match(body), _BODY_END.search(body, max(0, len(body) - _TAIL))
-    if start and end and start.end() < end.start():
-        cut = body[start.end():end.start()]
+    start, close = _BODY_START.match(body), body.rfind(b"</")
+    if start and _BODY_END.fullmatch(body, close):
+        cut = body[start.end():close].rstrip(b" \t\n")
+        before, after = start[0], body[start.end() + len(cut):]
         if not inclusive and b' xmlns="' not in start[0] and not any(
             b"<" + prefix + b":" in cut or b" " + prefix + b":" in cut for prefix in _DECLARED.findall(start[0])
         ):
-            return cut, start[0], end[0]
+            return cut, before, after
         alone = canonical(child)
         if alone == cut:
-            return alone, start[0], end[0]
+            return alone, before, after
         return alone, None, None
     return canonical(child), None, None

@@ -8,6 +8,7 @@ import hashlib
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, Protocol
 
 from gateway.names import BASE64_BINARY, EXC_C14N, SHA256, X509V3
@@ -15,7 +16,10 @@ from gateway.security.algorithms import PrivateKey, method_for, sign
 from gateway.soap import attribute, declare, leaf, stamp, text
 
 LIFETIME: Final = timedelta(seconds=300)  # of the Timestamp we emit (standards §3.3)
-_WSA, _WSU = declare("wsa", "wsu"), declare("wsu")
+_WSA, _WSU, _DS, _EC = declare("wsa", "wsu"), declare("wsu"), declare("ds"), declare("ec")
+_ENVELOPE = f"<soap:Envelope{declare('soap')}><soap:Header>".encode()
+_SECURITY = f'<wsse:Security{declare("wsse")} soap:mustUnderstand="1">'.encode()
+_BODY, _SC = declare("soap", "wsu"), declare("wsse11", "wsu")
 
 
 class Signing(Protocol):
@@ -56,28 +60,30 @@ def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> Sig
 
     Signs every wsa header, Timestamp, SignatureConfirmation, the token and the Body, one Reference each.
 
-    Takes   `nonce`: at least 96 random bits as an NCName part; it makes every wsu:Id unique.
+    Takes   `nonce`: at least 96 random bits as an NCName part; it makes every wsu:Id of this envelope its own. The
+            token's id is its digest, so that token and Reference are written once per certificate.
     Source  standards §3.2; Digikoppeling WUS WB002, WB004, WB007, WB010, WB014; BSP 1.1 R5205, R5404, R5416.
     """
     headers = [_block("To", outgoing.to, nonce), _block("Action", outgoing.action, nonce),
                _block("MessageID", outgoing.message_id, nonce), _block("RelatesTo", outgoing.relates_to, nonce),
                _endpoint("From", outgoing.sender, nonce), _endpoint("ReplyTo", outgoing.reply_to, nonce)]
-    token_id, token = _token(signing.certificate, nonce)
+    token_id, token, token_reference = _token(signing.certificate)
     timestamp = _timestamp(now, nonce)
     confirmations = [_confirmation(value, number, nonce) for number, value in enumerate(outgoing.confirmations)]
-    body = (f"B-{nonce}", f'<soap:Body{declare("soap", "wsu")} wsu:Id="B-{nonce}">'.encode() + outgoing.body
+    body = (f"B-{nonce}", f'<soap:Body{_BODY} wsu:Id="B-{nonce}">'.encode() + outgoing.body
             + b"</soap:Body>")
     present = [one for one in headers if one is not None]
-    references = "".join(_reference(*part) for part in (*present, (token_id, token), timestamp, *confirmations))
+    references = "".join(_reference(*part) for part in (*present, timestamp, *confirmations))
     method = method_for(signing.private_key)
-    signed_info = _signed_info(method, references + _reference(*body, inclusive=outgoing.inclusive))
+    references += token_reference + _reference(*body, inclusive=outgoing.inclusive)
+    signed_info = _signed_info(method, references)
     value = b64encode(sign(signing.private_key, signed_info.encode())).decode()
     octets = b"".join((
-        f"<soap:Envelope{declare('soap')}><soap:Header>".encode(),
+        _ENVELOPE,
         *(octets for _, octets in present),
-        f'<wsse:Security{declare("wsse")} soap:mustUnderstand="1">'.encode(),
+        _SECURITY,
         token, timestamp[1], *(octets for _, octets in confirmations),
-        f"<ds:Signature{declare('ds')}>{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>"
+        f"<ds:Signature{_DS}>{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>"
         f"{_key_info(token_id)}</ds:Signature></wsse:Security></soap:Header>".encode(),
         body[1], b"</soap:Envelope>",
     ))
@@ -99,12 +105,15 @@ def _endpoint(name: str, address: str | None, nonce: str) -> tuple[str, bytes] |
     return identifier, f'<wsa:{name}{_WSA} wsu:Id="{identifier}">{inner}</wsa:{name}>'.encode()
 
 
-def _token(certificate: bytes, nonce: str) -> tuple[str, bytes]:
-    identifier = f"X509-{nonce}"
-    return identifier, (
+@lru_cache(maxsize=256)  # the same few certificates sign everything
+def _token(certificate: bytes) -> tuple[str, bytes, str]:
+    """The token's id, its octets, and the Reference to it."""
+    identifier = f"X509-{hashlib.sha256(certificate).hexdigest()[:32]}"
+    octets = (
         f'<wsse:BinarySecurityToken{declare("wsse", "wsu")} EncodingType="{BASE64_BINARY}" ValueType="{X509V3}"'
         f' wsu:Id="{identifier}">{b64encode(certificate).decode()}</wsse:BinarySecurityToken>'
     ).encode()
+    return identifier, octets, _reference(identifier, octets)
 
 
 def _timestamp(now: datetime, nonce: str) -> tuple[str, bytes]:
@@ -117,7 +126,7 @@ def _confirmation(value: str | None, number: int, nonce: str) -> tuple[str, byte
     identifier = f"SC{number}-{nonce}"
     stated = "" if value is None else f' Value="{attribute(value)}"'
     return identifier, (
-        f'<wsse11:SignatureConfirmation{declare("wsse11", "wsu")}{stated} wsu:Id="{identifier}">'
+        f'<wsse11:SignatureConfirmation{_SC}{stated} wsu:Id="{identifier}">'
         "</wsse11:SignatureConfirmation>"
     ).encode()
 
@@ -125,7 +134,7 @@ def _confirmation(value: str | None, number: int, nonce: str) -> tuple[str, byte
 def _reference(identifier: str, octets: bytes, inclusive: tuple[str, ...] = ()) -> str:
     digest = b64encode(hashlib.sha256(octets).digest()).decode()
     prefixes = (
-        f'<ec:InclusiveNamespaces{declare("ec")} PrefixList="{attribute(" ".join(inclusive))}">'
+        f'<ec:InclusiveNamespaces{_EC} PrefixList="{attribute(" ".join(inclusive))}">'
         "</ec:InclusiveNamespaces>" if inclusive else ""
     )
     return (
@@ -137,7 +146,7 @@ def _reference(identifier: str, octets: bytes, inclusive: tuple[str, ...] = ()) 
 
 def _signed_info(method: str, references: str) -> str:
     return (
-        f'<ds:SignedInfo{declare("ds")}><ds:CanonicalizationMethod Algorithm="{EXC_C14N}">'
+        f'<ds:SignedInfo{_DS}><ds:CanonicalizationMethod Algorithm="{EXC_C14N}">'
         f'</ds:CanonicalizationMethod><ds:SignatureMethod Algorithm="{method}"></ds:SignatureMethod>'
         f"{references}</ds:SignedInfo>"
     )

@@ -7,10 +7,11 @@ the document. So a part that was moved, wrapped or doubled is not found, and the
 import hmac
 import re
 import unicodedata
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final, Protocol
 
 from lxml import etree
@@ -22,7 +23,7 @@ from gateway.errors import (
     SignatureInvalid,
     TimestampStale,
 )
-from gateway.names import BASE64_BINARY, DS, EC, EXC_C14N, WSSE, WSSE11, WSU, X509V3, clark
+from gateway.names import BASE64_BINARY, DS, EC, EXC_C14N, SHA256, WSSE, WSSE11, WSU, X509V3, clark
 from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS, PublicKey, signature_holds
 from gateway.security.c14n import canonical
 from gateway.soap import Element, Envelope
@@ -34,11 +35,15 @@ _TIMESTAMP: Final = clark(WSU, "Timestamp")
 _CONFIRMATION: Final = clark(WSSE11, "SignatureConfirmation")
 _SIGNATURE: Final = clark(DS, "Signature")
 _INCLUSIVE: Final = clark(EC, "InclusiveNamespaces")
-_ALL_IDS: Final = etree.XPath(
-    "//@*[local-name()='Id' or local-name()='ID' or local-name()='id' or local-name()='iD']", smart_strings=False
-)
+_REFERENCE: Final = clark(DS, "Reference")
+_TRANSFORM: Final = clark(DS, "Transform")
+_SIGNATURE_CHILDREN: Final = [clark(DS, name) for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
+_INFO_CHILDREN: Final = [clark(DS, name) for name in ("CanonicalizationMethod", "SignatureMethod")]
+_REFERENCE_CHILDREN: Final = [clark(DS, name) for name in ("Transforms", "DigestMethod", "DigestValue")]
+# One function call per attribute; that an attribute named I, d or D counts too does no harm.
+_ALL_IDS: Final = etree.XPath("//@*[contains('Id ID id iD', local-name())]", smart_strings=False)
 _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z")
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _MAX_REFERENCES: Final = 12
 _MAX_PREFIXES: Final = 32
 
@@ -75,6 +80,7 @@ class Verified:
     signer: Certificate
     token: bytes  # DER
     body: bytes  # canonical octets of soap:Body, as digested
+    body_digest: bytes  # SHA-256 of `body`, whatever the sender digested with
     body_reference: str  # its wsu:Id
     body_inclusive: tuple[str, ...]
     signed_info: bytes  # canonical
@@ -129,12 +135,13 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
     octets, signature = canonical(signed_info, inclusive), _base64(value)
     if not signature_holds(method, signer.public_key, signature, octets):  # 6
         raise SignatureInvalid("SignatureValue does not match SignedInfo and the token's key")
-    body = _check_digests(envelope.body, references)  # 7
+    body, body_digest = _check_digests(envelope.body, references)  # 7
     _timestamp(parts.timestamp, policy, now)  # 8
     _confirmations(parts.confirmations, policy)  # 9
     body_reference = next(one for one in references if one.target is envelope.body)
     return Verified(
-        envelope=envelope, signer=signer.certificate, token=token, body=body, signed_info=octets,
+        envelope=envelope, signer=signer.certificate, token=token, body=body, body_digest=body_digest,
+        signed_info=octets,
         body_reference=envelope.body.get(_WSU_ID, ""), body_inclusive=body_reference.inclusive,
         signature_value=signature, signature_method=method,
     )
@@ -146,7 +153,7 @@ def claimed_signatures(envelope: Envelope) -> tuple[str, ...]:
         return ()
     values = (one.findtext(clark(DS, "SignatureValue")) for one in envelope.security.iterchildren(_SIGNATURE))
     compact = ("".join(value.split()) for value in values if value)
-    return tuple(value for value in compact if _BASE64.fullmatch(value.encode()) and len(value) <= 2048)[:1]
+    return tuple(value for value in compact if _BASE64.fullmatch(value) and len(value) <= 2048)[:1]
 
 
 def _layout(envelope: Envelope) -> _Parts:
@@ -171,8 +178,8 @@ def _layout(envelope: Envelope) -> _Parts:
 def _unique_ids(root: Element) -> None:
     found = _ALL_IDS(root)
     assert isinstance(found, list)
-    ids = [unicodedata.normalize("NFC", str(value)).strip().casefold() for value in found]
-    if len(set(ids)) != len(ids):
+    ids = [value if value.isascii() else unicodedata.normalize("NFC", value) for value in map(str, found)]
+    if len({value.strip().casefold() for value in ids}) != len(ids):
         raise ReferenceMissing("an id occurs twice in the document")
 
 
@@ -184,8 +191,7 @@ def _targets(envelope: Envelope, parts: _Parts) -> dict[str, Element]:
 
 def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
     children = list(signature)
-    wanted = [clark(DS, "SignedInfo"), clark(DS, "SignatureValue"), clark(DS, "KeyInfo")]
-    if [child.tag for child in children] != wanted:
+    if [child.tag for child in children] != _SIGNATURE_CHILDREN:
         raise SecurityMissing("ds:Signature must hold SignedInfo, SignatureValue and KeyInfo, and nothing else")
     return children[0], children[1], children[2]
 
@@ -195,9 +201,7 @@ def _signed_info(
 ) -> tuple[str, tuple[str, ...], tuple[_Reference, ...]]:
     children = list(signed_info)
     tags = [child.tag for child in children]
-    if tags[:2] != [clark(DS, "CanonicalizationMethod"), clark(DS, "SignatureMethod")] or any(
-        tag != clark(DS, "Reference") for tag in tags[2:]
-    ):
+    if tags[:2] != _INFO_CHILDREN or any(tag != _REFERENCE for tag in tags[2:]):
         raise SecurityMissing("ds:SignedInfo is not as XML Signature has it")
     if len(children) - 2 > _MAX_REFERENCES:
         raise ReferenceMissing(f"more than {_MAX_REFERENCES} references")
@@ -209,10 +213,11 @@ def _signed_info(
 
 
 def _reference(element: Element, targets: dict[str, Element]) -> _Reference:
-    if [child.tag for child in element] != [clark(DS, name) for name in ("Transforms", "DigestMethod", "DigestValue")]:
+    children = list(element)
+    if [child.tag for child in children] != _REFERENCE_CHILDREN:
         raise AlgorithmForbidden("a Reference must hold Transforms, DigestMethod and DigestValue (BSP R5416)")
-    transforms, digest_method, digest_value = element
-    if len(transforms) != 1 or transforms[0].tag != clark(DS, "Transform"):
+    transforms, digest_method, digest_value = children
+    if len(transforms) != 1 or transforms[0].tag != _TRANSFORM:
         raise AlgorithmForbidden("a Reference must have exactly one Transform")
     algorithm = digest_method.get("Algorithm", "")
     if algorithm not in DIGESTS or len(digest_method):
@@ -275,27 +280,29 @@ def _token_octets(token: Element) -> bytes:
 def _base64(element: Element) -> bytes:
     if len(element):
         raise SecurityMissing(f"{etree.QName(element).localname} holds elements")
-    compact = "".join((element.text or "").split()).encode()
-    if not _BASE64.fullmatch(compact):
-        raise SecurityMissing(f"{etree.QName(element).localname} is no base64")
+    compact = "".join((element.text or "").split())
     try:
-        return b64decode(compact, validate=True)
+        octets = a2b_base64(compact, strict_mode=True)
     except ValueError:
-        raise SecurityMissing(f"{etree.QName(element).localname} is no base64") from None
+        octets = b""
+    if not octets:
+        raise SecurityMissing(f"{etree.QName(element).localname} is no base64")
+    return octets
 
 
-def _check_digests(body: Element, references: tuple[_Reference, ...]) -> bytes:
-    """Digest every part; gives the canonical octets of the Body. All are computed, so timing tells nothing."""
-    body_octets, wrong = b"", []
+def _check_digests(body: Element, references: tuple[_Reference, ...]) -> tuple[bytes, bytes]:
+    """Digest every part, all of them, so that timing tells nothing; gives the Body's octets and their SHA-256."""
+    body_octets, body_digest, wrong = b"", b"", []
     for one in references:
         octets = canonical(one.target, one.inclusive)
-        if not hmac.compare_digest(DIGESTS[one.algorithm](octets).digest(), one.digest):
+        digest = DIGESTS[one.algorithm](octets).digest()
+        if not hmac.compare_digest(digest, one.digest):
             wrong.append(etree.QName(one.target).localname)
         if one.target is body:
-            body_octets = octets
+            body_octets, body_digest = octets, digest if one.algorithm == SHA256 else sha256(octets).digest()
     if wrong:
         raise SignatureInvalid(f"digest of {', '.join(wrong)} does not match")
-    return body_octets
+    return body_octets, body_digest
 
 
 def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> None:

@@ -34,4 +34,4 @@ def leaf(name: str, value: str | None) -> str:
 
 def stamp(moment: datetime) -> str:
     """A UTC time as the wire has it: milliseconds and Z (BSP R3217, R3220)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"

@@ -55,10 +55,22 @@ class Sqlite:
         """A connection in autocommit, usable from any one thread at a time."""
         connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None,
                                      check_same_thread=False, cached_statements=256)
+        try:
+            self._set(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return cast(Connection, connection)
+
+    def require(self) -> None:
+        """Opening would make an empty file where there is none. Raises Misconfigured instead."""
+        if not self.path.exists():
+            raise Misconfigured("the store's file is not there; remedy: gateway db upgrade")
+
+    def _set(self, connection: sqlite3.Connection) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON",
                        "wal_autocheckpoint=0", "journal_size_limit=67108864", "cache_size=-32768", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
-        return cast(Connection, connection)
 
     def checkpoint(self, connection: Connection) -> bool:
         """Copy the log into the file, as far as readers allow; is the log longer than it should be?
@@ -103,11 +115,16 @@ class Store:
         self._dirty = Event()
         self._stop = Event()
         self._log_long = Event()
-        self._check_revision()
+        engine.require()
         try:
+            self._check_revision()
             self._turn = Turn(engine.path)
         except OSError as cause:
+            self._close_readers()
             raise Misconfigured(f"the folder of the store can't be written: {type(cause).__name__}") from cause
+        except Misconfigured:
+            self._close_readers()
+            raise
         self._writer = Writer(engine.connect, self._statements, node=node, begin=engine.begin_write, turn=self._turn,
                               database_error=engine.error, queue_limit=queue_limit, batch_limit=batch_limit,
                               committed=self._after_batch)
@@ -153,14 +170,17 @@ class Store:
         self._dirty.set()
         self._checkpointer.join()
         self._turn.close()
-        while self._readers:
-            self._readers.pop().close()
+        self._close_readers()
 
     def __enter__(self) -> "Store":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _close_readers(self) -> None:
+        while self._readers:
+            self._readers.pop().close()
 
     def _connect_reader(self) -> Connection:
         try:
@@ -218,6 +238,7 @@ def verify_chain(url: str, progress: Callable[[int], None] | None = None) -> lis
     StorageError.
     """
     engine = dialect_of(url)
+    engine.require()
     connection: Connection | None = None
     try:
         connection = engine.connect()

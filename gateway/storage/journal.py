@@ -28,11 +28,11 @@ from gateway.values import Acceptance, Conversation, DeliveryState, Entry, Proof
 T = TypeVar("T")
 
 _BY_KEY = Query(
-    select(messages.c.body_digest, entries.c.position, entries.c.hash, entries.c.record)
+    select(messages.c.message_digest, entries.c.position, entries.c.hash, entries.c.record)
     .join_from(messages, entries, and_(entries.c.node == messages.c.node, entries.c.position == messages.c.position))
     .where(messages.c.referentienummer == bindparam("referentienummer"), messages.c.afzender == bindparam("afzender")))
 _BY_MESSAGE_ID = Query(
-    select(messages.c.body_digest)
+    select(messages.c.message_digest)
     .where(messages.c.signer_oin == bindparam("signer_oin"), messages.c.message_id == bindparam("message_id")))
 _CONVERSATION = Query(
     select(conversations.c.id, conversations.c.initiator, conversations.c.counterpart, conversations.c.state)
@@ -49,8 +49,9 @@ _INITIATOR = Query(
 _QUESTION = Query(
     select(messages.c.berichttype, messages.c.afzender, deliveries.c.answered_by)
     .join_from(messages, deliveries, deliveries.c.message == messages.c.id)
-    .where(messages.c.referentienummer == bindparam("referentienummer"),
-           deliveries.c.conversation == bindparam("conversation"))
+    .where(deliveries.c.conversation == bindparam("conversation"),
+           deliveries.c.message.in_(select(messages.c.id).where(
+               messages.c.referentienummer == bindparam("referentienummer"))))
     .order_by(messages.c.id).limit(1))
 _COUNT = Query(
     select(func.count())
@@ -117,12 +118,13 @@ class SqlTransaction(ports.Transaction):
     def known(self, acceptance: Acceptance) -> Entry | None:
         header = acceptance.header
         row = self._write.one(_BY_KEY, referentienummer=header.referentienummer, afzender=header.afzender)
-        if row is not None and row[0] != acceptance.body_digest:
-            raise DuplicateConflict(f"{header.referentienummer} was accepted with another Body digest")
+        # The message, not the Body: most stacks give the Body a fresh wsu:Id in each envelope, a retry too.
+        if row is not None and row[0] != acceptance.message_digest:
+            raise DuplicateConflict(f"{header.referentienummer} was accepted with other content")
         used = self._write.one(_BY_MESSAGE_ID, signer_oin=acceptance.proof.signer_oin,
                                message_id=acceptance.message_id)
-        if used is not None and used[0] != acceptance.body_digest:
-            raise Replayed(f"the MessageID of {header.referentienummer} was used before with another Body digest")
+        if used is not None and used[0] != acceptance.message_digest:
+            raise Replayed(f"the MessageID of {header.referentienummer} was used before with other content")
         if row is None:
             return None
         return entry_of(row[1], row[2], row[3], repeated=True)

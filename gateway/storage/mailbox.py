@@ -14,30 +14,35 @@ from sqlalchemy import exists as exists_
 from gateway import ports
 from gateway.errors import MailboxUnknown, StorageError
 from gateway.storage.engine import Store
-from gateway.storage.listing import COLUMNS, FROM_DELIVERIES, MESSAGE, OPEN, find, listed, overdue
+from gateway.storage.listing import COLUMNS, FROM_DELIVERIES, MESSAGE, OPEN, find, listed, not_indexed, overdue
 from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, delivery_facts, micros
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import deliveries, messages, payloads
+from gateway.storage.tables import conversations, deliveries, messages, payloads
 from gateway.storage.writer import Write
 from gateway.values import DeliveryState, Listed, Search
 
-_WAITING = (
+_IN_TERM = (  # + 0: not by the index of terms, whose order is another
     select(*COLUMNS).select_from(FROM_DELIVERIES)
-    .where(deliveries.c.receiver == bindparam("party"), deliveries.c.state == bindparam("state"),
-           deliveries.c.expires_at > bindparam("now"))
+    .where(deliveries.c.expires_at + 0 > bindparam("now"))
     .order_by(deliveries.c.received_at, deliveries.c.message).limit(bindparam("limit")))
+_WAITING = _IN_TERM.where(deliveries.c.receiver == bindparam("party"), deliveries.c.state == bindparam("state"))
+_WAITING_IN_CONVERSATION = _IN_TERM.where(
+    deliveries.c.conversation.in_(
+        select(conversations.c.id).where(conversations.c.conversatie == bindparam("conversatie"))),
+    not_indexed(deliveries.c.receiver) == bindparam("party"), not_indexed(deliveries.c.state) == bindparam("state"))
 _OF_TYPE = messages.c.berichttype == bindparam("berichttype")
-_OF_CONVERSATION = messages.c.conversatie == bindparam("conversatie")
 _LISTS = {  # by: narrowed to a type, to a conversation
     (False, False): Query(_WAITING),
     (True, False): Query(_WAITING.where(_OF_TYPE)),
-    (False, True): Query(_WAITING.where(_OF_CONVERSATION)),
-    (True, True): Query(_WAITING.where(_OF_TYPE, _OF_CONVERSATION)),
+    (False, True): Query(_WAITING_IN_CONVERSATION),
+    (True, True): Query(_WAITING_IN_CONVERSATION.where(_OF_TYPE)),
 }
 # FOR UPDATE on the message: two addressees who confirm at once must see each other, or neither erases the payload.
+# By number first, then by key: left to itself an engine may walk the whole mailbox in search of one number.
 _MINE = (select(*COLUMNS).select_from(FROM_DELIVERIES)
-         .where(messages.c.referentienummer == bindparam("referentienummer"),
+         .where(deliveries.c.message.in_(select(messages.c.id).where(
+                    messages.c.referentienummer == bindparam("referentienummer"))),
                 deliveries.c.receiver == bindparam("party"))
          .order_by(messages.c.id))
 _FIND = Query(_MINE)

@@ -139,7 +139,7 @@ deliveries = Table(
     Column("expires_at", BigInteger, nullable=False),
     Column("collected_at", BigInteger),
     Column("confirmed_at", BigInteger),
-    Column("answered_by", ForeignKey("messages.id")),  # the latest message that answers this one
+    Column("answered_by", _key),  # the latest message that answers this one; a key here would need one more index
     PrimaryKeyConstraint("message", "receiver"),
     Index("ix_deliveries_mailbox", "receiver", "state", "received_at", "message"),
     Index("ix_deliveries_due", "state", "expires_at"),

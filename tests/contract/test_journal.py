@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from threading import Barrier, Event, Thread
 from time import sleep
 
@@ -285,10 +286,18 @@ def test_store_of_another_revision_is_not_opened(url: str) -> None:
         open_store(url)
 
 
-def test_store_without_tables_or_of_an_unknown_engine_is_not_opened(tmp_path: object) -> None:
+def test_store_without_tables_or_of_an_unknown_engine_is_not_opened(tmp_path: Path) -> None:
     for url in (f"sqlite:///{tmp_path}/none.db", "sqlite://", "oracle://x/y", "nonsense"):
         with pytest.raises(Misconfigured):
             open_store(url)
+    with pytest.raises(Misconfigured):
+        verify_chain(f"sqlite:///{tmp_path}/none.db")
+    assert list(tmp_path.iterdir()) == []  # asking makes nothing
+    (tmp_path / "text.db").write_text("this is not a database " * 100)
+    with pytest.raises(Misconfigured):
+        open_store(f"sqlite:///{tmp_path}/text.db")
+    with pytest.raises(StorageError):
+        verify_chain(f"sqlite:///{tmp_path}/text.db")
     with pytest.raises(StorageError):
         upgrade(f"sqlite:///{tmp_path}/no/such/folder/x.db")
 

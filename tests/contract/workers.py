@@ -6,28 +6,31 @@ Prints `ready`, then each number as soon as its receipt could be given.
 """
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from itertools import count as counting
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 from gateway.storage import KeyDirectory, Sealer, SqlJournal, open_store
 from tests.contract.samples import accept, acceptance
 
 
 def main(url: str, folder: str, name: str, count: int, threads: int) -> None:
-    printing = Lock()
+    printing, numbers = Lock(), counting()
     with open_store(url) as store:
         journal = SqlJournal(store, Sealer(KeyDirectory(Path(folder) / "keys")))
 
-        def send(i: int) -> None:
-            entry = journal.transaction(accept(acceptance(f"{name}-{i}", payload=bytes(3000))))
-            with printing:
-                print(entry.referentienummer, flush=True)
+        def send() -> None:
+            while (i := next(numbers)) < count:
+                entry = journal.transaction(accept(acceptance(f"{name}-{i}", payload=bytes(3000))))
+                with printing:
+                    print(entry.referentienummer, flush=True)
 
+        senders = [Thread(target=send) for _ in range(threads)]
         print("ready", flush=True)
-        with ThreadPoolExecutor(threads) as pool:
-            for done in [pool.submit(send, i) for i in range(count)]:
-                done.result()
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
 
 
 if __name__ == "__main__":

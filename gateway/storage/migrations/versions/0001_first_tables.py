@@ -127,7 +127,6 @@ def _state() -> None:
         sa.Column("collected_at", sa.BigInteger(), nullable=True),
         sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
         sa.Column("answered_by", _key(), nullable=True),
-        sa.ForeignKeyConstraint(["answered_by"], ["messages.id"], name="fk_deliveries_answered_by"),
         sa.ForeignKeyConstraint(["conversation"], ["conversations.id"], name="fk_deliveries_conversation"),
         sa.ForeignKeyConstraint(["message"], ["messages.id"], name="fk_deliveries_message"),
         sa.PrimaryKeyConstraint("message", "receiver", name="pk_deliveries"),
