@@ -143,7 +143,8 @@ def check_xml_octets(octets: bytes) -> None:
             raise NotXml("XML declaration is not one of XML 1.0")
         if (declaration[2] or b"utf-8").lower() not in (b"utf-8", b"us-ascii"):
             raise NotUtf8("the XML declaration names another encoding")
-    if b"<!" in octets and (b"<!DOCTYPE" in octets or b"<!ENTITY" in octets):
+    # `!` alone is looked for first: one octet is found thirty times faster than two of which the first is common.
+    if b"!" in octets and (b"<!DOCTYPE" in octets or b"<!ENTITY" in octets):
         raise NotXml("a DTD is present")
 
 
@@ -169,7 +170,7 @@ def _check_tree(root: Element, octets: bytes, *, crowded: bool) -> None:
         raise MalformedEnvelope("encodingStyle is present (BP R1005)")
     # In octets first: `<!--` and `<?` are rare, and inside CDATA they are innocent text.
     declared = octets.startswith(b"<?xml", 3 if octets.startswith(_BOM) else 0)
-    suspicious = (b"<!" in octets and b"<!--" in octets) or octets.count(b"<?") > declared
+    suspicious = (b"!" in octets and b"<!--" in octets) or (b"?" in octets and octets.count(b"<?") > declared)
     if suspicious and (_REMARKS(root) or root.getprevious() is not None or root.getnext() is not None):
         raise MalformedEnvelope("a comment or processing instruction is present")
 

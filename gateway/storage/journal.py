@@ -123,7 +123,7 @@ class SqlTransaction(ports.Transaction):
             raise DuplicateConflict(f"{header.referentienummer} was accepted with other content")
         used = self._write.one(_BY_MESSAGE_ID, signer_oin=acceptance.proof.signer_oin,
                                message_id=acceptance.message_id)
-        if used is not None and used[0] != acceptance.message_digest:
+        if used is not None and (row is None or used[0] != acceptance.message_digest):
             raise Replayed(f"the MessageID of {header.referentienummer} was used before with other content")
         if row is None:
             return None

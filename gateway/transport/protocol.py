@@ -41,6 +41,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._header_octets = 0
         self._header_timer: asyncio.TimerHandle | None = None
         self._last = False  # draining: the request that is arriving is the last one
+        self._farewell = False  # draining: the peer's time to say goodbye runs
         self.limits.peers[self.peer] += 1
         super().connection_made(transport)
         crowded = self.peer and self.limits.peers[self.peer] > self.limits.connections_per_peer
@@ -85,8 +86,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._header_octets = 0
 
     def shutdown(self) -> None:
-        """Drain: finish the request that runs or is arriving, close when idle."""
+        """Drain: finish the request that runs or is arriving, close when idle. Called again and again."""
         if self.transport.is_closing():
+            if not self._farewell and self.transport.get_write_buffer_size() == 0:
+                self._farewell = True  # all is sent; the answer may still be on its way, so this peer gets longer
+                self.loop.call_later(_FLUSH_SECONDS, self.transport.abort)
             return
         running = self.cycle is not None and not self.cycle.response_complete
         if running:

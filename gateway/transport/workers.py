@@ -125,10 +125,15 @@ class Supervisor:
                 worker.process.wait()
         os.close(self._life_read)
         os.close(self._life_write)
-        return 0 if all(worker.process.returncode == 0 for worker in self._workers) else 1
+        return 0 if all(_ended_well(worker) for worker in self._workers) else 1
 
     @staticmethod
     def _forget(worker: _Worker) -> None:
         if worker.ready_fd is not None:
             os.close(worker.ready_fd)
             worker.ready_fd = None
+
+
+def _ended_well(worker: _Worker) -> bool:
+    """Drained; or stopped while it was still starting, when it had nothing to drain and no handler for the signal."""
+    return worker.process.returncode == 0 or (not worker.ready and worker.process.returncode == -signal.SIGTERM)

@@ -46,8 +46,8 @@ class Hub:
         """Start the process without waiting for anything."""
         ports = ("--soap-port", str(self.port), "--web-port", "0")
         with (self.folder / "hub.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*COMMAND, "serve", str(self.folder), *ports, *self.options], stdout=subprocess.PIPE, stderr=log, cwd=ROOT)
+            command = [*COMMAND, "serve", str(self.folder), *ports, *self.options]
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=ROOT)
 
     def start(self) -> None:
         """Start it and read its ready line, the one line it prints."""

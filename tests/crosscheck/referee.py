@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import signxml
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 from signxml.algorithms import (
     CanonicalizationMethod,
@@ -38,7 +39,7 @@ _ID_NODES = (
 
 def sign_with_signxml(envelope: etree._Element, identity: foreign.Identity, *, digest: str = "sha256") -> None:
     """Sign every part that a well-behaved stack signs, in place. The parts and the token stand there already."""
-    family = "ecdsa" if "EllipticCurve" in type(identity.key).__name__ else "rsa"
+    family = "ecdsa" if isinstance(identity.key, ec.EllipticCurvePrivateKey) else "rsa"
     signer = signxml.XMLSigner(
         method=SignatureConstructionMethod.detached, signature_algorithm=f"{family}-sha256", digest_algorithm=digest,
         c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)

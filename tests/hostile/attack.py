@@ -1,0 +1,275 @@
+"""What every attack must meet, whatever it is: one place for the invariants of the catalogue.
+
+An attack is octets from an authenticated caller. It must be refused by the expected row of the error table, leave no
+trace but one journal entry, open no connection, stay within memory and time, and be told of it in a fault that is
+signed, confirms what was sent and says nothing else. Afterwards the same party's next good message is accepted.
+"""
+
+import copy
+import json
+import re
+import resource
+import socket
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+from cryptography import x509
+from lxml import etree
+
+from gateway.errors import TABLE, GatewayError, NotAuthenticated, TrustStale
+from gateway.names import FAULT_ACTION, PREFIXES, SOAP_FAULT_ACTION
+from gateway.security import SecurityPolicy, verify
+from gateway.soap import Limits, parse
+from gateway.values import Certificate, Reply
+from tests import foreign
+from tests.foreign import A, D, O, S, U
+from tests.line import KN, SHV, Line, code, example
+
+CAP = 10_485_760  # octets of one request
+SURNAME, NUMBER, EVIL = "Geheimhouder", "SHV-2026/47119", "SHV-2026/66613"
+PLANTED = (SURNAME, NUMBER, EVIL, "999990019", "KANARIE")  # what no fault, journal or log may repeat
+_TABLES = ("messages", "deliveries", "payloads", "proofs", "conversations")
+_SPEAKING = re.compile(rb"Traceback|\.py\b|lxml|libxml|site-packages|Exception")
+
+
+class Canary:
+    """A listening socket whose address is planted in attacks. Nobody may ever call it."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.setblocking(False)
+        self.authority = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self.url = f"http://{self.authority}/KANARIE"
+
+    def visits(self) -> int:
+        """Connections since last asked: the kernel keeps them, so none is missed."""
+        count = 0
+        while True:
+            try:
+                self._socket.accept()[0].close()
+            except BlockingIOError:
+                return count
+            count += 1
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def message(*, surname: str = SURNAME, number: str = NUMBER, name: str = "Kennisgeving-volledig", **fields: str) -> bytes:
+    """A valid opening message in a conversation of its own, with a planted surname and client number."""
+    text = example(name).decode()
+    values = {"Referentienummer": str(uuid.uuid4()), "ConversatieReferentienummer": str(uuid.uuid4()),
+              "Achternaam": surname, "KlantnummerSHV": number, **fields}
+    for field, value in values.items():
+        text = re.sub(rf"(<(?:\w+:)?{field}>)[^<]*(</)", rf"\g<1>{value}\g<2>", text, count=1)
+    return text.encode()
+
+
+@dataclass(kw_only=True)
+class Target:
+    """A whole hub under attack."""
+
+    line: Line
+    canary: Canary
+
+    def build(self, child: bytes | None = None, **changes: object) -> etree._Element:
+        """A signed envelope of the municipality, bent as `changes` say (fields of foreign.Plan, path, party)."""
+        return foreign.build(self.line.plan(child or message(), **changes))
+
+    def signed(self, child: bytes | None = None, **changes: object) -> bytes:
+        return foreign.octets(self.build(child, **changes))
+
+    def bent(self, *changes: Callable[[etree._Element], object], child: bytes | None = None, **more: object) -> bytes:
+        """A good envelope, then changed by who cannot sign."""
+        root = self.build(child, **more)
+        for change in changes:
+            change(root)
+        return foreign.octets(root)
+
+    def repels(
+        self, octets: bytes, error: type[GatewayError], *, party: str = "gemeente", path: str = SHV,
+        soap_action: str | None = '""', peer: bytes | None = None, reason: str = "", cpu: float = 1.0,
+    ) -> Reply:
+        """Post the attack and assert everything the catalogue asks; gives the fault."""
+        before = self._facts()
+        with bounded(3 * CAP, cpu):
+            reply = self.line.post(octets, path=path, party=party, soap_action=soap_action, peer=peer)
+        self._check_effects(before, error, octets, reason)
+        self._check_silence(reply)
+        row = TABLE[error]
+        assert reply.status == row.http
+        if issubclass(error, NotAuthenticated) or (issubclass(error, TrustStale) and code(reply) is None):
+            assert reply.content_type.startswith("text/plain")
+        else:
+            self._check_fault(reply, error, octets)
+        if not issubclass(error, NotAuthenticated | TrustStale):
+            self.still_serves(party if peer is None else "gemeente")
+        return reply
+
+    def still_serves(self, party: str) -> None:
+        """The next good request of the same party is accepted."""
+        if party == "gemeente":
+            reply = self.line.send(message())
+        else:
+            reply = self.line.send(f'<Ping xmlns="{KN}"/>'.encode(), path="/soap/knooppunt/1.0/beheer", party=party)
+        assert (reply.status, code(reply)) == (200, None)
+
+    def _facts(self) -> dict[str, int]:
+        self.line.events.clear()
+        assert self.canary.visits() == 0
+        facts = {table: self.line.rows(table) for table in _TABLES}
+        return {**facts, "refusals": self.line.rows("refusals"), "entries": self.line.rows("entries")}
+
+    def _check_effects(self, before: dict[str, int], error: type[GatewayError], octets: bytes, reason: str) -> None:
+        assert self.canary.visits() == 0, "something was fetched"
+        after = {name: self.line.rows(name) for name in before}
+        record = last_refusal(self.line)
+        assert after == {**before, "refusals": before["refusals"] + 1, "entries": before["entries"] + 1}, record
+        facts = json.loads(record)
+        assert (facts["error"], facts["code"]) == (error.__name__, TABLE[error].code), record
+        assert facts["reason"] or error in (TrustStale,), record
+        assert reason in facts["reason"], record
+        assert facts["octets"] == len(octets)
+        assert len(record) < 3000, "a refusal takes little room, whatever was sent"
+        assert not any(mark in record for mark in self._marks()), record
+
+    def _marks(self) -> tuple[str, ...]:
+        return (*PLANTED, self.canary.authority)
+
+    def _check_silence(self, reply: Reply) -> None:
+        log = repr([(event, {key: str(value) for key, value in facts.items()}) for event, facts in self.line.events])
+        for mark in self._marks():
+            assert mark.encode() not in reply.octets
+            assert mark not in log
+        assert not _SPEAKING.search(reply.octets)
+        assert not [event for event, _ in self.line.events if event in ("mistake", "refusal-not-journaled")]
+
+    def _check_fault(self, reply: Reply, error: type[GatewayError], octets: bytes) -> None:
+        row = TABLE[error]
+        message_id, signature = claims(octets, error)
+        envelope = self.verify_answer(reply, signature)
+        related = [block.text for block in envelope.blocks if etree.QName(block).localname == "RelatesTo"]
+        assert related == ([message_id] if message_id else [])
+        (action,) = (block.text for block in envelope.blocks if etree.QName(block).localname == "Action")
+        assert action == (FAULT_ACTION if row.faultcode.startswith("wsa:") else SOAP_FAULT_ACTION)
+        fault = envelope.child
+        assert fault.tag == f"{{{S}}}Fault"
+        prefix, _, local = fault.findtext("faultcode", "").partition(":")
+        known = fault.find("faultcode").nsmap
+        assert (known[prefix], local) == (PREFIXES[row.faultcode.split(":")[0]], row.faultcode.split(":")[1])
+        assert fault.findtext(f".//{{{KN}}}Code") == row.code
+        assert fault.findtext(f".//{{{KN}}}WusCode") == row.wus
+        assert uuid.UUID(fault.findtext(f".//{{{KN}}}Ticket")) == uuid.UUID(json.loads(last_refusal(self.line))["ticket"])
+
+    def verify_answer(self, reply: Reply, signature: str | None) -> object:
+        """The hub signed it with its own key, and confirms this SignatureValue (None: there was none to read)."""
+        hub = self.line.signing_key("hub").certificate
+        holder = SimpleNamespace(
+            certificate=Certificate(oin="", subject="", sha256="", not_after=self.line.at),
+            public_key=x509.load_der_x509_certificate(hub).public_key())
+        policy = SecurityPolicy(token_signed=True, skew=self.line.gate.policy.skew, max_age=self.line.gate.policy.max_age,
+                                confirms=(signature or "",))
+        verified = verify(parse(reply.octets, Limits()), policy, lambda der, now: holder, self.line.at)
+        assert verified.token == hub
+        return verified.envelope
+
+
+def last_refusal(line: Line) -> str:
+    """The newest journal record of a refused request."""
+    with sqlite3.connect(line.instance.folder / "gateway.db") as connection:
+        return connection.execute(
+            "SELECT record FROM entries WHERE kind = 'refused' ORDER BY position DESC LIMIT 1").fetchone()[0]
+
+
+# Refused while reading: the envelope's own structure does not hold, so nothing in it can be related to or confirmed.
+_UNREAD = {"TooLarge", "NotXml", "NotUtf8", "MalformedEnvelope", "VersionMismatch", "NotUnderstood", "ForbiddenHeader",
+           "UnsupportedContent", "NotFound", "MethodNotAllowed", "Overloaded"}
+_MESSAGE_ID = re.compile(r"[A-Za-z][\w+.-]*:[^\s<>\"]+|[^\s@<>\"]+@[^\s@<>\"]+@[^\s<>\"]+")
+
+
+def claims(octets: bytes, error: type[GatewayError]) -> tuple[str | None, str | None]:
+    """MessageID and SignatureValue as a fault about a readable envelope must repeat them."""
+    if error.__name__ in _UNREAD:
+        return None, None
+    root = etree.fromstring(octets, etree.XMLParser(resolve_entities=False, huge_tree=True))
+    number = (root.findtext(f"{{{S}}}Header/{{{A}}}MessageID") or "").strip()
+    values = [one.text or "" for one in root.findall(
+        f"{{{S}}}Header/{{{O}}}Security/{{{D}}}Signature/{{{D}}}SignatureValue")]
+    compact = "".join(values[0].split()) if values else ""
+    readable = re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", compact)
+    return number if _MESSAGE_ID.fullmatch(number) else None, compact if readable else None
+
+
+@contextmanager
+def bounded(octets: int, cpu: float) -> Iterator[None]:
+    """The block may not raise the process's resident memory by more than `octets`, nor take more seconds of CPU."""
+    _reset_peak()
+    memory, began = _peak(), time.process_time()
+    yield
+    used, grown = time.process_time() - began, _peak() - memory
+    assert used < cpu, f"{used:.2f} s of CPU"
+    assert grown < octets, f"{grown / 1e6:.0f} MB more"
+
+
+def _reset_peak() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass  # without it the mark is the highest of the whole run: a bound still, only a looser one
+
+
+def _peak() -> int:
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+# --- places in an envelope of the foreign stack ------------------------------------------------------------------
+
+def header(root: etree._Element) -> etree._Element:
+    return root[0]
+
+
+def security(root: etree._Element) -> etree._Element:
+    return root[0].find(f"{{{O}}}Security")
+
+
+def signature(root: etree._Element) -> etree._Element:
+    return root.find(f".//{{{D}}}Signature")
+
+
+def signed_info(root: etree._Element) -> etree._Element:
+    return root.find(f".//{{{D}}}SignedInfo")
+
+
+def body(root: etree._Element) -> etree._Element:
+    return root.find(f"{{{S}}}Body")
+
+
+def part(root: etree._Element, name: str) -> etree._Element:
+    """A signed part by local name."""
+    return next(one for one in foreign.parts(root) if etree.QName(one).localname == name)
+
+
+def reference(root: etree._Element, name: str = "Body") -> etree._Element:
+    """The Reference to a part."""
+    uri = "#" + part(root, name).get(f"{{{U}}}Id")
+    return next(one for one in signed_info(root).findall(f"{{{D}}}Reference") if one.get("URI") == uri)
+
+
+def add(parent: etree._Element, tag: str, text: str | None = None, **attributes: str) -> etree._Element:
+    child = etree.SubElement(parent, tag, attributes)
+    child.text = text
+    return child
+
+
+def clone(element: etree._Element) -> etree._Element:
+    return copy.deepcopy(element)
