@@ -43,7 +43,8 @@ class World:
             )
             now = utc_now()
             octets = seal(outgoing, signing, now, uuid.uuid4().hex).octets
-            made.append(Received(octets=octets, path=PATH, content_type="text/xml", soap_action='""', peer=peer, at=now))
+            made.append(Received(octets=octets, path=PATH, content_type="text/xml", soap_action='""', peer=peer,
+                                 at=now))
         return made
 
 

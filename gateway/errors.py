@@ -1,8 +1,8 @@
 """Every error of the gateway and the one table that says what the peer gets to see of it.
 
-Faults, documentation and tests are read from TABLE: one row per class, one class per row. Codes SKP… are those of the
-service layer; four-digit codes those of Digikoppeling Best Practices WUS. A class's docstring is for the reader of the
-code; `text` and `text_en` of its row are for the peer; `detail` of an instance is for the operator's journal only.
+Faults, documentation and tests are read from TABLE: one row per class, one class per row. Codes SKP…: docs/contract.md
+§7; four-digit codes: Digikoppeling Best Practices WUS. A class's docstring is for the reader of the code; `text` and
+`text_en` of its row are for the peer; `detail` of an instance is for the operator's journal only.
 """
 
 from dataclasses import dataclass
@@ -240,7 +240,7 @@ class Draining(FailedError):
 
 
 class TrustStale(FailedError):
-    """The revocation list is older than allowed: fail closed (standards §6.3)."""
+    """The revocation list is older than allowed: fail closed (docs/profile.md §9)."""
 
 
 class Misconfigured(FailedError):

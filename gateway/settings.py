@@ -84,7 +84,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long a message waits for its receiver (service layer §4)."""
+    """How long a message waits for its receiver (docs/contract.md §8)."""
 
     working_days: int
     calendar: str  # NL
@@ -96,7 +96,7 @@ class Limits:
     """Bounds on clocks and load."""
 
     skew: timedelta  # how far a peer's clock may be off
-    timestamp_ttl: timedelta  # how long a wsu:Timestamp may live (Digikoppeling WUS WB016)
+    timestamp_ttl: timedelta  # how long a wsu:Timestamp may live (Digikoppeling WUS WB002)
     max_waiting: int  # requests that may wait for a commit before the gateway answers 503
     threads: int  # per worker process
 

@@ -325,7 +325,7 @@ class Question:
 
 
 class DeliveryState(StrEnum):
-    """States of a message for one addressee (service layer §4)."""
+    """States of a message for one addressee (docs/contract.md §8)."""
 
     BESCHIKBAAR = "BESCHIKBAAR"
     OPGEHAALD = "OPGEHAALD"
@@ -363,7 +363,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """A log search (service layer §7.1); None means: any."""
+    """A log search (docs/contract.md §9); None means: any."""
 
     party: str | None = None  # only messages this party sent or received; None for the operator
     referentienummer: str | None = None

@@ -40,6 +40,7 @@ class Line:
     at: datetime
     trust: LiveTrust
     events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    _keys: dict[str, SigningKey] = field(default_factory=dict)
 
     def skip(self, **by: float) -> None:
         self.at += timedelta(**by)
@@ -51,8 +52,10 @@ class Line:
         return foreign.Identity(key=key.private_key, certificate=key.certificate)
 
     def signing_key(self, slug: str) -> SigningKey:
-        pki = self.instance.folder / "pki"
-        return load_signing_key(pki / f"{slug}-sign.pem", pki / f"{slug}-sign.key")
+        if slug not in self._keys:  # OpenSSL checks an RSA key for 40 ms when it is loaded
+            pki = self.instance.folder / "pki"
+            self._keys[slug] = load_signing_key(pki / f"{slug}-sign.pem", pki / f"{slug}-sign.key")
+        return self._keys[slug]
 
     def peer(self, slug: str) -> bytes:
         """A party's TLS certificate (DER)."""

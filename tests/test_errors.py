@@ -9,7 +9,7 @@ from gateway import errors
 from gateway.errors import TABLE, DeliveryError, FailedError, GatewayError, RefusedError, Row, row
 from gateway.names import PREFIXES
 
-SKP = {*(f"SKP{number:03}" for number in range(1, 18)), "SKP900", "SKP901"}  # service layer §9
+SKP = {*(f"SKP{number:03}" for number in range(1, 18)), "SKP900", "SKP901"}  # docs/contract.md §7
 WUS = {*(f"{number:04}" for number in range(1, 12)), "0051"}  # Digikoppeling Best Practices WUS
 ABSTRACT = {GatewayError, RefusedError, FailedError}  # never raised themselves
 HTTP_OTHER_THAN_500 = {

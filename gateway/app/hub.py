@@ -154,6 +154,7 @@ def _chores(gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls
             pass
 
     return (
+        run_every(3600, lambda: gate.mailbox.retire_keys(utc_now())),
         run_every(2, register.renew),
         run_every(20, lambda: trust.renew(tls.reload)),
         run_every(60, expire),

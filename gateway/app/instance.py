@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gateway.app.trust import LiveTrust
-from gateway.errors import Misconfigured, ReceiverUnknown
+from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
 from gateway.party import PartyClient
@@ -96,19 +96,32 @@ class Instance:
             return self.settings.hub.public_url
 
     def party(self, who: str, *, url: str | None = None) -> PartyClient:
-        """Act as a party of this instance, with the keys in its pki folder."""
+        """Act as a party of this instance, with the keys in its pki folder; `close` it when done."""
         party, pki = self.resolve(who), self.folder / "pki"
         signing = load_signing_key(pki / f"{party.slug}-sign.pem", pki / f"{party.slug}-sign.key")
         trust = self.settings.trust
         tls = TlsFiles(certificate=pki / f"{party.slug}-tls.pem", key=pki / f"{party.slug}-tls.key",
                        anchors=trust.anchors, crls=trust.crls)
         live = LiveTrust(trust, utc_now, lambda event, facts: None)
+        caller = Caller(client_tls(tls))
         return PartyClient(
             party_id=party.id, address=f"urn:schuldenknooppunt:deelnemer?OIN={party.oin}",
             hub_url=(url or self.hub_url()).rstrip("/"), hub_oin=self.settings.hub.oin, signing=signing,
             catalog=self.catalog, check_hub=live.checker(Usage.SIGNING), policy=self.policy,
-            post=Caller(client_tls(tls)).post, clock=utc_now, new_id=new_id,
+            post=caller.post, close=caller.close, clock=utc_now, new_id=new_id,
         )
+
+    @contextmanager
+    def acting(self, who: str, *, url: str | None = None) -> Iterator[PartyClient]:
+        """`party`, closed at the end. Raises Unreachable that also says what to do about a hub that does not answer."""
+        client = self.party(who, url=url)
+        try:
+            yield client
+        except Unreachable as error:
+            raise Unreachable(f"{error.detail}. Start the hub of this folder with: gateway serve {self.folder}  "
+                              "A hub elsewhere is named with --url https://host:port") from error
+        finally:
+            client.close()
 
     @contextmanager
     def operations(self) -> Iterator[Operations]:

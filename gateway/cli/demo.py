@@ -46,7 +46,7 @@ def run(keep: Path | None) -> bool:
 
 def _in(folder: Path) -> bool:
     out.print("[bold]Schuldregeling in zes berichten[/]: gemeente ↔ knooppunt ↔ energiebedrijf\n")
-    with _step("wegwerp-PKI, twaalf deelnemers en een lege opslag maken"):
+    with _step("wegwerp-PKI, tien deelnemers en een lege opslag maken"):
         gateway_app.create_instance(folder)
     with _hub(folder) as (soap, web):
         out.print(f"  knooppunt luistert op {soap} (mutual TLS) en {web}\n")

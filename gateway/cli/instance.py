@@ -97,7 +97,7 @@ def list_parties(words: Words = None, instance: InstanceOption = None, as_json: 
     folder, _ = instance_and_words(words, instance, 0)
     rows = [gateway_app.describe_party(one) for one in gateway_app.open_instance(folder).register.parties()]
     if as_json:
-        print_json(rows)
+        print_json([{key: row[key] for key in ("id", *_PARTY)} for row in rows])
     else:
         print_rows("Deelnemers", rows, _PARTY, empty="geen deelnemers")
 

@@ -27,13 +27,12 @@ def send(
                                                       help="Also save the exact octets of the request.")] = None,
 ) -> None:
     """Wrap a message element in a signed envelope, send it as PARTY and print the receipt."""
-    client = gateway_app.open_instance(folder).party(party, url=url)
-
     def keep(octets: bytes) -> None:
         if envelope_out is not None:
             envelope_out.write_bytes(octets)
 
-    sent = client.send(message.read_bytes(), keep)
+    with gateway_app.open_instance(folder).acting(party, url=url) as client:
+        sent = client.send(message.read_bytes(), keep)
     receipt = asdict(sent.receipt)
     receipt["ontvanger"] = list(receipt.pop("ontvangers"))
     if as_json:
@@ -67,18 +66,18 @@ def inbox(
     if (action == "get" and len(refs) != 1) or (action == "confirm" and not refs) or (action == "list" and refs):
         raise typer.BadParameter({"get": "get takes one REF", "confirm": "confirm takes at least one REF",
                                   "list": "list takes no REF"}[action])
-    client = gateway_app.open_instance(folder).party(party, url=url)
-    if action == "list":
-        rows = [asdict(one) for one in client.waiting()]
-        if as_json:
-            print_json(rows)
+    with gateway_app.open_instance(folder).acting(party, url=url) as client:
+        if action == "list":
+            rows = [asdict(one) for one in client.waiting()]
+            if as_json:
+                print_json(rows)
+            else:
+                print_rows(f"Postbus van {party}", rows, _INBOX, empty="geen wachtende berichten")
+        elif action == "get":
+            sys.stdout.buffer.write(client.collect(refs[0]).octets + b"\n")
+            sys.stdout.buffer.flush()
         else:
-            print_rows(f"Postbus van {party}", rows, _INBOX, empty="geen wachtende berichten")
-    elif action == "get":
-        sys.stdout.buffer.write(client.collect(refs[0]).octets + b"\n")
-        sys.stdout.buffer.flush()
-    else:
-        _confirm(client.confirm(*refs), as_json)
+            _confirm(client.confirm(*refs), as_json)
 
 
 def _confirm(results: dict[str, bool], as_json: bool) -> None:

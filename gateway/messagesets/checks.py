@@ -1,7 +1,7 @@
 """The named checks: what neither XSD nor XPath 1.0 can say. A manifest asks for them by name.
 
 Sources: the eleven-test of the Dutch citizen service number (Wet algemene bepalingen burgerservicenummer, Logisch
-Ontwerp BSN); ISO 13616-1 and ISO 7064 MOD 97-10 for accounts; the attachments of the service layer.
+Ontwerp BSN); ISO 13616-1 and ISO 7064 MOD 97-10 for accounts; the attachments of docs/contract.md §5.
 """
 
 import binascii

@@ -25,6 +25,8 @@ from gateway.names import XSI, clark
 from gateway.values import Finding, Header, MessageType, Operation
 
 # libxml2 would follow xsi:schemaLocation; xsi:type and xsi:nil are outside the profile (BP R1017).
+# Asked as a question first: a path to attributes costs a sixth of a predicate on each element.
+_HAS_XSI = etree.XPath("boolean(descendant-or-self::*/@xsi:*)", namespaces={"xsi": XSI})
 _XSI = etree.XPath("descendant-or-self::*[@xsi:*]", namespaces={"xsi": XSI})
 
 
@@ -57,11 +59,10 @@ def validate(element: "etree._Element", asked: Operation | MessageType, message_
 
 
 def _fits_schema(element: "etree._Element", message_set: MessageSet) -> None:
-    foreign = _XSI(element)
-    if foreign:
+    if _HAS_XSI(element):
         raise SchemaInvalid(tuple(
             check_finding("xsi-attribute", message_set.naming.xpath(node, element))
-            for node in foreign[:MAX_FINDINGS]))
+            for node in _XSI(element)[:MAX_FINDINGS]))
     if not message_set.schema.accepts(element):
         raise SchemaInvalid(message_set.schema.findings(element, message_set.naming))
 

@@ -85,6 +85,7 @@ class PartyClient:
     post: Post
     clock: Clock
     new_id: NewId
+    close: Callable[[], None] = lambda: None  # let go of the connections; a later call opens new ones
 
     def wrap(self, message: bytes) -> tuple[Service, str, SignedEnvelope]:
         """A message element → (service, Action, signed envelope), without sending it.

@@ -149,7 +149,7 @@ def show_party(request: Request, gate: Gate) -> bytes:
 
 
 def search_log(request: Request, gate: Gate) -> bytes:
-    """ZoekLogboek: own messages only (service layer §7)."""
+    """ZoekLogboek: own messages only (docs/contract.md §9)."""
     search = Search(
         party=request.sender.id, referentienummer=_lower(request.field("Referentienummer")),
         conversatie=_lower(request.field("ConversatieReferentienummer")),

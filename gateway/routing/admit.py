@@ -46,7 +46,7 @@ def represented(*, caller: Party, signer_oin: str, claimed: str | None, register
     """The party in whose name a request speaks: `claimed` (a party id), or the signer when nothing is claimed.
 
     Caller (TLS), signer (signature) and sender (claim) are three identities. Allowed: all one; a caller with a
-    mandate for the sender, where sender or caller signed. Everything else is refused (standards §0 rule 5).
+    mandate for the sender, where sender or caller signed. Everything else is refused (docs/contract.md §3).
 
     Raises  SenderMismatch.
     """

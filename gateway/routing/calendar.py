@@ -17,7 +17,7 @@ def expiry(received_at: datetime, working_days: int, is_working_day: WorkingDay)
     Takes   an aware time; how many working days (at least 1); the calendar.
     Gives   aware UTC: 23:59:59 in Amsterdam on the n-th working day after the day of receipt there. The day of
             receipt itself never counts, and collecting does not restart the clock.
-    Source  service layer §4 (the clock's start and end are this hub's reading of the published "5 werkdagen").
+    Source  docs/contract.md §8 (the clock's start and end are this hub's reading of the published "5 werkdagen").
     """
     assert received_at.tzinfo is not None, "a time without zone has no day"
     assert working_days >= 1, "a term counts at least one day"

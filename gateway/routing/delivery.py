@@ -52,7 +52,7 @@ def advance(state: DeliveryState, event: DeliveryEvent) -> DeliveryState:
     """The state after this event.
 
     Raises  MailboxUnknown: for a party, a message in the wrong state is one that is not there (SKP014).
-    Source  service layer §4.
+    Source  docs/contract.md §8.
     """
     following = TRANSITIONS.get((state, event))
     if following is None:

@@ -1,4 +1,4 @@
-"""The allow-list: which algorithms may stand in a signature. What is not here is refused (standards §4.1).
+"""The allow-list: which algorithms may stand in a signature. What is not here is refused (docs/profile.md §7).
 
 Sources: XML Signature 1.1 §6; RFC 9231 §2; Digikoppeling Beveiligingsstandaarden SIGN001-SIGN004.
 """

@@ -48,7 +48,7 @@ def message_octets(body: bytes, child: Element, inclusive: tuple[str, ...]) -> t
         cut = body[start.end():close].rstrip(b" \t\n")
         before, after = start[0], body[start.end() + len(cut):]
         if not inclusive and b' xmlns="' not in start[0] and not any(
-            b"<" + prefix + b":" in cut or b" " + prefix + b":" in cut for prefix in _DECLARED.findall(start[0])
+            prefix + b":" in cut for prefix in _DECLARED.findall(start[0])
         ):
             return cut, before, after
         alone = canonical(child)

@@ -15,7 +15,7 @@ from gateway.names import BASE64_BINARY, EXC_C14N, SHA256, X509V3
 from gateway.security.algorithms import PrivateKey, method_for, sign
 from gateway.soap import attribute, declare, leaf, stamp, text
 
-LIFETIME: Final = timedelta(seconds=300)  # of the Timestamp we emit (standards §3.3)
+LIFETIME: Final = timedelta(seconds=300)  # of the Timestamp we emit (docs/profile.md §8)
 _WSA, _WSU, _DS, _EC = declare("wsa", "wsu"), declare("wsu"), declare("ds"), declare("ec")
 _ENVELOPE = f"<soap:Envelope{declare('soap')}><soap:Header>".encode()
 _SECURITY = f'<wsse:Security{declare("wsse")} soap:mustUnderstand="1">'.encode()
@@ -62,7 +62,7 @@ def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> Sig
 
     Takes   `nonce`: at least 96 random bits as an NCName part; it makes every wsu:Id of this envelope its own. The
             token's id is its digest, so that token and Reference are written once per certificate.
-    Source  standards §3.2; Digikoppeling WUS WB002, WB004, WB007, WB010, WB014; BSP 1.1 R5205, R5404, R5416.
+    Source  docs/profile.md §6, §10; Digikoppeling WUS WB002, WB004, WB007, WB010, WB014; BSP 1.1 R5205, R5404, R5416.
     """
     headers = [_block("To", outgoing.to, nonce), _block("Action", outgoing.action, nonce),
                _block("MessageID", outgoing.message_id, nonce), _block("RelatesTo", outgoing.relates_to, nonce),

@@ -1,4 +1,4 @@
-"""Verifying a WS-Security header: position, then identity, then cryptography (standards §0 rule 3).
+"""Verifying a WS-Security header: position, then identity, then cryptography (docs/profile.md §7).
 
 A Reference is followed only to a part we already hold by its position in the envelope; no search by id ever runs over
 the document. So a part that was moved, wrapped or doubled is not found, and the part in its place is not signed.
@@ -35,6 +35,7 @@ _TIMESTAMP: Final = clark(WSU, "Timestamp")
 _CONFIRMATION: Final = clark(WSSE11, "SignatureConfirmation")
 _SIGNATURE: Final = clark(DS, "Signature")
 _INCLUSIVE: Final = clark(EC, "InclusiveNamespaces")
+_STRANGERS: Final = frozenset(("UsernameToken", "SecurityTokenReference", "Assertion", "EncryptedKey", "ReferenceList"))
 _REFERENCE: Final = clark(DS, "Reference")
 _TRANSFORM: Final = clark(DS, "Transform")
 _SIGNATURE_CHILDREN: Final = [clark(DS, name) for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
@@ -162,7 +163,8 @@ def _layout(envelope: Envelope) -> _Parts:
     found: dict[str, list[Element]] = {_TOKEN: [], _TIMESTAMP: [], _CONFIRMATION: [], _SIGNATURE: []}
     for child in envelope.security:
         if child.tag not in found:
-            raise SecurityMissing(f"{etree.QName(child).localname} in wsse:Security is outside the profile")
+            name = etree.QName(child).localname  # a name is the peer's own words: only those we know are repeated
+            raise SecurityMissing(f"{name if name in _STRANGERS else 'an element'} in wsse:Security is outside the profile")
         if child.tag == _SIGNATURE and not found[_TOKEN]:
             raise SecurityMissing("the token must stand before the signature that refers to it (BSP R5205)")
         found[str(child.tag)].append(child)

@@ -1,4 +1,4 @@
-"""WS-Addressing 1.0 headers as the Digikoppeling profile has them (WA001; standards §1.2)."""
+"""WS-Addressing 1.0 headers as the Digikoppeling profile has them (WA001; docs/profile.md §5)."""
 
 import re
 from collections.abc import Collection

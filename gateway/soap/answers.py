@@ -64,7 +64,7 @@ def read_receipt(element: Element) -> Receipt:
 
 
 def write_waiting(waiting: Iterable[Listed]) -> bytes:
-    """HaalBerichtenlijstOpAntwoord (service layer §2.2)."""
+    """HaalBerichtenlijstOpAntwoord (docs/contract.md §9)."""
     return _answer(
         "HaalBerichtenlijstOpAntwoord",
         *(
@@ -121,7 +121,7 @@ def write_confirmed(results: Mapping[str, bool], code: str) -> bytes:
 
 
 def write_log(found: Iterable[Listed]) -> bytes:
-    """ZoekLogboekAntwoord (service layer §7.2)."""
+    """ZoekLogboekAntwoord (docs/contract.md §9)."""
     return _answer(
         "ZoekLogboekAntwoord",
         *(
@@ -146,7 +146,7 @@ def write_log(found: Iterable[Listed]) -> bytes:
 
 
 def write_parties(operation: str, parties: Iterable[Party]) -> bytes:
-    """ZoekDeelnemerAntwoord or HaalDeelnemerOpAntwoord (service layer §6)."""
+    """ZoekDeelnemerAntwoord or HaalDeelnemerOpAntwoord (docs/contract.md §9)."""
     return _answer(f"{operation}Antwoord", *map(_party, parties))
 
 

@@ -1,6 +1,6 @@
 """The one place that parses foreign bytes: octets → Envelope, or a refusal.
 
-Everything after this reads the same tree; nothing parses again with other settings (standards §0 rule 2).
+Everything after this reads the same tree; nothing parses again with other settings (docs/profile.md §4).
 """
 
 import re

@@ -1,7 +1,7 @@
 """The SOAP listener as an ASGI application: HTTP in, values.Received out, values.Reply back.
 
 What HTTP alone can tell is refused here, before any octet is parsed; the rest is the line's. Order of the checks of a
-POST (WS-I BP 1.1 §3.4, standards of the wire in docs/contract.md):
+POST (WS-I BP 1.1 §3.4, docs/profile.md §2):
 
 1. the path is a service of this hub (exact match, nothing is decoded or normalised), else 404;
 2. the method: POST, or GET for a contract document, else 405 with Allow;

@@ -18,7 +18,7 @@ _FAREWELL_SECONDS = 0.5  # how long an idle peer may take to say goodbye while t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """What one connection may take; from the attack catalogue (slow headers, idle floods)."""
+    """What one connection may take, against slow headers and idle floods."""
 
     header_seconds: float = 10.0  # from a request's first octet to the end of its headers
     idle_seconds: float = 30.0  # between requests

@@ -89,7 +89,7 @@ class Hub:
     def end(self) -> None:
         """Whatever happened, nothing of it stays behind."""
         for client in self._clients:
-            close(client)
+            client.close()
         if self.process is not None:
             self._bury()
 
@@ -98,11 +98,6 @@ class Hub:
         client = open_instance(self.folder).party(slug, url=self.soap)
         self._clients.append(client)
         return client
-
-
-def close(client: PartyClient) -> None:
-    """Close a party's kept-alive connections."""
-    client.post.__self__.close()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import uuid
 import pytest
 from lxml import etree
 
+from tests.foreign import U
 from tests.line import KN, POSTBUS, SE, SHV, SR, Line, code, example
 
 CONVERSATION = ["Kennisgeving", "SaldoVerzoek", "SaldoVerzoekAntwoord", "BetaalVoorstel", "BetaalVoorstelAntwoord",
@@ -115,6 +116,17 @@ def test_the_same_again_gets_the_same_facts_and_changes_nothing(line):
     again = send(line, child)  # a fresh envelope, the same Body
     for name in ("JournaalPositie", "JournaalHash", "TijdstipOntvangst", "VervalDatum", "BerichtDigest"):
         assert field(first, name) == field(again, name)
+    assert line.rows("messages") == 1
+
+
+def test_a_retry_in_another_envelope_is_the_same_message(line):
+    child = example("Kennisgeving-volledig")
+    first = send(line, child)
+
+    def rename(root):
+        root[1].set(f"{{{U}}}Id", "another-body-id")
+
+    assert field(send(line, child, before_signing=rename), "JournaalHash") == field(first, "JournaalHash")
     assert line.rows("messages") == 1
 
 

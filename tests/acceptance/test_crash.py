@@ -78,8 +78,8 @@ def _check(hub: Hub, senders: list[Sender], received: dict[str, bytes]) -> None:
     receipts = {number: receipt for one in senders for number, receipt in one.sent.receipts.items()}
     given_up = {number for one in senders for number in one.sent.given_up}
     unanswered, repeated = (sum(getattr(one.sent, name) for one in senders) for name in ("unanswered", "repeated"))
-    print(f"{len(sent)} messages, {len(receipts)} receipts, {unanswered} tries without answer, {repeated} receipts on a "
-          f"repeated try, {len(given_up)} given up")
+    print(f"{len(sent)} messages, {len(receipts)} receipts, {unanswered} tries without answer, {repeated} receipts on "
+          f"a repeated try, {len(given_up)} given up")
     assert not [wrong for one in senders for wrong in one.sent.wrong]
     assert len(receipts) > KILLS
     assert unanswered > KILLS / 2

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Unreachable
-from tests.acceptance.hub import Hub, children, close, end_all, fresh_hub, hub_on, is_alive
+from tests.acceptance.hub import Hub, children, end_all, fresh_hub, hub_on, is_alive
 from tests.acceptance.load import Sender, kennisgeving
 
 
@@ -84,7 +84,7 @@ def test_two_workers_both_serve_and_both_drain(template: Path, tmp_path: Path) -
                 client = hub.party("gemeente")
                 for _ in range(3):
                     client.send(kennisgeving(str(uuid.uuid4())))
-                close(client)
+                client.close()
                 os.kill(frozen, signal.SIGCONT)
         finally:
             for pid in workers:

@@ -1,4 +1,4 @@
-"""Signature wrapping (standards catalogue 5.1): the genuine part elsewhere, an evil one in its place.
+"""Signature wrapping (docs/profile.md §6): the genuine part elsewhere, an evil one in its place.
 
 Every variant is otherwise a good request: the evil part has a value that would be taken, the genuine one still
 matches its digest. So nothing but the wrapping can be what is refused.
@@ -85,7 +85,7 @@ def _wrap(parent: etree._Element, tag: str, genuine: etree._Element, **attribute
 
 # Where the genuine part goes: name → (how, what each of Body, header block, Timestamp and token must be refused as).
 FS = (ReferenceMissing, SecurityMissing)
-HOMES: dict[str, tuple[Callable[[etree._Element, etree._Element], object], type | tuple]] = {
+HOMES: dict[str, tuple[Callable[[etree._Element, etree._Element], object], tuple[type, ...]]] = {
     "XSW1 child of ds:Signature": (lambda r, g: signature(r).append(g), FS),
     "XSW1 first child of ds:Signature": (lambda r, g: signature(r).insert(0, g), FS),
     "XSW2 before ds:Signature": (lambda r, g: signature(r).addprevious(g), FS),
@@ -94,27 +94,27 @@ HOMES: dict[str, tuple[Callable[[etree._Element, etree._Element], object], type 
     "XSW6 in the SecurityTokenReference": (lambda r, g: signature(r)[2][0].append(g), FS),
     "XSW8 in ds:Object": (lambda r, g: _wrap(signature(r), f"{{{D}}}Object", g), FS),
     "in ds:SignedInfo": (lambda r, g: signed_info(r).append(g), FS),
-    "in a ds:Reference": (lambda r, g: reference(r).append(g), (*FS, AlgorithmForbidden)),
+    "in a ds:Reference": (lambda r, g: signed_info(r)[2].append(g), (*FS, AlgorithmForbidden)),
     "in the token": (lambda r, g: part(r, "BinarySecurityToken").append(g), FS),
     "in the Timestamp": (lambda r, g: part(r, "Timestamp").append(g), FS),
-    "XSW7 under an unknown header": (lambda r, g: _wrap(header(r), "{urn:x}wrap", g), ForbiddenHeader),
+    "XSW7 under an unknown header": (lambda r, g: _wrap(header(r), "{urn:x}wrap", g), (ForbiddenHeader,)),
     "XSW7 under an unknown header, not to be understood": (
-        lambda r, g: _wrap(header(r), "{urn:x}wrap", g, **{f"{{{S}}}mustUnderstand": "0"}), ForbiddenHeader),
+        lambda r, g: _wrap(header(r), "{urn:x}wrap", g, **{f"{{{S}}}mustUnderstand": "0"}), (ForbiddenHeader,)),
     "under a header that must be understood": (
-        lambda r, g: _wrap(header(r), "{urn:x}wrap", g, **{f"{{{S}}}mustUnderstand": "1"}), NotUnderstood),
+        lambda r, g: _wrap(header(r), "{urn:x}wrap", g, **{f"{{{S}}}mustUnderstand": "1"}), (NotUnderstood,)),
     "under a second Security for the next actor": (
         lambda r, g: _wrap(header(r), f"{{{O}}}Security", g, **{ACTOR: "http://schemas.xmlsoap.org/soap/actor/next"}),
-        ForbiddenHeader),
+        (ForbiddenHeader,)),
     "under a second Security for no actor": (
-        lambda r, g: _wrap(header(r), f"{{{O}}}Security", g, **{ACTOR: "http://www.w3.org/none"}), ForbiddenHeader),
+        lambda r, g: _wrap(header(r), f"{{{O}}}Security", g, **{ACTOR: "http://www.w3.org/none"}), (ForbiddenHeader,)),
     "under a second Security before the first": (
-        lambda r, g: header(r).insert(0, _filled(f"{{{O}}}Security", g)), ForbiddenHeader),
-    "XSW5 after Body": (lambda r, g: r.append(g), MalformedEnvelope),
-    "before Header": (lambda r, g: r.insert(0, g), MalformedEnvelope),
-    "in a second Header": (lambda r, g: r.insert(1, _filled(f"{{{S}}}Header", g)), MalformedEnvelope),
-    "in a second Envelope": (lambda r, g: r.append(_filled(f"{{{S}}}Envelope", g)), MalformedEnvelope),
-    "second child of Body": (lambda r, g: body(r).append(g), MalformedEnvelope),
-    "first child of Body": (lambda r, g: body(r).insert(0, g), MalformedEnvelope),
+        lambda r, g: header(r).insert(0, _filled(f"{{{O}}}Security", g)), (ForbiddenHeader,)),
+    "XSW5 after Body": (lambda r, g: r.append(g), (MalformedEnvelope,)),
+    "before Header": (lambda r, g: r.insert(0, g), (MalformedEnvelope,)),
+    "in a second Header": (lambda r, g: r.insert(1, _filled(f"{{{S}}}Header", g)), (MalformedEnvelope,)),
+    "in a second Envelope": (lambda r, g: r.append(_filled(f"{{{S}}}Envelope", g)), (MalformedEnvelope,)),
+    "second child of Body": (lambda r, g: body(r).append(g), (MalformedEnvelope,)),
+    "first child of Body": (lambda r, g: body(r).insert(0, g), (MalformedEnvelope,)),
     "XSW4 deep in the message": (lambda r, g: body(r).find(".//{*}Klant").append(g), FS),
 }
 
@@ -134,22 +134,7 @@ def test_a_part_that_was_moved(target: Target, name: str, home: str, identifier:
     genuine = spoil(target, root, name)
     IDS[identifier](part(root, name))
     move(root, genuine)
-    _repels_any(target, foreign.octets(root), error)
-
-
-def _repels_any(target: Target, octets: bytes, errors: type | tuple) -> None:
-    """Refused by one of these classes; all have the same face where there is more than one."""
-    if isinstance(errors, tuple):
-        seen = _outcome(target, octets)
-        errors = next((one for one in errors if one.__name__ == seen), errors[0])
-    target.repels(octets, errors)
-
-
-def _outcome(target: Target, octets: bytes) -> str:
-    """The error class a request is refused with, asked beforehand: refusing has no effect but its own entry."""
-    target.line.post(octets)
-    refused = [facts for event, facts in target.line.events if event == "refused"]
-    return str(refused[-1]["error"]) if refused else "accepted"
+    target.repels(foreign.octets(root), *error)
 
 
 @pytest.mark.parametrize("order", ["evil first", "genuine first"])
@@ -306,7 +291,7 @@ def test_a_reference_without_uri(target: Target) -> None:
 
 
 @pytest.mark.parametrize("name", PARTS)
-@pytest.mark.parametrize("prefix", ["s", "soap", "o", "u", "d", "a", "evil"])
+@pytest.mark.parametrize("prefix", ["s", "o", "evil"])
 def test_decoys_under_any_prefix(target: Target, name: str, prefix: str) -> None:
     """The decoy carries the genuine id under another namespace with a well-known prefix: prefixes mean nothing."""
     root = target.build()
@@ -375,7 +360,7 @@ def test_look_alikes_in_another_namespace(target: Target, name: str) -> None:
         genuine.addnext(double)
         if instead:
             genuine.getparent().remove(genuine)
-        _repels_any(target, foreign.octets(root), (SecurityMissing, ReferenceMissing))
+        target.repels(foreign.octets(root), SecurityMissing, ReferenceMissing)
 
 
 def test_ds_redefined_inside_the_signature(target: Target) -> None:
@@ -387,7 +372,7 @@ def test_ds_redefined_inside_the_signature(target: Target) -> None:
 
 
 @pytest.mark.parametrize("place", ["Body", "message", "header", "SignedInfo", "Timestamp"])
-@pytest.mark.parametrize("uri", ["1", "../x", "#", "x y"])
+@pytest.mark.parametrize("uri", ["1", "../x", "#"])
 def test_parts_without_a_canonical_form(target: Target, place: str, uri: str) -> None:
     """CVE-2025-66568: where C14N fails, an empty string must not be digested in its stead, whoever signed that."""
     empty = foreign.b64encode(foreign.hashlib.sha256(b"").digest()).decode()

@@ -1,0 +1,101 @@
+"""The evidence file in the hands of somebody who has only xmlsec1, openssl's CA file, and no code of ours."""
+
+import hashlib
+import re
+import subprocess
+from base64 import b64decode
+from pathlib import Path
+
+import pytest
+import signxml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from lxml import etree
+from signxml.verifier import SignatureConfiguration
+
+from tests import foreign
+from tests.crosscheck.referee import XMLSEC1, needs_xmlsec1
+from tests.foreign import D
+from tests.line import KN, POSTBUS, Line, code, example
+
+
+@pytest.fixture
+def evidence(line: Line) -> bytes:
+    """Of one message that was sent, collected and confirmed; its content is erased by then."""
+    child = example("Kennisgeving-volledig")
+    assert code(line.send(child)) is None
+    number = etree.fromstring(child).findtext(f".//{{{KN}}}Referentienummer")
+    for operation in ("HaalBerichtOp", "BevestigBericht"):
+        request = f'<{operation} xmlns="{KN}"><Referentienummer>{number}</Referentienummer></{operation}>'
+        assert code(line.send(request.encode(), path=POSTBUS, party="energie")) is None
+    with line.instance.operations() as operations:
+        return operations.evidence(number)
+
+
+def verify(folder: Path, octets: bytes, *, trusted: Path) -> bool:
+    file = folder / "evidence.xml"
+    file.write_bytes(octets)
+    command = [XMLSEC1, "--verify", "--trusted-pem", str(trusted), str(file)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@needs_xmlsec1
+def test_xmlsec1_verifies_it_under_the_ca_alone(line, evidence, tmp_path, pki):
+    ca = line.instance.folder / "pki" / "ca.pem"
+    assert verify(tmp_path, evidence, trusted=ca)
+    assert not verify(tmp_path, evidence, trusted=pki.pem("ca"))  # a CA of the same name, with another key
+    assert not verify(tmp_path, evidence.replace(b"accepted", b"acceptee", 1), trusted=ca)
+
+
+def test_signxml_verifies_it_under_the_hubs_certificate(line, evidence):
+    hub = x509.load_der_x509_certificate(line.signing_key("hub").certificate)
+    result = signxml.XMLVerifier().verify(
+        evidence, x509_cert=hub, expect_config=SignatureConfiguration(location="./"))
+    assert result.signed_xml.tag == f"{{{KN}}}Bewijs"
+
+
+def test_the_senders_signature_can_be_checked_by_hand(line, evidence):
+    """With a general library and the message at hand, step by step as docs tell a reader to."""
+    root = etree.fromstring(evidence)
+
+    def field(name: str) -> bytes:
+        return b64decode(root.findtext(f"{{{KN}}}Ondertekening/{{{KN}}}{name}"))
+
+    certificate = x509.load_der_x509_certificate(field("Certificaat"))
+    certificate.verify_directly_issued_by(
+        x509.load_pem_x509_certificate((line.instance.folder / "pki" / "ca.pem").read_bytes()))
+    certificate.public_key().verify(field("SignatureValue"), field("SignedInfo"), padding.PKCS1v15(), hashes.SHA256())
+    message = foreign.canonical(etree.fromstring(example("Kennisgeving-volledig")))
+    digest = hashlib.sha256(field("BodyVoor") + message + field("BodyNa")).digest()
+    reference = root.findtext(f"{{{KN}}}Ondertekening/{{{KN}}}BodyReferentie")
+    info = etree.fromstring(field("SignedInfo"))
+    stated = info.findtext(f"{{{D}}}Reference[@URI='#{reference}']/{{{D}}}DigestValue")
+    assert b64decode(stated) == digest
+
+
+def test_the_chain_can_be_followed_by_hand(evidence):
+    """hash = SHA-256(0x01, hash before, leaf); leaf = SHA-256(0x00, record)."""
+    journal = etree.fromstring(evidence).find(f"{{{KN}}}Journaal")
+    running = bytes.fromhex(journal.findtext(f"{{{KN}}}HashVoor"))
+    kinds = []
+    for line in journal.findall(f"{{{KN}}}Regel"):
+        leaf, record = bytes.fromhex(line.findtext(f"{{{KN}}}Blad")), line.findtext(f"{{{KN}}}Record")
+        if record is not None:
+            assert hashlib.sha256(b"\0" + record.encode()).digest() == leaf
+            kinds.append(re.search(r'"kind":"(\w+)"', record)[1])
+        running = hashlib.sha256(b"\1" + running + leaf).digest()
+    assert running.hex() == journal.findtext(f"{{{KN}}}HashNa")
+    assert kinds == ["accepted", "collected", "confirmed"]
+
+
+def test_it_holds_no_content(evidence):
+    """Not even a word of it, save the name of the town: it is also in the sender's certificate."""
+    words = {text for element in etree.fromstring(example("Kennisgeving-volledig")).iter()
+             if not len(element) and (text := (element.text or "").strip()) and len(text) > 5
+             and "Berichtheader" not in str(element.getroottree().getpath(element))}
+    words.discard("Voorbeeldstad")
+    assert len(words) > 10
+    decoded = evidence + b"".join(b64decode(one) for one in re.findall(rb">([A-Za-z0-9+/]{40,}={0,2})<", evidence)
+                                  if len(one) % 4 == 0)
+    assert not [word for word in words if word.encode() in decoded]
