@@ -4,10 +4,12 @@ import dataclasses
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import tomllib
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,8 @@ from tests.line import POSTBUS, SE, Line, code, example
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = [*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "certs-example/README.md"))]
+BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "certs-example/README.md")
+PAGES = [*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in BESIDE)]
 ENERGIE, DEURWAARDER = (f"11111111-1111-4111-8111-00000000000{number}" for number in (2, 3))
 TOOLS = ("sh", "xmlsec1", "openssl", "xmllint", "xxd")
 
@@ -252,6 +255,7 @@ def test_json_has_the_stated_keys(line: Line, tmp_path: Path) -> None:
     listed = inbox | {"ontvanger", "status"}
     assert set(words(next(row[2] for row in rows if "inbox DIR list" in row[0]))) == inbox
     assert stated["send"] == receipt
+    assert keys_of(run_json("parties", "show", folder, "energie")) == stated["parties list"] | stated["parties show"]
     assert keys_of(run_json("messages", "list", folder)) == listed
     assert keys_of(run_json("messages", "show", folder, number)) == listed | stated["messages show"]
 
@@ -265,10 +269,8 @@ def test_records_hold_the_stated_fields(line: Line) -> None:
     stated = {words(row[0])[0]: {*words(row[1]), "kind", "at", "message"}
               for row in table(section(page("evidence"), "2. The journal"), "kind") if len(words(row[0])) == 1}
     found: dict[str, set[str]] = {}
-    with line.store.read() as session:
-        from gateway.storage.chain import _WALK
-
-        for *_, record, _, _ in session.stream(_WALK):
+    with closing(sqlite3.connect(line.instance.folder / "gateway.db")) as database:
+        for (record,) in database.execute("SELECT record FROM entries"):
             facts = json.loads(record)
             found[facts["kind"]] = found.get(facts["kind"], set()) | set(facts)
     for kind in ("accepted", "refused"):

@@ -16,6 +16,8 @@ from rich.table import Table
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+_UNBOUNDED = 1000  # columns; tables take only what they need
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The instance folder.", show_default=False)]
 InstanceOption = Annotated[
@@ -71,11 +73,11 @@ def print_rows(title: str, rows: Iterable[Mapping[str, object]], columns: Sequen
         out.print(empty)
         return
     table = Table(title=title, title_justify="left", header_style="bold")
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+    for number, column in enumerate(columns):  # the first names the row: kept whole, so that it can be copied
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=number == 0)
     for row in listed:
         table.add_row(*(escape(_cell(row.get(column))) for column in columns))
-    out.print(table)
+    out.print(table, width=None if out.is_terminal else _UNBOUNDED)  # in a pipe there is no edge to fold at
 
 
 def _cell(value: object) -> str:

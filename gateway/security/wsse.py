@@ -163,8 +163,9 @@ def _layout(envelope: Envelope) -> _Parts:
     found: dict[str, list[Element]] = {_TOKEN: [], _TIMESTAMP: [], _CONFIRMATION: [], _SIGNATURE: []}
     for child in envelope.security:
         if child.tag not in found:
-            name = etree.QName(child).localname  # a name is the peer's own words: only those we know are repeated
-            raise SecurityMissing(f"{name if name in _STRANGERS else 'an element'} in wsse:Security is outside the profile")
+            name = etree.QName(child).localname
+            known = name if name in _STRANGERS else "an element"  # a name is the peer's own words, and may hold any
+            raise SecurityMissing(f"{known} in wsse:Security is outside the profile")
         if child.tag == _SIGNATURE and not found[_TOKEN]:
             raise SecurityMissing("the token must stand before the signature that refers to it (BSP R5205)")
         found[str(child.tag)].append(child)

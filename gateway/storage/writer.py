@@ -1,17 +1,20 @@
-"""One thread per process that writes: works from many threads share one commit.
+"""One writer at a time per process: works from many threads share one commit.
 
-A durable commit costs a disk a millisecond or so, whatever is in it. So the writer takes what waits (up to a limit, and
-without waiting for more), runs each work under its own savepoint, commits once, and only then tells the callers.
+A durable commit costs a disk a millisecond or so, whatever is in it. So whoever finds nobody writing leads: it takes
+what waits (up to a limit, and without waiting for more), runs each work under its own savepoint, commits once, tells the
+others, and hands the lead to the first of those who came meanwhile. No thread of its own: a lone work runs where its
+caller stands, and pays for no switch of threads.
 
 - Nobody hears of a result before the commit that makes it durable.
 - A work that raises is undone alone; the others of its batch stand.
 - A commit that fails, fails every work of its batch, also those that had raised: what they saw was never true.
 """
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Lock
+from time import sleep
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from gateway.errors import Draining, GatewayError, Overloaded, StorageError
@@ -19,6 +22,8 @@ from gateway.storage.chain import Chain
 from gateway.storage.session import Cursor, Session, Statements
 
 T = TypeVar("T")
+
+_CLOSING_PAUSE = 0.002  # seconds between two looks whether the last batch is through
 
 
 class Connection(Protocol):
@@ -42,26 +47,30 @@ class Write(Session):
 class _Job(Generic[T]):
     """One work, and its caller who waits on a lock: the cheapest way one thread can wake another."""
 
-    __slots__ = ("_done", "error", "result", "work")
+    __slots__ = ("_woken", "done", "error", "result", "work")
 
     def __init__(self, work: Callable[[Write], T]) -> None:
         self.work = work
         self.result: T | None = None
         self.error: BaseException | None = None
-        self._done = Lock()
-        self._done.acquire()
+        self.done = False
+        self._woken = Lock()
+        self._woken.acquire()
 
-    def wait(self) -> T:
-        self._done.acquire()
+    def wait(self) -> None:
+        """Until it is done, or its caller has to lead."""
+        self._woken.acquire()
+
+    def wake(self) -> None:
+        self._woken.release()
+
+    def outcome(self) -> T:
         if self.error is not None:
             try:
                 raise self.error
             finally:
                 self.error = None  # or the traceback and the job would hold each other
         return cast(T, self.result)
-
-    def finish(self) -> None:
-        self._done.release()
 
 
 class Writer:
@@ -70,11 +79,8 @@ class Writer:
     def __init__(self, connect: Callable[[], Connection], statements: Statements, *, node: str, begin: str,
                  turn: AbstractContextManager[None], database_error: type[Exception], queue_limit: int,
                  batch_limit: int, committed: Callable[[Connection], None]) -> None:
-        """Start the thread.
-
-        `begin` opens a transaction that may write, inside a `turn` among processes; `database_error` is what the
-        driver raises; `committed` is called after each batch, on the writer's thread and with its connection, when
-        the callers have been told.
+        """`begin` opens a transaction that may write, inside a `turn` among processes; `database_error` is what the
+        driver raises; `committed` is called after each batch, with the connection, when the callers have been told.
         """
         self._connect = connect
         self._statements = statements
@@ -86,11 +92,10 @@ class Writer:
         self._batch_limit = batch_limit
         self._committed = committed
         self._connection: Connection | None = connect()
-        self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
-        self._door = Lock()
+        self._waiting: deque[_Job[Any]] = deque()
+        self._door = Lock()  # guards the three below and nothing that takes long
+        self._led = False  # somebody writes
         self._closed = False
-        self._thread = Thread(target=self._run, name="store-writer", daemon=True)
-        self._thread.start()
 
     def write(self, work: Callable[[Write], T]) -> T:
         """Run `work` in the next batch; its result after the commit.
@@ -98,47 +103,50 @@ class Writer:
         Raises Draining after close, Overloaded when too many wait, StorageError, and whatever `work` raises.
         """
         job = _Job(work)
-        with self._door:  # so that no job can come in behind the one that ends the thread
+        with self._door:
             if self._closed:
                 raise Draining("the store is closed")
-            if self._jobs.qsize() >= self._queue_limit:
+            if len(self._waiting) >= self._queue_limit:
                 raise Overloaded(f"{self._queue_limit} works wait for the store")
-            self._jobs.put(job)
-        return job.wait()
+            self._waiting.append(job)
+            lead, self._led = not self._led, True
+        if not lead:
+            job.wait()
+        if not job.done:
+            self._lead()
+        return job.outcome()
 
     def close(self) -> None:
         """Finish what waits, then stop. May be called again."""
         with self._door:
-            if not self._closed:
-                self._closed = True
-                self._jobs.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        while batch := self._take():
-            self._commit(batch)
-            for job in batch:
-                job.finish()
-            if self._connection is not None:
-                self._committed(self._connection)
+            self._closed = True
+        while True:
+            with self._door:
+                if not self._led:
+                    break
+            sleep(_CLOSING_PAUSE)
         self._drop_connection()
 
-    def _take(self) -> list[_Job[Any]]:
-        """The works that wait now, at least one; empty at the end."""
-        first = self._jobs.get()
-        if first is None:
-            return []
-        batch = [first]
-        while len(batch) < self._batch_limit:
+    def _lead(self) -> None:
+        """Write one batch, of which the caller's own work is the first, and hand over."""
+        with self._door:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_limit))]
+        try:
+            self._commit(batch)
+        finally:
+            for job in batch:
+                job.done = True
+            for job in batch[1:]:
+                job.wake()
             try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                break
-            if job is None:
-                self._jobs.put(None)  # nothing stands behind it: this comes back next
-                break
-            batch.append(job)
-        return batch
+                if self._connection is not None:
+                    self._committed(self._connection)
+            finally:
+                with self._door:
+                    successor = self._waiting[0] if self._waiting else None
+                    self._led = successor is not None
+                if successor is not None:
+                    successor.wake()
 
     def _commit(self, batch: list[_Job[Any]]) -> None:
         """Run a batch and commit it, or fail all of it."""

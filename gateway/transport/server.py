@@ -11,10 +11,12 @@ import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from email.utils import formatdate
+from types import FrameType
 from typing import Any
 
 from uvicorn.config import Config
@@ -73,6 +75,31 @@ def url_of(listener: socket.socket, scheme: str) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
+@contextmanager
+def end_signals(act: Callable[[], None]) -> Iterator[None]:
+    """The first SIGTERM or SIGINT calls `act`. Later ones are ignored until the process is gone: a second must not cut
+    its end short. Without any, what was before is restored. Belongs in the main thread.
+    """
+    came = False
+
+    def first(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+        for one in before:
+            signal.signal(one, signal.SIG_IGN)
+        act()
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, first)
+    try:
+        yield
+    finally:
+        if not came:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
 class Server:
     """Both listeners, the background work, and their end.
 
@@ -102,7 +129,8 @@ class Server:
         """Serve until told to stop; comes back when everything is drained, at the latest after `drain_seconds` and
         the time of the work that then still runs. In the main thread SIGTERM and SIGINT stop it.
         """
-        asyncio.run(self._run())
+        with end_signals(self.stop) if threading.current_thread() is threading.main_thread() else nullcontext():
+            asyncio.run(self._run())
 
     def stop(self) -> None:
         """Begin to drain; from any thread, any number of times, also before `run`."""
@@ -112,9 +140,6 @@ class Server:
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._loop.add_signal_handler(number, self.stop)
         for listener in self._listeners:
             await listener.start()
         with ThreadPoolExecutor(2, thread_name_prefix="background") as executor:

@@ -14,9 +14,8 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
 
-from gateway.transport.server import url_of
+from gateway.transport.server import end_signals, url_of
 
 _TICK_SECONDS = 0.1
 _PATIENCE = 3  # starts in a row that fail before the parent gives up
@@ -58,20 +57,16 @@ class Supervisor:
         """Watch until SIGTERM or SIGINT; 0 when every worker then ended well, 1 when one did not or none would start.
         Belongs in the main thread.
         """
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
+        with end_signals(self._stop):
             while not self._stopping:
                 self._tick()
             return self._end()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def pids(self) -> list[int]:
         """Process ids of the workers that run."""
         return [worker.process.pid for worker in self._workers if worker.process.poll() is None]
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
+    def _stop(self) -> None:
         self._stopping = True
 
     def _start(self, index: int, *, failures: int) -> _Worker:

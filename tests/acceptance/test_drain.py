@@ -1,5 +1,6 @@
 """The end of a hub, told by SIGTERM: what has begun is finished and answered, nothing is left behind; and its start."""
 
+import itertools
 import os
 import signal
 import socket
@@ -65,12 +66,15 @@ def test_requests_that_began_to_arrive_are_finished_after_sigterm(template: Path
     assert len(_numbers(hub)) == 4
 
 
-def test_a_second_sigterm_and_sigint_change_nothing(template: Path, tmp_path: Path) -> None:
+def test_more_signals_change_nothing_until_the_process_is_gone(template: Path, tmp_path: Path) -> None:
+    """Also in the moments between the end of the last request and the end of the process."""
     with fresh_hub(template, tmp_path / "instance") as hub:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTERM):
-            if hub.process.poll() is None:
-                hub.process.send_signal(number)
-        assert hub.process.wait(20) == 0
+        kinds = itertools.cycle((signal.SIGINT, signal.SIGTERM))
+        while hub.process.poll() is None:
+            hub.process.send_signal(next(kinds))
+            time.sleep(0.01)
+        assert hub.process.returncode == 0, hub.log[-2000:]
+        assert "Traceback" not in hub.log
         assert not (hub.folder / "run.json").exists()
 
 
@@ -95,16 +99,13 @@ def test_two_workers_both_serve_and_both_drain(template: Path, tmp_path: Path) -
         assert not any(is_alive(pid) for pid in workers)
 
 
-def test_a_worker_that_dies_is_replaced(template: Path, tmp_path: Path) -> None:
+def test_a_killed_worker_is_replaced_and_a_killed_parent_takes_its_workers_along(
+        template: Path, tmp_path: Path) -> None:
     with fresh_hub(template, tmp_path / "instance", "--workers", "2") as hub:
         before = children(hub.process.pid)
         os.kill(before[0], signal.SIGKILL)
         _until(lambda: len(set(children(hub.process.pid)) - set(before)) == 1, seconds=10)
         hub.party("gemeente").send(kennisgeving(str(uuid.uuid4())))
-
-
-def test_workers_end_when_their_parent_is_killed(template: Path, tmp_path: Path) -> None:
-    with fresh_hub(template, tmp_path / "instance", "--workers", "2") as hub:
         workers = children(hub.process.pid)
         try:
             hub.kill()
@@ -116,6 +117,14 @@ def test_workers_end_when_their_parent_is_killed(template: Path, tmp_path: Path)
             hub.party("gemeente").send(kennisgeving(str(uuid.uuid4())))
     with hub_on(hub.folder) as again:  # and the folder is as good as before
         again.party("gemeente").send(kennisgeving(str(uuid.uuid4())))
+
+
+def test_a_hub_stopped_while_a_worker_is_still_starting_ends_well(template: Path, tmp_path: Path) -> None:
+    with fresh_hub(template, tmp_path / "instance", "--workers", "2") as hub:
+        before = children(hub.process.pid)
+        os.kill(before[0], signal.SIGKILL)
+        _until(lambda: len(set(children(hub.process.pid)) - set(before)) == 1, seconds=10)
+        assert hub.stop() == 0, hub.log[-2000:]
 
 
 @contextmanager

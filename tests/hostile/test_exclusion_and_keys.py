@@ -243,7 +243,8 @@ def test_tokens_of_other_kinds(target: Target, kind: str) -> None:
     leaf = target.line.identity("gemeente").certificate
     root = load_certificate(target.line.instance.folder / "pki" / "ca.pem")
     bag = pkcs7.serialize_certificates([x509.load_der_x509_certificate(one) for one in (leaf, root)], Encoding.DER)
-    octets = {"PKCS7": bag, "X509PKIPathv1": tlv(0x30, root, leaf), "PKIPath with the leaf first": tlv(0x30, leaf, root)}[kind]
+    paths = {"X509PKIPathv1": tlv(0x30, root, leaf), "PKIPath with the leaf first": tlv(0x30, leaf, root)}
+    octets = paths.get(kind, bag)
     for value_type in (TOKEN_PROFILE + kind.split()[0], foreign.X509):
         def retype(element: etree._Element, value_type: str = value_type) -> None:
             part(element, "BinarySecurityToken").set("ValueType", value_type)
@@ -387,7 +388,7 @@ def test_an_xpath_that_never_ends(target: Target) -> None:
     def change(root: etree._Element) -> None:
         transform = reference(root)[0][0]
         transform.set("Algorithm", "http://www.w3.org/TR/1999/REC-xpath-19991116")
-        add(transform, f"{{{D}}}XPath", "count(//. | //@* | //namespace::*) and " + "count(//.//.//.//.//.) > " * 50 + "0")
+        add(transform, f"{{{D}}}XPath", "count(//. | //@*) and " + "count(//.//.//.//.//.) > " * 50 + "0")
 
     target.repels(target.signed(after_digests=change), AlgorithmForbidden, cpu=0.05)
 
@@ -407,9 +408,7 @@ def test_ten_thousand_references_to_a_large_part(target: Target) -> None:
     root = target.build(message(surname="x" * 1_000_000))
     one = etree.tostring(reference(root))
     octets = foreign.octets(root).replace(b"</SignedInfo>", one * 10_000 + b"</SignedInfo>")
-    target.repels(octets, MalformedEnvelope, reason="more tags", cpu=0.3)
-    few = foreign.octets(root).replace(b"</SignedInfo>", one * 6_000 + b"</SignedInfo>")
-    target.repels(few, ReferenceMissing, reason="more than 12", cpu=0.3)
+    target.repels(octets, ReferenceMissing, reason="more than 12", cpu=0.3)
 
 
 # --- one octet, one space -----------------------------------------------------------------------------------------
