@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 import pytest
 import typer.main
+from cryptography import x509
 from lxml import etree
 
 from gateway.cli import app as commands
@@ -95,7 +96,7 @@ def hub(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hu
         yield running
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def revoking(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, float]]:
     """A hub of which one party's certificate was revoked while it ran, and when (monotonic)."""
     with fresh_hub(template, tmp_path_factory.mktemp("revoking") / "instance") as running:
@@ -106,6 +107,14 @@ def revoking(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 # --- every command -------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_is_revoked_while_the_hub_runs(revoking):
+    """First in this file, so that by the last test it must have taken effect."""
+    crl = x509.load_pem_x509_crl((revoking[0].folder / "pki" / "ca.crl").read_bytes())
+    certificate = x509.load_pem_x509_certificate((revoking[0].folder / "pki" / "gemeente-tls.pem").read_bytes())
+    assert [one.serial_number for one in crl] == [certificate.serial_number]
+
 
 CONTRACT = """
     init serve send inbox wrap validate doctor demo

@@ -14,7 +14,7 @@ from random import Random
 from uuid import UUID
 
 from lxml import etree
-from xmlschema.validators import XsdSimpleType, XsdUnion
+from xmlschema.validators import XsdAtomic, XsdSimpleType, XsdUnion
 
 from gateway.errors import Misconfigured
 from gateway.messagesets._sample_pattern import text_matching
@@ -76,8 +76,7 @@ class Values:
         return patterns
 
     def _of_primitive(self, kind: XsdSimpleType) -> Iterator[str]:
-        primitive = kind.primitive_type.local_name if kind.primitive_type is not None else "string"
-        match primitive:
+        match primitive(kind):
             case "boolean":
                 yield self.random.choice(("true", "false", "true", "false", "1", "0"))
             case "date":
@@ -94,9 +93,12 @@ class Values:
                 yield from self._words(kind)
 
     def _words(self, kind: XsdSimpleType) -> Iterator[str]:
-        most = min(kind.max_length or _MOST_TEXT, max(_MOST_TEXT, kind.min_length or 0))
-        text = " ".join(self.random.choice(_WORDS) for _ in range(self.random.randint(1, 4)))
-        yield text[: self.random.randint(max(1, kind.min_length or 0), max(most, 1))].strip()
+        most = max(min(kind.max_length or _MOST_TEXT, _MOST_TEXT), kind.min_length or 0)
+        text = self.random.choice(_WORDS)[:most]
+        for _ in range(self.random.randint(0, 4)):
+            more = f"{text} {self.random.choice(_WORDS)}"
+            text = more if len(more) <= most else text
+        yield text
         yield str(UUID(int=self.random.getrandbits(128), version=4))
         yield f"voorbeeld{self.random.randint(1, 99)}@gemeente.example"
         yield f"000 {self.random.randint(100, 999)} {self.random.randint(1000, 9999)}"  # no area code is 000
@@ -130,6 +132,12 @@ class Values:
                     child.text = hashlib.sha256(octets).hexdigest()
                 case "Omvang":
                     child.text = str(len(octets))
+
+
+def primitive(kind: XsdSimpleType) -> str:
+    """The primitive type that a type is derived from: string, decimal, date …"""
+    found = kind.primitive_type if isinstance(kind, XsdAtomic) else None
+    return found.local_name or "string" if found is not None else "string"
 
 
 def fraction_digits(kind: XsdSimpleType) -> int:

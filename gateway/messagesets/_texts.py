@@ -56,6 +56,7 @@ _CHECKS: dict[str, _ROW] = {
     "not-xml": ("Dit is geen welgevormd XML-document zonder DTD.", "This is no well-formed XML document without DTD."),
     "xsi-attribute": ("Een attribuut uit de XML Schema-instance-namespace is niet toegestaan.",
                       "An attribute of the XML Schema instance namespace is not allowed."),
+    "value-length": ("De waarde is te lang.", "The value is too long."),
     "berichtheader": ("Het bericht heeft geen Berichtheader.", "The message has no Berichtheader."),
     "berichttype": ("Berichttype in de header hoort niet bij dit element.",
                     "Berichttype in the header does not belong to this element."),

@@ -1,9 +1,9 @@
 """One writer at a time per process: works from many threads share one commit.
 
 A durable commit costs a disk a millisecond or so, whatever is in it. So whoever finds nobody writing leads: it takes
-what waits (up to a limit, and without waiting for more), runs each work under its own savepoint, commits once, tells the
-others, and hands the lead to the first of those who came meanwhile. No thread of its own: a lone work runs where its
-caller stands, and pays for no switch of threads.
+what waits (up to a limit, and without waiting for more), runs each work under its own savepoint, commits once, tells
+the others, and hands the lead to the first of those who came meanwhile. No thread of its own: a lone work runs where
+its caller stands, and pays for no switch of threads.
 
 - Nobody hears of a result before the commit that makes it durable.
 - A work that raises is undone alone; the others of its batch stand.
@@ -115,6 +115,11 @@ class Writer:
         if not job.done:
             self._lead()
         return job.outcome()
+
+    @property
+    def waiting(self) -> int:
+        """Works that wait for their turn; those of the batch that runs are no longer among them."""
+        return len(self._waiting)
 
     def close(self) -> None:
         """Finish what waits, then stop. May be called again."""

@@ -20,7 +20,7 @@ from tests.contract.samples import ANTWOORD, BANK, ENERGIE, GEMEENTE, NOW, TERM,
 
 def queued(hub: Hub, works: int) -> None:
     """Wait until this many works stand in the queue."""
-    while hub.store._writer._jobs.qsize() < works:
+    while hub.store._writer.waiting < works:
         sleep(0.001)
 
 
@@ -227,7 +227,7 @@ def test_full_queue_is_overloaded(url: str) -> None:
         for _ in range(2):
             threads.append(Thread(target=store.write, args=(lambda write: None,)))
             threads[-1].start()
-        while store._writer._jobs.qsize() < 2:
+        while store._writer.waiting < 2:
             sleep(0.001)
         with pytest.raises(Overloaded):
             store.write(lambda write: None)
