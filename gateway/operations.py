@@ -6,12 +6,12 @@ Nothing here returns content. Rows are plain dictionaries with the keys of docs/
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from gateway.errors import RefusedError
+from gateway.errors import MailboxUnknown, RefusedError
 from gateway.ports import Clock
-from gateway.values import Listed, Party, Search
+from gateway.values import Listed, Party, Refusal, Search
 
 Row = dict[str, object]
 
@@ -54,6 +54,8 @@ class Reports(Protocol):
 
     def messages(self, search: Search, now: datetime) -> Sequence[Listed]: ...
     def stories(self, referentienummer: str, now: datetime) -> Sequence[Story]: ...
+    def refusal(self, ticket: str) -> Refusal | None: ...
+    def refusals(self, *, since: datetime, until: datetime, limit: int) -> Sequence[Refusal]: ...
 
 
 class Acts(Protocol):
@@ -97,6 +99,17 @@ class Operations:
                         for one in story.recorded],
         }
 
+    def refusals(self, *, ticket: str | None = None, hours: int = 24, limit: int = 100) -> list[Row]:
+        """Refused requests, newest first, or the one whose fault carried this ticket. Raises MailboxUnknown."""
+        now = self.clock()
+        if ticket is not None:
+            found = self.reports.refusal(ticket.lower())
+            if found is None:
+                raise MailboxUnknown(f"no refusal has the ticket {ticket}")
+            return [_refused(found)]
+        seen = self.reports.refusals(since=now - timedelta(hours=hours), until=now + timedelta(minutes=1), limit=limit)
+        return [_refused(one) for one in seen]
+
     def cancel(self, referentienummer: str, *, who: str, why: str) -> None:
         """Withdraw a message nobody collected, for every addressee. Raises RefusedError with the reason."""
         for leg in self._legs(referentienummer):
@@ -139,6 +152,14 @@ def _row(one: Listed) -> Row:
         "conversatie_referentienummer": one.conversatie, "afzender": one.afzender, "berichttype": one.berichttype,
         "versie": one.versie, "tijdstip_ontvangst": one.received_at, "verval_datum": one.expires_at,
         "opgehaald": one.opgehaald, "ontvanger": one.ontvanger, "status": one.status.value,
+    }
+
+
+def _refused(one: Refusal) -> Row:
+    return {
+        "tijdstip": one.at, "ticket": one.ticket, "code": one.code, "fout": one.error, "reden": one.reason,
+        "oin": one.caller_oin, "pad": one.path, "message_id": one.message_id,
+        "referentienummer": one.referentienummer,
     }
 
 

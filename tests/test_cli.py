@@ -3,83 +3,37 @@
 Most run in this process through the same `main` that the installed command calls; what is about processes runs as one.
 """
 
-import io
 import json
-import re
 import shutil
-import sqlite3
 import stat
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
-import typer.main
 from cryptography import x509
 from lxml import etree
 
-from gateway.cli import app as commands
-from gateway.cli import main
 from gateway.security.throwaway import EXAMPLE_OINS
 from tests.acceptance.hub import Hub, fresh_hub
-from tests.acceptance.load import kennisgeving
+from tests.command import (
+    CONVERSATION,
+    ENERGIE,
+    GEMEENTE,
+    INBOX,
+    INVALID,
+    MESSAGE,
+    RECEIPT,
+    Ran,
+    every_command,
+    file_of,
+    fresh,
+    gateway,
+)
 from tests.foreign import S
 from tests.line import EXAMPLES, SR
-
-MESSAGE = EXAMPLES / "Kennisgeving-volledig.xml"
-NUMBER, CONVERSATION = "b92ab4d6-ef2c-4661-b0f8-6b1dedd0c8f3", "ce295b82-3439-44c4-89ad-2e7c693b6873"
-INVALID = EXAMPLES.parent / "invalid" / "Kennisgeving-twee-adressen.xml"
-GEMEENTE, ENERGIE = (f"11111111-1111-4111-8111-00000000000{number}" for number in (1, 2))
-INBOX = ["referentienummer", "cross_referentienummer", "conversatie_referentienummer", "afzender", "berichttype",
-         "versie", "tijdstip_ontvangst", "verval_datum", "opgehaald"]
-PARTY = ["id", "slug", "name", "oin", "roles", "subtype", "modules", "delivery"]
-RECEIPT = ["referentienummer", "conversatie_referentienummer", "ontvanger", "tijdstip_ontvangst", "verval_datum",
-           "bericht_digest", "journaal_positie", "journaal_hash"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ran:
-    """What a command did."""
-
-    code: int
-    octets: bytes
-    err: str
-
-    @property
-    def out(self) -> str:
-        return self.octets.decode()
-
-    @property
-    def json(self):
-        return json.loads(self.octets)
-
-
-def gateway(*words: object) -> Ran:
-    """Run `gateway WORD…` in this process."""
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
-    code = 0
-    with patch.object(sys, "argv", ["gateway", *map(str, words)]), redirect_stdout(out), redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1 if end.code else 0
-        out.flush()
-    return Ran(code=code, octets=out.buffer.getvalue(), err=err.getvalue())
-
-
-def every_command() -> list[tuple[str, ...]]:
-    """The path of every command and group there is."""
-    def walk(command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        yield path
-        for name, child in sorted(getattr(command, "commands", {}).items()):
-            yield from walk(child, (*path, name))
-    return list(walk(typer.main.get_command(commands), ()))
 
 
 @pytest.fixture
@@ -100,7 +54,7 @@ def hub(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hu
 def revoking(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, float]]:
     """A hub of which one party's certificate was revoked while it ran, and when (monotonic)."""
     with fresh_hub(template, tmp_path_factory.mktemp("revoking") / "instance") as running:
-        message = _file(running.folder, _fresh(ENERGIE))
+        message = file_of(running.folder, fresh(ENERGIE))
         assert gateway("send", running.folder, "--party", "gemeente", message).code == 0
         assert gateway("certs", "crl", running.folder, "gemeente-tls").code == 0
         yield running, time.monotonic()
@@ -116,17 +70,15 @@ def test_a_certificate_is_revoked_while_the_hub_runs(revoking):
     assert [one.serial_number for one in crl] == [certificate.serial_number]
 
 
-CONTRACT = """
-    init serve send inbox wrap validate doctor demo
-    parties\u00a0plan parties\u00a0apply parties\u00a0list parties\u00a0show messages\u00a0list messages\u00a0show
-    messages\u00a0requeue messages\u00a0cancel journal\u00a0verify evidence\u00a0export evidence\u00a0verify
-    sets\u00a0list sets\u00a0check sets\u00a0wsdl db\u00a0upgrade certs\u00a0expiring certs\u00a0crl
-""".replace("\n", " ")
+PROMISED = (
+    "init", "serve", "send", "inbox", "wrap", "validate", "doctor", "demo", "parties plan", "parties apply",
+    "parties list", "parties show", "messages list", "messages show", "messages requeue", "messages cancel",
+    "journal verify", "evidence export", "evidence verify", "sets list", "sets check", "sets wsdl", "db upgrade",
+    "certs expiring", "certs crl")
 
 
-def test_the_commands_of_the_contract_are_there():
-    promised = {tuple(one.split("\u00a0")) for one in CONTRACT.split(" ") if one}
-    assert promised <= set(every_command())
+def test_the_promised_commands_are_there():
+    assert {tuple(one.split()) for one in PROMISED} <= set(every_command())
 
 
 @pytest.mark.parametrize("words", every_command(), ids=" ".join)
@@ -214,7 +166,7 @@ def test_send_without_a_hub_names_cause_and_remedy(folder):
 
 def test_send_prints_the_receipt_and_can_keep_the_envelope(hub, tmp_path):
     message = tmp_path / "message.xml"
-    message.write_bytes(_fresh(ENERGIE))
+    message.write_bytes(fresh(ENERGIE))
     envelope = tmp_path / "envelope.xml"
     ran = gateway("send", hub.folder, "--party", "Gemeente Voorbeeldstad", message, "--json",
                   "--envelope-out", envelope)
@@ -250,7 +202,7 @@ def test_send_shows_what_the_hub_found_wrong(hub, tmp_path):
 
 
 def test_the_inbox_lists_gives_and_confirms(hub, tmp_path):
-    (tmp_path / "m.xml").write_bytes(_fresh("11111111-1111-4111-8111-000000000003"))
+    (tmp_path / "m.xml").write_bytes(fresh("11111111-1111-4111-8111-000000000003"))
     number = gateway("send", hub.folder, "--party", "gemeente", tmp_path / "m.xml", "--json").json["referentienummer"]
 
     def inbox(*words: str) -> Ran:
@@ -324,135 +276,13 @@ def test_sets_are_listed_in_order_and_their_wsdl_is_stable(tmp_path):
         assert path.read_bytes() == (committed / path.relative_to(tmp_path)).read_bytes()
 
 
-# --- operator ------------------------------------------------------------------------------------------------
-
-
-def test_messages_are_shown_without_content(hub):
-    rows = gateway("messages", "list", hub.folder, "--json").json
-    assert all(sorted(row) == sorted([*INBOX, "ontvanger", "status"]) for row in rows)
-    assert NUMBER in [row["referentienummer"] for row in rows]
-    only = gateway("messages", "list", "--instance", hub.folder, "--conversation", CONVERSATION, "--json").json
-    assert [row["referentienummer"] for row in only] == [NUMBER]
-    shown = gateway("messages", "show", hub.folder, NUMBER, "--json")
-    assert {*INBOX, "ontvanger", "status"} <= set(shown.json)
-    told = gateway("messages", "show", NUMBER, "--instance", hub.folder)
-    assert (told.code, shown.code) == (0, 0)
-    for ran in (shown, told):
-        assert "SHV-2026/00417" not in ran.out
-    assert gateway("messages", "show", hub.folder, CONVERSATION).code == 1
-
-
-def test_requeue_and_cancel_ask_who_and_why(hub, tmp_path):
-    (tmp_path / "m.xml").write_bytes(_fresh("11111111-1111-4111-8111-000000000004"))
-    number = gateway("send", hub.folder, "--party", "gemeente", tmp_path / "m.xml", "--json").json["referentienummer"]
-    for act in ("requeue", "cancel"):
-        assert gateway("messages", act, hub.folder, number).code == 2
-    why = ("--who", "beheerder", "--why", "proef")
-    assert gateway("messages", "requeue", hub.folder, number, *why).code == 1  # nobody collected it
-    assert gateway("inbox", hub.folder, "--party", "zorgverzekeraar", "get", number).code == 0
-    assert gateway("messages", "requeue", hub.folder, number, *why).code == 0
-    assert gateway("messages", "show", hub.folder, number, "--json").json["status"] == "BESCHIKBAAR"
-    assert gateway("messages", "cancel", hub.folder, number, *why).code == 0
-    assert gateway("messages", "show", hub.folder, number, "--json").json["status"] == "GEANNULEERD"
-    assert gateway("inbox", hub.folder, "--party", "zorgverzekeraar", "--json").json == []
-
-
-def test_the_journal_is_verified_and_a_change_is_found(hub, tmp_path):
-    ran = gateway("journal", "verify", hub.folder, "--json")
-    assert ran.code == 0
-    assert ran.json["holds"] is True
-    copy = Path(shutil.copytree(hub.folder, tmp_path / "copy"))
-    (copy / "run.json").unlink()
-    _tamper(copy / "gateway.db")
-    broken = gateway("journal", "verify", copy)
-    assert broken.code == 1
-    assert "breaks at" in broken.err
-
-
-def test_evidence_is_written_and_verified_without_an_instance(hub, tmp_path):
-    ran = gateway("evidence", "export", NUMBER, "--instance", hub.folder)
-    assert ran.code == 0
-    file = tmp_path / "evidence.xml"
-    file.write_bytes(ran.octets)
-    ca = hub.folder / "pki" / "ca.pem"
-    full = gateway("evidence", "verify", file, "--message", MESSAGE, "--anchor", ca, "--json")
-    assert full.code == 0
-    assert all(one["holds"] is True for one in full.json)
-    assert gateway("evidence", "verify", file).code == 0
-    assert gateway("evidence", "verify", file, "--message", EXAMPLES / "Kennisgeving-minimaal.xml").code == 1
-    file.write_bytes(ran.octets.replace(NUMBER.encode(), CONVERSATION.encode(), 1))
-    assert gateway("evidence", "verify", file).code == 1
-    file.write_text("<a/>")
-    assert gateway("evidence", "verify", file).code == 1
-    assert gateway("evidence", "export", CONVERSATION, "--instance", hub.folder).code == 1
-
-
-def test_doctor_names_cause_and_remedy(folder):
-    assert gateway("doctor", folder).code == 0
-    (folder / "pki" / "hub-sign.key").unlink()
-    ran = gateway("doctor", folder, "--json")
-    assert ran.code == 1
-    bad = [one for one in ran.json if not one["holds"]]
-    assert bad
-    assert all(one["detail"] and one["remedy"] for one in bad)
-    assert "remedy" in gateway("doctor", folder).out
-
-
-def test_certificates_that_lapse_are_listed(folder):
-    far = gateway("certs", "expiring", folder, "--days", "5", "--json")
-    assert (far.code, far.json) == (0, [])
-    soon = gateway("certs", "expiring", folder, "--days", "4000", "--json")
-    assert soon.code == 1
-    assert {"file", "subject", "not_after", "days_left"} == set(soon.json[0])
-
-
-def test_the_store_is_upgraded_when_there_is_none(folder):
-    (folder / "gateway.db").unlink()
-    assert gateway("db", "upgrade", folder).code == 0
-    assert "is at" in gateway("db", "upgrade", folder).out
-    assert gateway("messages", "list", folder, "--json").json == []
-
-
-# --- the address book ----------------------------------------------------------------------------------------
-
-
-def test_parties_are_listed_with_the_keys_of_the_contract(folder):
-    rows = gateway("parties", "list", folder, "--json").json
-    assert [row["slug"] for row in rows] == list(EXAMPLE_OINS)
-    assert all(list(row) == PARTY for row in rows)
-    one = gateway("parties", "show", folder, "energie", "--json").json
-    assert set(PARTY) <= set(one)
-    assert one["id"] == ENERGIE
-    for name in ("energie", "Voorbeeld Energie", ENERGIE):
-        assert gateway("parties", "show", name, "--instance", folder, "--json").json == one
-    assert gateway("parties", "show", folder, "niemand").code == 1
-
-
-def test_plan_says_and_apply_does(folder, tmp_path):
-    wanted = tmp_path / "wanted.toml"
-    text = (folder / "parties.toml").read_text("utf-8")
-    wanted.write_text(text, "utf-8")
-    same = gateway("parties", "plan", folder, wanted, "--json")
-    assert (same.code, same.json) == (0, [])
-    wanted.write_text(text.replace('name = "Voorbeeld Energie"', 'name = "Voorbeeld Stroom"'), "utf-8")
-    planned = gateway("parties", "plan", folder, wanted)
-    assert planned.code == 0
-    assert "Voorbeeld Stroom" in planned.out
-    assert (folder / "parties.toml").read_text("utf-8") == text
-    assert gateway("parties", "apply", folder, wanted, "--who", "beheerder", "--why", "andere naam").code == 0
-    assert gateway("parties", "show", folder, "energie", "--json").json["name"] == "Voorbeeld Stroom"
-    assert gateway("parties", "plan", folder, wanted, "--json").json == []
-    wanted.write_text(text + "\nunknown = 1\n", "utf-8")
-    wrong = gateway("parties", "plan", folder, wanted)
-    assert wrong.code == 1
-    assert "unknown" in wrong.err
-    assert re.search(rf"\b{len(text.splitlines()) + 2}\b", wrong.err)  # the line
+# --- a running hub takes changes over ------------------------------------------------------------------------
 
 
 def test_a_running_hub_takes_a_changed_address_book_over(template, tmp_path):
     with fresh_hub(template, tmp_path / "instance") as hub:
         client = hub.party("gemeente")
-        client.send(_fresh(ENERGIE))
+        client.send(fresh(ENERGIE))
         text = (hub.folder / "parties.toml").read_text("utf-8")
         wanted = tmp_path / "wanted.toml"
         head, *tables = text.split("[[party]]")
@@ -460,15 +290,15 @@ def test_a_running_hub_takes_a_changed_address_book_over(template, tmp_path):
         assert gateway("parties", "apply", hub.folder, wanted).code == 0
         began = time.monotonic()
         while True:
-            ran = gateway("send", hub.folder, "--party", "gemeente", _file(tmp_path, _fresh(ENERGIE)))
+            ran = gateway("send", hub.folder, "--party", "gemeente", file_of(tmp_path, fresh(ENERGIE)))
             if ran.code:
                 break
             assert time.monotonic() - began < 5
             time.sleep(0.2)
         assert "SKP004" in ran.err
-        assert gateway("parties", "apply", hub.folder, _file(tmp_path, text.encode())).code == 0
+        assert gateway("parties", "apply", hub.folder, file_of(tmp_path, text.encode())).code == 0
         began = time.monotonic()
-        while gateway("send", hub.folder, "--party", "gemeente", _file(tmp_path, _fresh(ENERGIE))).code:
+        while gateway("send", hub.folder, "--party", "gemeente", file_of(tmp_path, fresh(ENERGIE))).code:
             assert time.monotonic() - began < 5
             time.sleep(0.2)
 
@@ -476,33 +306,10 @@ def test_a_running_hub_takes_a_changed_address_book_over(template, tmp_path):
 def test_a_revoked_certificate_is_refused_by_the_running_hub(revoking, tmp_path):
     """Last in this file: the revocation was made when the first test began, and had the others' time to take effect."""
     hub, revoked_at = revoking
-    message = _file(tmp_path, _fresh(ENERGIE))
+    message = file_of(tmp_path, fresh(ENERGIE))
     while (ran := gateway("send", hub.folder, "--party", "gemeente", message)).code == 0:
         assert time.monotonic() - revoked_at < 30
         time.sleep(0.5)
     assert "certificate" in ran.err
     assert gateway("inbox", hub.folder, "--party", "energie", "--json").code == 0  # the others go on
     assert gateway("certs", "crl", hub.folder, "no-such-name").code == 1
-
-
-# --- helpers -------------------------------------------------------------------------------------------------
-
-
-def _fresh(receiver: str) -> bytes:
-    return kennisgeving(str(uuid.uuid4()), receiver=receiver)
-
-
-def _file(folder: Path, octets: bytes) -> Path:
-    path = folder / "given"
-    path.write_bytes(octets)
-    return path
-
-
-def _tamper(database: Path) -> None:
-    connection = sqlite3.connect(database)
-    with connection:
-        changed = connection.execute(
-            "UPDATE entries SET record = replace(record, 'Kennisgeving', 'SaldoVerzoek') WHERE kind = 'accepted'"
-        ).rowcount
-    connection.close()
-    assert changed > 0

@@ -16,7 +16,7 @@ from gateway.app.trust import LiveTrust
 from gateway.errors import GatewayError, TrustStale
 from gateway.security import TrustSnapshot, Usage, check_certificate, load_certificate, load_trust
 from gateway.storage import Reports, current, head, open_store
-from gateway.transport import Check
+from gateway.transport import Check, build_contracts
 
 _SOON = timedelta(days=56)  # renewal takes eight weeks with a TSP
 
@@ -96,7 +96,8 @@ def examine(folder: Path) -> list[Diagnosis]:
     found = [Diagnosis(name="gateway.toml", holds=True, detail="read")]
     found.append(_attempt("parties.toml", lambda: f"{len(instance.register.everyone)} parties",
                           "correct the file; try `gateway parties plan`"))
-    found.append(_attempt("message sets", lambda: f"{len(instance.catalog.sets)} sets", "run `gateway sets check`"))
+    found.append(_attempt("message sets", lambda: _sets(instance),
+                          "run `gateway sets wsdl`, then `gateway sets check`"))
     found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
     found.append(_attempt("store", lambda: _store(instance), f"gateway db upgrade {folder}"))
     found.append(_attempt("trust", lambda: _trust(instance),
@@ -112,6 +113,12 @@ def _attempt(name: str, ask: Callable[[], str], remedy: str) -> Diagnosis:
         return Diagnosis(name=name, holds=True, detail=ask())
     except GatewayError as error:
         return Diagnosis(name=name, holds=False, detail=error.detail or type(error).__name__, remedy=remedy)
+
+
+def _sets(instance: Instance) -> str:
+    sets, services = instance.settings.sets, instance.catalog.services
+    build_contracts(services, wsdl_root=sets.wsdl, xsd_root=sets.xsd, public_url=instance.settings.hub.public_url)
+    return f"{len(instance.catalog.sets)} sets, {len(services)} services with their WSDL"
 
 
 def _store(instance: Instance) -> str:

@@ -79,7 +79,7 @@ def build_gate(
     settings, sealer = instance.settings, instance.sealer()
     by_family = {"ecdsa" if key.family == "ec" else "rsa": key for key in reversed(instance.signing)}
     return Gate(
-        name=settings.hub.name, software=__version__, catalog=instance.catalog, register=register,
+        name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
         signers=Signers(default=instance.signing[0], by_family=by_family),
         journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, clock),
@@ -119,7 +119,11 @@ def run(folder: Path, *, soap_port: int | None, web_port: int | None, workers: i
 def serve_worker(argument: str, soap: socket.socket, web: socket.socket, index: int, ready: Ready) -> int:
     """One of several worker processes (transport/workers.py)."""
     given = json.loads(argument)
-    serve(open_instance(Path(given["folder"])), soap, web, given["public"], ready)
+    try:
+        serve(open_instance(Path(given["folder"])), soap, web, given["public"], ready)
+    except GatewayError as error:
+        Log()("worker-not-started", {"worker": index, "error": error})
+        return 1
     return 0
 
 

@@ -68,7 +68,8 @@ class Instance:
     def policy(self) -> SecurityPolicy:
         """Profile 2W-be-S with the instance's clock limits."""
         limits = self.settings.limits
-        return SecurityPolicy(token_signed=True, skew=limits.skew, max_age=limits.timestamp_ttl)
+        return SecurityPolicy(token_signed=True, skew=limits.skew, max_age=limits.timestamp_ttl,
+                              max_span=2 * limits.timestamp_ttl)
 
     @cached_property
     def signing(self) -> tuple[SigningKey, ...]:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import structlog
 
 _QUIET = frozenset({"answered"})  # counted, not written: one line per message would drown the rest
-_LEVELS = {"mistake": "error", "refusal-not-journaled": "error", "trust-not-renewed": "error",
+_LEVELS = {"mistake": "error", "worker-not-started": "error", "refusal-not-journaled": "error",
+           "trust-not-renewed": "error",
            "parties-not-renewed": "error"}
 
 

@@ -28,6 +28,11 @@ _WORLD: Final = (
     ("matching", "Voorbeeld Matchingsysteem", ("MATCHINGSYSTEEM",), None, False),
     ("rechtbank", "Rechtbank Voorbeeldland", ("RECHTBANK",), None, True),
 )
+_SOURCE: Final = {"BRON": frozenset({"ALLE"})}
+_ROUTING: Final[dict[str, dict[str, frozenset[str]]]] = {
+    "energie": _SOURCE, "deurwaarder": _SOURCE, "zorgverzekeraar": _SOURCE,
+    "rechtbank": {"RECHTBANK": frozenset({"RBMNE"})},
+}
 _GATEWAY_TOML: Final = """\
 # The instance. Paths are relative to this folder; unknown keys are errors. See docs/configuration.md.
 [hub]
@@ -104,6 +109,7 @@ def example_parties(catalog: Catalog) -> list[Party]:
             id=_ID.format(number), slug=slug, name=name, oin=EXAMPLE_OINS[slug], roles=frozenset(roles),
             subtype=subtype, mag_bsn=mag_bsn, modules=modules,
             requires=frozenset({"beschikking"} if slug == "bewindvoerder" else ()),
-            gemeentecodes=frozenset({"0363"} if slug == "gemeente" else ()),
+            gemeentecodes=frozenset({"0363"} if slug in ("gemeente", "matching") else ()),
+            routing=_ROUTING.get(slug, {}),
         ))
     return parties

@@ -70,6 +70,23 @@ def show_message(words: Words = None, instance: InstanceOption = None, as_json: 
             print_rows(name, rows, tuple(rows[0]), empty="")
 
 
+@messages.command("refused")
+def refused(
+    words: Words = None, instance: InstanceOption = None, as_json: Json = False,
+    ticket: Annotated[str | None, typer.Option(help="The ticket of one fault.")] = None,
+    hours: Annotated[int, typer.Option(min=1, help="Look back so many hours.")] = 24,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many, newest first.")] = 100,
+) -> None:
+    """Say why requests were refused: the reason that the fault keeps to itself."""
+    folder, _ = instance_and_words(words, instance, 0)
+    with gateway_app.open_instance(folder).operations() as operations:
+        rows = operations.refusals(ticket=ticket, hours=hours, limit=limit)
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows("Geweigerd", rows, ("tijdstip", "ticket", "code", "fout", "reden", "oin"), empty="niets geweigerd")
+
+
 @messages.command("requeue")
 def requeue(who: Who, why: Why, words: Words = None, instance: InstanceOption = None) -> None:
     """Make a collected but unconfirmed message available again."""
@@ -81,7 +98,7 @@ def requeue(who: Who, why: Why, words: Words = None, instance: InstanceOption = 
 
 @messages.command("cancel")
 def cancel(who: Who, why: Why, words: Words = None, instance: InstanceOption = None) -> None:
-    """Withdraw a message that is not yet confirmed; its content is erased."""
+    """Withdraw a message that nobody collected yet; its content is erased."""
     folder, (number,) = instance_and_words(words, instance, 1)
     with gateway_app.open_instance(folder).operations() as operations:
         operations.cancel(number, who=who, why=why)

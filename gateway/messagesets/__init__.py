@@ -1,5 +1,7 @@
 """Message sets as data: read a folder of sets, validate messages, write contracts. Reads files at start; no network."""
 
+from typing import TYPE_CHECKING
+
 from gateway.messagesets.catalog import Catalog, load_catalog
 from gateway.messagesets.inspection import check_set
 from gateway.messagesets.message import Message
@@ -7,15 +9,33 @@ from gateway.messagesets.sets import MessageSet, read_schema
 from gateway.messagesets.validation import read_message, validate, validate_text
 from gateway.messagesets.wsdl import write_wsdl
 
+if TYPE_CHECKING:
+    from gateway.messagesets.diff import Change, compare_sets
+    from gateway.messagesets.sample import sample_message
+
 __all__ = [
     "Catalog",
+    "Change",
     "Message",
     "MessageSet",
     "check_set",
+    "compare_sets",
     "load_catalog",
     "read_message",
     "read_schema",
+    "sample_message",
     "validate",
     "validate_text",
     "write_wsdl",
 ]
+
+_LATE = {"Change": "diff", "compare_sets": "diff", "sample_message": "sample"}  # name → module
+
+
+def __getattr__(name: str) -> object:
+    """What only commands and tests ask for is imported when asked: it needs xmlschema, which starts slowly."""
+    if name in _LATE:
+        from importlib import import_module
+
+        return getattr(import_module(f"gateway.messagesets.{_LATE[name]}"), name)
+    raise AttributeError(f"module {__name__} has no attribute {name}")

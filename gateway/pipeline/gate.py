@@ -33,6 +33,7 @@ class Gate:
     """The hub, as far as one request needs it."""
 
     name: str  # of the hub, for Ping
+    oin: str  # of the hub
     software: str  # version, for Ping
     catalog: Catalog
     register: Callable[[], Register]  # the present address book

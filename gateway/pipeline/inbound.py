@@ -6,7 +6,14 @@
 from base64 import b64encode
 from dataclasses import dataclass
 
-from gateway.errors import CertificateRejected, GatewayError, InternalError, NotAuthenticated, NotFound
+from gateway.errors import (
+    CertificateRejected,
+    GatewayError,
+    InternalError,
+    NotAuthenticated,
+    NotFound,
+    SenderMismatch,
+)
 from gateway.messagesets import validate
 from gateway.names import ANONYMOUS, answer_action
 from gateway.pipeline.gate import Gate
@@ -14,7 +21,7 @@ from gateway.pipeline.refusal import Trail, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
 from gateway.routing import admit, represented
 from gateway.security import Outgoing, Verified, seal, verify
-from gateway.soap import Envelope, check_request, parse, read_addressing
+from gateway.soap import Envelope, check_request, claimed_oin, parse, read_addressing
 from gateway.values import Addressing, Party, Permit, Received, Reply
 
 
@@ -62,7 +69,7 @@ def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
         raise NotFound(received.path)
     envelope = trail.envelope = parse(received.octets, gate.limits)
     addressing = trail.addressing = read_addressing(envelope)
-    check_request(addressing, received.soap_action, gate.addresses(service))
+    check_request(addressing, received.soap_action, gate.addresses(service), gate.oin)
     permit = admit(
         service=service, action=addressing.action, body=envelope.child_name, caller=caller, register=gate.register()
     )
@@ -97,6 +104,8 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
         caller=permit.caller, signer_oin=verified.signer.oin, register=gate.register(),
         claimed=message.header.afzender if message.header else message.text("Namens"),
     )
+    if claimed_oin(admitted.addressing.sender) not in (None, sender.oin, permit.caller.oin):
+        raise SenderMismatch("wsa:From carries the OIN of another organisation")
     message_id, own_id = admitted.addressing.message_id, gate.new_id()
     request = Request(permit=permit, verified=verified, message=message, sender=sender, now=now, message_id=message_id)
     outgoing = Outgoing(

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ from gateway.values import Acceptance, Conversation, Entry, Listed, Party, Permi
 
 _AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
 _LIST_DEFAULT: Final = 100
+_PARTIES_SHOWN: Final = 500  # as many as the answer's schema takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,7 +139,7 @@ def find_parties(request: Request, gate: Gate) -> bytes:
         and kvk in (None, party.kvk) and (branch is None or branch in party.vestigingen)
         and (role is None or role in party.roles) and (module is None or module in party.modules)
     )
-    return write_parties("ZoekDeelnemer", found)
+    return write_parties("ZoekDeelnemer", islice(found, _PARTIES_SHOWN))
 
 
 def show_party(request: Request, gate: Gate) -> bytes:

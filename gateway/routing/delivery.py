@@ -1,14 +1,12 @@
 """The life of a message for one addressee, as a table.
 
     BESCHIKBAAR ─collect→ OPGEHAALD ─confirm→ BEVESTIGD        the addressee fetches
-    BESCHIKBAAR ─pushed→ BEVESTIGD                             the hub brings it; the signed receipt confirms
     BESCHIKBAAR, OPGEHAALD ─expire→ VERLOPEN                   the term is over
     OPGEHAALD ─requeue→ BESCHIKBAAR                            an operator: the addressee lost it before handling it
-    BESCHIKBAAR, OPGEHAALD ─cancel→ GEANNULEERD                an operator: it should never have been sent
+    BESCHIKBAAR ─cancel→ GEANNULEERD                           an operator: it should never have been sent
 
-Being claimed by a worker, and waiting for the next attempt, are no states: they are a lease and a time beside a
-message that stays BESCHIKBAAR, so that a worker that dies leaves nothing to repair. From the last three states there
-is no way back, because the payload's key is destroyed on the way in.
+From the last three states there is no way back, because the payload is erased on the way in. The store follows this
+table: tests/contract/test_delivery_table.py tries every event in every state.
 """
 
 from enum import StrEnum
@@ -25,7 +23,6 @@ class DeliveryEvent(StrEnum):
 
     COLLECT = "collect"
     CONFIRM = "confirm"
-    PUSHED = "pushed"  # the receiver's own service gave a valid signed receipt
     EXPIRE = "expire"
     REQUEUE = "requeue"
     CANCEL = "cancel"
@@ -36,14 +33,10 @@ TRANSITIONS: Final[dict[tuple[DeliveryState, DeliveryEvent], DeliveryState]] = {
     (_OPGEHAALD, DeliveryEvent.COLLECT): _OPGEHAALD,  # the answer may have been lost on the way
     (_OPGEHAALD, DeliveryEvent.CONFIRM): DeliveryState.BEVESTIGD,
     (DeliveryState.BEVESTIGD, DeliveryEvent.CONFIRM): DeliveryState.BEVESTIGD,  # idem
-    (_BESCHIKBAAR, DeliveryEvent.PUSHED): DeliveryState.BEVESTIGD,
-    (_OPGEHAALD, DeliveryEvent.PUSHED): DeliveryState.BEVESTIGD,  # it fetched while the push was under way
     (_BESCHIKBAAR, DeliveryEvent.EXPIRE): DeliveryState.VERLOPEN,
     (_OPGEHAALD, DeliveryEvent.EXPIRE): DeliveryState.VERLOPEN,
-    (_BESCHIKBAAR, DeliveryEvent.REQUEUE): _BESCHIKBAAR,  # a push may be tried again at once
     (_OPGEHAALD, DeliveryEvent.REQUEUE): _BESCHIKBAAR,
     (_BESCHIKBAAR, DeliveryEvent.CANCEL): DeliveryState.GEANNULEERD,
-    (_OPGEHAALD, DeliveryEvent.CANCEL): DeliveryState.GEANNULEERD,
 }
 FINAL: Final = frozenset({DeliveryState.BEVESTIGD, DeliveryState.VERLOPEN, DeliveryState.GEANNULEERD})
 

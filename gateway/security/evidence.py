@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from gateway.errors import MalformedEnvelope
@@ -201,10 +202,12 @@ class _File:
     def sender(self, anchors: Sequence[bytes]) -> list[EvidenceCheck]:
         key = self.certificate.public_key()
         method, digest = self._body_digest()
-        holds = signature_holds(self.method, key, self.signature, self.signed_info)  # type: ignore[arg-type]
+        tied = hashlib.sha256(self.signed_info + self.signature).hexdigest() == self.accepted.get("signature_digest")
+        holds = tied and signature_holds(self.method, key, self.signature, self.signed_info)  # type: ignore[arg-type]
         journaled = self.accepted.get("body_digest")
         return [
-            EvidenceCheck(name="handtekening van de afzender", holds=holds, detail=_subject(self.certificate)),
+            EvidenceCheck(name="handtekening van de afzender, zoals in het journaal", holds=holds,
+                          detail=_subject(self.certificate)),
             _under_anchor("certificaat van de afzender", self.certificate, anchors),
             EvidenceCheck(
                 name="ondertekende Body is de aangenomen Body",
@@ -221,8 +224,9 @@ class _File:
         ] or [EvidenceCheck(name="journaal", holds=False, detail="geen regels")]
         words = {"accepted": "aangenomen door het knooppunt", "collected": "opgehaald door de ontvanger",
                  "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd"}
+        sound = all(check.holds for check in checks)
         checks += [
-            EvidenceCheck(name=words[record["kind"]], holds=True, detail=_time(record["at"]))
+            EvidenceCheck(name=words[record["kind"]], holds=sound, detail=_time(record["at"]))
             for record in self.records if record.get("kind") in words
         ]
         return checks
@@ -277,11 +281,11 @@ def _under_anchor(name: str, certificate: x509.Certificate, anchors: Sequence[by
 
 
 def _subject(certificate: x509.Certificate) -> str:
-    return certificate.subject.rfc4514_string()
+    return certificate.subject.rfc4514_string({NameOID.SERIAL_NUMBER: "OIN"})
 
 
 def _issuer(certificate: x509.Certificate) -> str:
-    return certificate.issuer.rfc4514_string()
+    return certificate.issuer.rfc4514_string({NameOID.SERIAL_NUMBER: "OIN"})
 
 
 def _time(microseconds: int) -> str:

@@ -63,10 +63,12 @@ def read_addressing(envelope: Envelope) -> Addressing:
     )
 
 
-def check_request(addressing: Addressing, soap_action: str | None, addresses: Collection[str]) -> None:
+def check_request(
+    addressing: Addressing, soap_action: str | None, addresses: Collection[str], hub_oin: str
+) -> None:
     """What a request's headers must say to the service at `addresses` (its absolute URLs).
 
-    1 To: this service, or anonymous; a query ?OIN= is a claim that `claimed_oin` reads; 2 ReplyTo, FaultTo:
+    1 To: this service, or anonymous; an OIN in its query is the hub's; 2 ReplyTo, FaultTo:
     anonymous (none for FaultTo); 3 no RelatesTo; 4 SOAPAction: absent, empty or equal to Action, quoted or not.
 
     Raises  ToMissing, ToWrong, AddressingError, RelatesToWrong, ActionMismatch.
@@ -77,6 +79,8 @@ def check_request(addressing: Addressing, soap_action: str | None, addresses: Co
     to = _OIN_QUERY.sub("", addressing.to, count=1) if "?" in addressing.to else addressing.to
     if to not in addresses and addressing.to != ANONYMOUS:  # 1
         raise ToWrong("wsa:To is not an address of this service")
+    if claimed_oin(addressing.to) not in (None, hub_oin):
+        raise AddressingError("wsa:To carries the OIN of another organisation")
     if addressing.reply_to not in (None, ANONYMOUS):  # 2
         raise AddressingError("wsa:ReplyTo is not anonymous (wsa:OnlyAnonymousAddressSupported)")
     if addressing.fault_to not in (None, ANONYMOUS, NO_ADDRESS):

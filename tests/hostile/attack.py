@@ -35,7 +35,7 @@ CAP = 10_485_760  # octets of one request
 SURNAME, NUMBER, EVIL = "Geheimhouder", "SHV-2026/47119", "SHV-2026/66613"
 PLANTED = (SURNAME, NUMBER, EVIL, "999990019", "KANARIE")  # what no fault, journal or log may repeat
 _TABLES = ("messages", "deliveries", "payloads", "proofs", "conversations", "certificates", "refusals", "entries")
-_SPEAKING = re.compile(rb"Traceback|\.py\b|lxml|libxml|site-packages|Exception")
+_SPEAKING = re.compile(rb"Traceback|\.py\b|lxml\.|libxml|site-packages|Exception")
 
 
 class Canary:

@@ -14,14 +14,10 @@ S, E = DeliveryState, DeliveryEvent
 @pytest.mark.parametrize(("events", "end"), [
     ((E.COLLECT, E.CONFIRM), S.BEVESTIGD),
     ((E.COLLECT, E.COLLECT, E.CONFIRM, E.CONFIRM), S.BEVESTIGD),
-    ((E.PUSHED,), S.BEVESTIGD),
-    ((E.COLLECT, E.PUSHED), S.BEVESTIGD),
     ((E.EXPIRE,), S.VERLOPEN),
     ((E.COLLECT, E.EXPIRE), S.VERLOPEN),
-    ((E.REQUEUE, E.COLLECT), S.OPGEHAALD),
     ((E.COLLECT, E.REQUEUE, E.COLLECT, E.CONFIRM), S.BEVESTIGD),
     ((E.CANCEL,), S.GEANNULEERD),
-    ((E.COLLECT, E.CANCEL), S.GEANNULEERD),
 ])
 def test_lives_of_a_message(events: tuple[DeliveryEvent, ...], end: DeliveryState) -> None:
     state = S.BESCHIKBAAR

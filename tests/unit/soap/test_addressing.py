@@ -21,7 +21,7 @@ ANON = "http://www.w3.org/2005/08/addressing/anonymous"
 
 
 def check(header: str, soap_action: str | None = None) -> None:
-    check_request(read_addressing(parse(envelope(header=header), Limits())), soap_action, {HERE})
+    check_request(read_addressing(parse(envelope(header=header), Limits())), soap_action, {HERE}, "00000099000000000010")
 
 
 @pytest.mark.parametrize("soap_action", [None, "", '""', '"urn:x:Y"', "urn:x:Y"])
@@ -69,6 +69,7 @@ def test_forms_of_message_id(message_id):
         (GOOD.replace("/soap/", "/soap/%2e/"), None, ToWrong),
         (GOOD.replace("/shv", "/shv?OIN=1"), None, ToWrong),
         (GOOD.replace("/shv", "/shv?OIN=00000099000000000010?OIN=00000099000000000010"), None, ToWrong),
+        (GOOD.replace("/shv", "/shv?OIN=00000099000000000020"), None, AddressingError),
         (GOOD + "<a:ReplyTo><a:Address>http://169.254.169.254/</a:Address></a:ReplyTo>", None, AddressingError),
         (GOOD + "<a:FaultTo><a:Address>file:///x</a:Address></a:FaultTo>", None, AddressingError),
         (GOOD + f"<a:ReplyTo><a:Address>{ANON}</a:Address><a:ReferenceParameters/></a:ReplyTo>", None, AddressingError),

@@ -1,0 +1,95 @@
+"""What changed from one message set to another, in words: for `gateway sets diff` and for who has to follow a version.
+
+Two versions are two folders with other names, namespaces and often other names of messages. So messages are paired
+first: by name, then, among those that remain, by what they hold and who sends them to whom.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from gateway.messagesets._diff_manifest import (
+    message_changes,
+    role_changes,
+    rule_changes,
+    set_changes,
+    transition_changes,
+)
+from gateway.messagesets._diff_schema import Comparison, Side
+from gateway.messagesets._diff_words import KINDS, Change, change
+from gateway.messagesets.sets import MessageSet, read_schema
+from gateway.names import clark
+
+__all__ = ["KINDS", "Change", "compare_sets"]
+
+_ALIKE = 0.8  # share of their elements that two messages have in common before one is said to have replaced the other
+
+Outline = frozenset[tuple[object, ...]]
+
+
+def compare_sets(old: MessageSet, new: MessageSet) -> tuple[Change, ...]:
+    """Every change from `old` to `new`, in the order of a reader: set, roles, messages, content, steps, rules.
+
+    None where nothing differs that a party could notice: names of types, documentation and the wording of a rule are
+    not compared. Raises Misconfigured for nothing: both sets are compiled.
+    """
+    before, after = _side(old), _side(new)
+    renamed = dict(_renamed(before, after))
+    names = {name: name for name in before.roots if name in after.roots} | {
+        name: now for name, (now, _) in renamed.items()}
+    comparison = Comparison(before, after)
+    for name, now in names.items():
+        comparison.message(before.roots[name], after.roots[now], now)
+    return (
+        *set_changes(old, new),
+        *role_changes(old.roles, new.roles),
+        *_messages(before, after, renamed),
+        *message_changes(old, new, names),
+        *comparison.changes(),
+        *transition_changes(old, new, names),
+        *rule_changes(old, new),
+    )
+
+
+def _side(message_set: MessageSet) -> Side:
+    globals_ = read_schema(message_set).maps.elements
+    order = [*message_set.messages, *sorted(message_set.elements - message_set.messages.keys())]
+    return Side(message_set=message_set, roots={
+        name: globals_[clark(message_set.namespace, name)] for name in order})
+
+
+def _messages(old: Side, new: Side, renamed: Mapping[str, tuple[str, bool]]) -> Iterator[Change]:
+    arrived = {now for now, _ in renamed.values()}
+    for name in (name for name in old.roots if name not in new.roots):
+        if name in renamed:
+            now, same = renamed[name]
+            yield change("message-renamed" if same else "message-replaced", name, name, now)
+        else:
+            yield change("message-removed", name, _direction(old, name), None)
+    for name in (name for name in new.roots if name not in old.roots and name not in arrived):
+        yield change("message-added", name, None, _direction(new, name))
+
+
+def _direction(side: Side, name: str) -> str:
+    message = side.message_set.messages.get(name)
+    return f"{message.sender_role} → {message.receiver_role}" if message is not None else "knooppunt"
+
+
+def _renamed(old: Side, new: Side) -> Iterator[tuple[str, tuple[str, bool]]]:
+    """Old name → new name, and whether the structure is the same; each message at most once, the most alike first."""
+    gone = {name: _outline(old, name) for name in old.roots if name not in new.roots}
+    come = {name: _outline(new, name) for name in new.roots if name not in old.roots}
+    pairs = sorted(
+        (-_likeness(gone[name], come[now]), number, name, now)
+        for name in gone for number, now in enumerate(come) if _direction(old, name) == _direction(new, now))
+    taken: set[str] = set()
+    for unlike, _, name, now in pairs:
+        if -unlike >= _ALIKE and f"<{name}" not in taken and f">{now}" not in taken:
+            taken |= {f"<{name}", f">{now}"}
+            yield name, (now, unlike == -1.0)
+
+
+def _outline(side: Side, name: str) -> Outline:
+    return frozenset(side.outline(side.roots[name]))
+
+
+def _likeness(one: Outline, other: Outline) -> float:
+    return len(one & other) / max(len(one | other), 1)

@@ -1,0 +1,163 @@
+"""The operator's commands: messages without content, the journal, evidence, doctor, certificates, the address book."""
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.security.throwaway import EXAMPLE_OINS
+from tests.acceptance.hub import Hub, fresh_hub
+from tests.command import CONVERSATION, ENERGIE, INBOX, MESSAGE, NUMBER, PARTY, fresh, gateway
+from tests.line import EXAMPLES
+
+
+@pytest.fixture
+def folder(template: Path, tmp_path: Path) -> Path:
+    """An instance no hub serves."""
+    return Path(shutil.copytree(template, tmp_path / "instance"))
+
+
+@pytest.fixture(scope="module")
+def hub(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub that has one message waiting for `energie`; the tests that need more send their own."""
+    with fresh_hub(template, tmp_path_factory.mktemp("cli") / "instance") as running:
+        running.party("gemeente").send(MESSAGE.read_bytes())
+        yield running
+
+
+# --- operator ------------------------------------------------------------------------------------------------
+
+
+def test_messages_are_shown_without_content(hub):
+    rows = gateway("messages", "list", hub.folder, "--json").json
+    assert all(sorted(row) == sorted([*INBOX, "ontvanger", "status"]) for row in rows)
+    assert NUMBER in [row["referentienummer"] for row in rows]
+    only = gateway("messages", "list", "--instance", hub.folder, "--conversation", CONVERSATION, "--json").json
+    assert [row["referentienummer"] for row in only] == [NUMBER]
+    shown = gateway("messages", "show", hub.folder, NUMBER, "--json")
+    assert {*INBOX, "ontvanger", "status"} <= set(shown.json)
+    told = gateway("messages", "show", NUMBER, "--instance", hub.folder)
+    assert (told.code, shown.code) == (0, 0)
+    for ran in (shown, told):
+        assert "SHV-2026/00417" not in ran.out
+    assert gateway("messages", "show", hub.folder, CONVERSATION).code == 1
+
+
+def test_requeue_and_cancel_ask_who_and_why(hub, tmp_path):
+    (tmp_path / "m.xml").write_bytes(fresh("11111111-1111-4111-8111-000000000004"))
+    number = gateway("send", hub.folder, "--party", "gemeente", tmp_path / "m.xml", "--json").json["referentienummer"]
+    for act in ("requeue", "cancel"):
+        assert gateway("messages", act, hub.folder, number).code == 2
+    why = ("--who", "beheerder", "--why", "proef")
+    assert gateway("messages", "requeue", hub.folder, number, *why).code == 1  # nobody collected it
+    assert gateway("inbox", hub.folder, "--party", "zorgverzekeraar", "get", number).code == 0
+    assert gateway("messages", "requeue", hub.folder, number, *why).code == 0
+    assert gateway("messages", "show", hub.folder, number, "--json").json["status"] == "BESCHIKBAAR"
+    assert gateway("messages", "cancel", hub.folder, number, *why).code == 0
+    assert gateway("messages", "show", hub.folder, number, "--json").json["status"] == "GEANNULEERD"
+    assert gateway("inbox", hub.folder, "--party", "zorgverzekeraar", "--json").json == []
+
+
+def test_the_journal_is_verified_and_a_change_is_found(hub, tmp_path):
+    ran = gateway("journal", "verify", hub.folder, "--json")
+    assert ran.code == 0
+    assert ran.json["holds"] is True
+    copy = Path(shutil.copytree(hub.folder, tmp_path / "copy"))
+    (copy / "run.json").unlink()
+    _tamper(copy / "gateway.db")
+    broken = gateway("journal", "verify", copy)
+    assert broken.code == 1
+    assert "breaks at" in broken.err
+
+
+def test_evidence_is_written_and_verified_without_an_instance(hub, tmp_path):
+    ran = gateway("evidence", "export", NUMBER, "--instance", hub.folder)
+    assert ran.code == 0
+    file = tmp_path / "evidence.xml"
+    file.write_bytes(ran.octets)
+    ca = hub.folder / "pki" / "ca.pem"
+    full = gateway("evidence", "verify", file, "--message", MESSAGE, "--anchor", ca, "--json")
+    assert full.code == 0
+    assert all(one["holds"] is True for one in full.json)
+    assert gateway("evidence", "verify", file).code == 0
+    assert gateway("evidence", "verify", file, "--message", EXAMPLES / "Kennisgeving-minimaal.xml").code == 1
+    file.write_bytes(ran.octets.replace(NUMBER.encode(), CONVERSATION.encode(), 1))
+    assert gateway("evidence", "verify", file).code == 1
+    file.write_text("<a/>")
+    assert gateway("evidence", "verify", file).code == 1
+    assert gateway("evidence", "export", CONVERSATION, "--instance", hub.folder).code == 1
+
+
+def test_doctor_names_cause_and_remedy(folder):
+    assert gateway("doctor", folder).code == 0
+    (folder / "pki" / "hub-sign.key").unlink()
+    ran = gateway("doctor", folder, "--json")
+    assert ran.code == 1
+    bad = [one for one in ran.json if not one["holds"]]
+    assert bad
+    assert all(one["detail"] and one["remedy"] for one in bad)
+    assert "remedy" in gateway("doctor", folder).out
+
+
+def test_certificates_that_lapse_are_listed(folder):
+    far = gateway("certs", "expiring", folder, "--days", "5", "--json")
+    assert (far.code, far.json) == (0, [])
+    soon = gateway("certs", "expiring", folder, "--days", "4000", "--json")
+    assert soon.code == 1
+    assert {"file", "subject", "not_after", "days_left"} == set(soon.json[0])
+
+
+def test_the_store_is_upgraded_when_there_is_none(folder):
+    (folder / "gateway.db").unlink()
+    assert gateway("db", "upgrade", folder).code == 0
+    assert "is at" in gateway("db", "upgrade", folder).out
+    assert gateway("messages", "list", folder, "--json").json == []
+
+
+# --- the address book ----------------------------------------------------------------------------------------
+
+
+def test_parties_are_listed_with_the_keys_of_the_contract(folder):
+    rows = gateway("parties", "list", folder, "--json").json
+    assert [row["slug"] for row in rows] == list(EXAMPLE_OINS)
+    assert all(list(row) == PARTY for row in rows)
+    one = gateway("parties", "show", folder, "energie", "--json").json
+    assert set(PARTY) <= set(one)
+    assert one["id"] == ENERGIE
+    for name in ("energie", "Voorbeeld Energie", ENERGIE):
+        assert gateway("parties", "show", name, "--instance", folder, "--json").json == one
+    assert gateway("parties", "show", folder, "niemand").code == 1
+
+
+def test_plan_says_and_apply_does(folder, tmp_path):
+    wanted = tmp_path / "wanted.toml"
+    text = (folder / "parties.toml").read_text("utf-8")
+    wanted.write_text(text, "utf-8")
+    same = gateway("parties", "plan", folder, wanted, "--json")
+    assert (same.code, same.json) == (0, [])
+    wanted.write_text(text.replace('name = "Voorbeeld Energie"', 'name = "Voorbeeld Stroom"'), "utf-8")
+    planned = gateway("parties", "plan", folder, wanted)
+    assert planned.code == 0
+    assert "Voorbeeld Stroom" in planned.out
+    assert (folder / "parties.toml").read_text("utf-8") == text
+    assert gateway("parties", "apply", folder, wanted, "--who", "beheerder", "--why", "andere naam").code == 0
+    assert gateway("parties", "show", folder, "energie", "--json").json["name"] == "Voorbeeld Stroom"
+    assert gateway("parties", "plan", folder, wanted, "--json").json == []
+    wanted.write_text(text + "\nunknown = 1\n", "utf-8")
+    wrong = gateway("parties", "plan", folder, wanted)
+    assert wrong.code == 1
+    assert "unknown" in wrong.err
+    assert re.search(rf"\b{len(text.splitlines()) + 2}\b", wrong.err)  # the line
+
+
+def _tamper(database: Path) -> None:
+    connection = sqlite3.connect(database)
+    with connection:
+        changed = connection.execute(
+            "UPDATE entries SET record = replace(record, 'Kennisgeving', 'SaldoVerzoek') WHERE kind = 'accepted'"
+        ).rowcount
+    connection.close()
+    assert changed > 0
