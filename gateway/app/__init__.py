@@ -7,7 +7,16 @@ from cryptography import x509
 from gateway.app.health import Diagnosis, examine, expiring
 from gateway.app.hub import run
 from gateway.app.instance import Instance, open_instance, utc_now
-from gateway.app.sets import check_sets, default_catalog, list_sets, validate_file, write_wsdl
+from gateway.app.sets import (
+    check_sets,
+    default_catalog,
+    diff_sets,
+    list_sets,
+    sample_messages,
+    validate_file,
+    write_docs,
+    write_wsdl,
+)
 from gateway.app.world import create_instance
 from gateway.messagesets import read_message
 from gateway.security import EvidenceCheck, canonical, load_certificate, make_crl
@@ -18,8 +27,9 @@ from gateway.values import Party
 
 __all__ = [
     "Diagnosis", "EvidenceCheck", "Instance", "canonical_message", "check_sets", "create_instance", "demo_messages",
-    "describe_party", "examine", "expiring", "list_sets", "open_instance", "reference_of", "renew_crl", "run",
-    "upgrade_store", "validate_file", "verify_evidence", "write_wsdl",
+    "describe_party", "diff_sets", "examine", "expiring", "list_sets", "open_instance", "reference_of", "renew_crl",
+    "run", "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs",
+    "write_wsdl",
 ]
 
 

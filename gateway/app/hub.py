@@ -12,6 +12,7 @@ from gateway import __version__
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
+from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
 from gateway.calendar_nl import working_day
 from gateway.errors import GatewayError
@@ -33,6 +34,7 @@ from gateway.transport import (
     TlsFiles,
     bind,
     build_contracts,
+    document_routes,
     run_every,
     url_of,
     web_app,
@@ -147,7 +149,8 @@ def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: s
         )
         reports = Reports(store)
         pages = web_app(services=services, public_url=public, checks=lambda: ready_checks(instance, trust, reports),
-                        collect=lambda: store_metrics(log, trust, reports))
+                        collect=lambda: store_metrics(log, trust, reports),
+                        routes=document_routes(documentation(instance.catalog, public), DOCS))
         Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
                background=_chores(gate, trust, register, tls)).run()
 

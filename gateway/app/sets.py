@@ -1,18 +1,22 @@
-"""Message sets for the commands: where they are, what is wrong with them, their WSDL."""
+"""Message sets for the commands: where they are, what is wrong with them, their WSDL, samples and changes."""
 
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
 from gateway.errors import Misconfigured
-from gateway.messagesets import Catalog, load_catalog, validate_text
+from gateway.messagesets import Catalog, MessageSet, build_docs, load_catalog, validate_text
 from gateway.messagesets import write_wsdl as wsdl_of
+from gateway.transport import Document
 from gateway.values import Finding
 
 _BESIDE: Final = Path(__file__).resolve().parent.parent.parent
 XSD: Final = _BESIDE / "xsd"
 WSDL: Final = _BESIDE / "wsdl"
+DOCS: Final = ("nl", "en", "files")  # folders of the documentation
+_KEPT: Final = 32  # documents in memory
 
 
 @cache
@@ -57,3 +61,61 @@ def write_wsdl(xsd: Path | None, wsdl: Path | None) -> Iterator[tuple[Path, bool
             if changed:
                 path.write_bytes(octets)
             yield path, changed
+
+
+def write_docs(out: Path, *, xsd: Path | None, public_url: str | None) -> tuple[int, int]:
+    """Write the documentation of every set into a folder; gives how many files it has and how many are new or changed.
+
+    Other files in the folder are left alone.
+    """
+    catalog = load_catalog(xsd) if xsd else default_catalog()
+    site = build_docs(catalog, public_url=public_url) if public_url else build_docs(catalog)
+    changed = 0
+    for name, file in site.items():
+        path, octets = out / name, file.make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_bytes() != octets:
+            path.write_bytes(octets)
+            changed += 1
+    return len(site), changed
+
+
+def documentation(catalog: Catalog, public_url: str) -> Callable[[str], Document | None]:
+    """The documentation for the web listener, by path: nothing is made before somebody asks for it."""
+    site = cache(lambda: build_docs(catalog, public_url=public_url))
+
+    @lru_cache(maxsize=_KEPT)
+    def find(path: str) -> Document | None:
+        file = site().get(path)
+        return Document(content_type=file.content_type, octets=file.make()) if file else None
+
+    return find
+
+
+def _find(name: str, xsd: Path | None) -> MessageSet:
+    catalog = load_catalog(xsd) if xsd else default_catalog()
+    found = next((one for key, one in catalog.sets.items() if str(key) == name), None)
+    if found is None:
+        raise Misconfigured(f"there is no message set {name}; use one of {', '.join(map(str, catalog.sets))}")
+    return found
+
+
+def sample_messages(
+    name: str, element: str, *, seeds: range, mode: str, sender: str | None, receivers: tuple[str, ...],
+    documents: tuple[str, ...], bsn: bool, xsd: Path | None,
+) -> Iterator[tuple[str, bytes]]:
+    """A file name and a valid message per seed, of the set `name` (module/version). Raises Misconfigured."""
+    from gateway.messagesets import sample_message  # here: the hub never makes one, and this needs xmlschema
+
+    message_set = _find(name, xsd)
+    for seed in seeds:
+        yield f"{element}-{seed}.xml", sample_message(
+            message_set, element, seed=seed, mode=mode, sender=sender, receivers=receivers, documents=documents,
+            bsn=bsn)
+
+
+def diff_sets(old: str, new: str, xsd: Path | None) -> list[dict[str, object]]:
+    """What changed from one set (module/version) to another: kind, where, old, new, nl, en, messages."""
+    from gateway.messagesets import compare_sets  # here: as above
+
+    return [asdict(one) for one in compare_sets(_find(old, xsd), _find(new, xsd))]

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gateway.messagesets.catalog import Catalog, load_catalog
+from gateway.messagesets.docs import SiteFile, build_docs
 from gateway.messagesets.inspection import check_set
 from gateway.messagesets.message import Message
 from gateway.messagesets.sets import MessageSet, read_schema
@@ -18,6 +19,8 @@ __all__ = [
     "Change",
     "Message",
     "MessageSet",
+    "SiteFile",
+    "build_docs",
     "check_set",
     "compare_sets",
     "load_catalog",

@@ -73,7 +73,8 @@ def sample_message(
 
 
 @lru_cache(maxsize=32)
-def _schema(message_set: MessageSet) -> XMLSchema10:
+def schema_of(message_set: MessageSet) -> XMLSchema10:
+    """A set's schema, read once per process."""
     return read_schema(message_set)
 
 
@@ -126,7 +127,7 @@ class _Task:
             fixed[control, clark(KN, "Afzender")] = self._sender
         values = Values(random, at, self._vocabulary)
         spaces = dict(sorted(self._spaces.items(), reverse=True)) if self._set.core else self._spaces
-        root = _schema(self._set).maps.elements[self._tag]
+        root = schema_of(self._set).maps.elements[self._tag]
         return Builder(values, root, self._mode, banned, fixed, spaces)
 
     def _rule_spaces(self) -> dict[str, str]:
@@ -155,7 +156,8 @@ class _Task:
         """A citizen service number, where one must stand or was asked for."""
         if kind.bsn != "always" and not (kind.bsn == "agreed" and self._bsn):
             return
-        known = places(self._vocabulary.children, self._tag) or {}
+        direct = sorted(self._vocabulary.children.get(self._tag) or ())
+        known = places(self._vocabulary.children, self._tag) or {tag: ((tag,),) for tag in direct}
         found = sorted(path for tag in self._vocabulary.bsn for path in known.get(tag, ()))
         prefixes = {namespace: prefix for prefix, namespace in self._spaces.items()}
         if found:

@@ -216,7 +216,8 @@ def claims(octets: bytes, error: type[GatewayError]) -> tuple[str | None, str | 
         f"{{{S}}}Header/{{{O}}}Security/{{{D}}}Signature/{{{D}}}SignatureValue")]
     compact = "".join(values[0].split()) if values else ""
     readable = re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", compact)
-    return number if _MESSAGE_ID.fullmatch(number) else None, compact if readable else None
+    related = number if _MESSAGE_ID.fullmatch(number) and len(number) <= 480 else None
+    return related, compact if readable else None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.attack import Canary, Target
+from tests.hostile.wire import Wire, listening
 from tests.line import make_line
 
 
@@ -22,3 +23,10 @@ def target(template: Path, tmp_path_factory: pytest.TempPathFactory, canary: Can
     line = make_line(template, tmp_path_factory.mktemp("hostile") / "instance")
     yield Target(line=line, canary=canary)
     line.store.close()
+
+
+@pytest.fixture(scope="session")
+def wire(target: Target) -> Iterator[Wire]:
+    """The same hub on a TLS port."""
+    with listening(target) as made:
+        yield made

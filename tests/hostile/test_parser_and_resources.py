@@ -162,7 +162,7 @@ def test_far_too_large_costs_nothing(target: Target) -> None:
 def test_long_values(target: Target) -> None:
     """libxml2 stops at 10,000,000 characters of text; below that a pattern would take 350 MB to say no."""
     target.repels(target.signed(message(surname="x" * 9_900_000)), SchemaInvalid, reason="value-length")
-    target.repels(target.signed(message(surname="x " * 4_900_000)), SchemaInvalid, reason="value-length")
+    target.repels(target.signed(message(surname="x " * 5_000)), SchemaInvalid, reason="value-length", cpu=0.1)
     target.repels(put(target.signed(), b"x" * 10_100_000), NotXml)
     target.repels(put(target.signed(), b"&#65;" * 1_900_000), SignatureInvalid)
     target.repels(target.signed().replace(b"<sr:Klant>", b'<sr:Klant a="' + b"x" * 9_900_000 + b'">', 1), SignatureInvalid)
@@ -376,7 +376,7 @@ def test_octets_that_are_not_the_one_encoding(target: Target, name: str) -> None
 
 @pytest.mark.parametrize("text", [
     "'; DROP TABLE messages; --", '" or "1"="1', "&#13;&#10;Injected: yes", "&#x9b;31m", "&lt;script&gt;alert(1)&lt;/script&gt;",
-    "]] | //* | [[", "%s%n{0}${{7*7}}", "KANARIE" * 200, "\u202e\u2066", "../../etc/passwd"])
+    "]] | //* | [[", "%s%n{0}${{7*7}}", "kanarie" * 120, "\u202e\u2066", "../../etc/passwd"])
 def test_words_that_mean_something_elsewhere(target: Target, text: str) -> None:
     """In Action, MessageID, From and every text of the header: refused, and repeated nowhere."""
     entity = text.encode()
