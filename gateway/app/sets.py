@@ -1,16 +1,19 @@
 """Message sets for the commands: where they are, what is wrong with them, their WSDL, samples and changes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.errors import Misconfigured
-from gateway.messagesets import Catalog, MessageSet, build_docs, load_catalog, validate_text
+from gateway.messagesets import Catalog, MessageSet, load_catalog, validate_text
 from gateway.messagesets import write_wsdl as wsdl_of
 from gateway.transport import Document
 from gateway.values import Finding
+
+if TYPE_CHECKING:
+    from gateway.messagesets import SiteFile
 
 _BESIDE: Final = Path(__file__).resolve().parent.parent.parent
 XSD: Final = _BESIDE / "xsd"
@@ -68,6 +71,8 @@ def write_docs(out: Path, *, xsd: Path | None, public_url: str | None) -> tuple[
 
     Other files in the folder are left alone.
     """
+    from gateway.messagesets import build_docs  # here: a hub starts without it
+
     catalog = load_catalog(xsd) if xsd else default_catalog()
     site = build_docs(catalog, public_url=public_url) if public_url else build_docs(catalog)
     changed = 0
@@ -82,7 +87,11 @@ def write_docs(out: Path, *, xsd: Path | None, public_url: str | None) -> tuple[
 
 def documentation(catalog: Catalog, public_url: str) -> Callable[[str], Document | None]:
     """The documentation for the web listener, by path: nothing is made before somebody asks for it."""
-    site = cache(lambda: build_docs(catalog, public_url=public_url))
+    @cache
+    def site() -> Mapping[str, "SiteFile"]:
+        from gateway.messagesets import build_docs  # here: a hub starts without it
+
+        return build_docs(catalog, public_url=public_url)
 
     @lru_cache(maxsize=_KEPT)
     def find(path: str) -> Document | None:

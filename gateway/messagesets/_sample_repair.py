@@ -16,7 +16,7 @@ from typing import TypeVar
 from lxml import etree
 
 from gateway.messagesets._sample_tree import Builder, content_model, simple_type, tags
-from gateway.messagesets._sample_values import fraction_digits, primitive
+from gateway.messagesets._sample_values import fits, fraction_digits, primitive
 from gateway.messagesets._sample_xpath import Call, Expression, Literal, Operation, Path, Step, literals, paths, written
 from gateway.names import clark
 
@@ -99,7 +99,8 @@ class Repair:
         plain = Step(axis="child", test=step.test)
         present = self._nodes(Path(steps=(plain,)), parent)
         fitting = self._nodes(Path(steps=(step,)), parent)
-        if (fitting or present) and not extra:
+        short = _position(step) > len(present)  # the third of two: one more brings it nearer
+        if (fitting or (present and not short)) and not extra:
             return self._random.choice(fitting or present)
         tag = self._tag(step.test, parent)
         if tag is None or not self._builder.rearrange(parent, more=tag):
@@ -289,7 +290,7 @@ class Repair:
         """Write a value that the type allows."""
         declared = self._builder.declaration(leaf)
         kind = simple_type(declared) if declared is not None else None
-        if kind is None or self._is_fixed(leaf) or not kind.is_valid(text):
+        if kind is None or self._is_fixed(leaf) or not fits(kind, text):
             return False
         leaf.text = text
         return True
@@ -297,6 +298,12 @@ class Repair:
     def _shuffled(self, things: list[T]) -> list[T]:
         self._random.shuffle(things)
         return things
+
+
+def _position(step: Step) -> int:
+    """The place among its kind that a step asks for; 0 when it asks for none."""
+    first = step.predicates[0] if step.predicates else None
+    return int(first.written) if isinstance(first, Literal) and first.written.isdigit() else 0
 
 
 def _read_by(side: Expression) -> Path | None:

@@ -14,17 +14,17 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
 from cryptography import x509
 from lxml import etree
 
-from gateway.errors import TABLE, GatewayError, NotAuthenticated, TrustStale
+from gateway.errors import TABLE, GatewayError, NotAuthenticated, TooLarge, TrustStale
 from gateway.names import FAULT_ACTION, PREFIXES, SOAP_FAULT_ACTION
-from gateway.security import SecurityPolicy, verify
+from gateway.security import verify
 from gateway.soap import Limits, parse
 from gateway.values import Certificate, Reply
 from tests import foreign
@@ -61,9 +61,9 @@ class Canary:
         self._socket.close()
 
 
-def message(*, surname: str = SURNAME, number: str = NUMBER, name: str = "Kennisgeving-volledig", **fields: str) -> bytes:
+def message(*, surname: str = SURNAME, number: str = NUMBER, **fields: str) -> bytes:
     """A valid opening message in a conversation of its own, with a planted surname and client number."""
-    text = example(name).decode()
+    text = example("Kennisgeving-volledig").decode()
     values = {"Referentienummer": str(uuid.uuid4()), "ConversatieReferentienummer": str(uuid.uuid4()),
               "Achternaam": surname, "KlantnummerSHV": number, **fields}
     for field, value in values.items():
@@ -95,17 +95,20 @@ class Target:
     def repels(
         self, octets: bytes, *errors: type[GatewayError], party: str = "gemeente", path: str = SHV,
         soap_action: str | None = '""', peer: bytes | None = None, reason: str = "", cpu: float = 1.0,
+        via: Callable[[bytes], Reply] | None = None,
     ) -> Reply:
         """Post the attack and assert everything the catalogue asks; gives the fault.
 
-        Of several `errors` (all with one face to the peer) the journal may name any.
+        Of several `errors` (all with one face to the peer) the journal may name any. `via`: another way to the hub
+        than straight into the line.
         """
         assert len({TABLE[one] for one in errors}) == 1
         self.line.events.clear()
         assert self.canary.visits() == 0
         before = self._facts()
         with bounded(3 * CAP, cpu):
-            reply = self.line.post(octets, path=path, party=party, soap_action=soap_action, peer=peer)
+            reply = via(octets) if via else self.line.post(
+                octets, path=path, party=party, soap_action=soap_action, peer=peer)
         error = self._check_effects(before, errors, octets, reason)
         self._check_silence(reply)
         row = TABLE[error]
@@ -146,7 +149,7 @@ class Target:
         assert facts["code"] == TABLE[named[0]].code
         assert facts["reason"], record
         assert reason in facts["reason"], record
-        assert facts["octets"] == len(octets)
+        assert facts["octets"] == len(octets) or (facts["octets"] == 0 and TooLarge in errors)  # by its length, unread
         assert len(record) < 3000, "a refusal takes little room, whatever was sent"
         assert not any(mark in record for mark in self._marks()), record
         return named[0]
@@ -177,7 +180,7 @@ class Target:
         assert (known[prefix], local) == (PREFIXES[row.faultcode.split(":")[0]], row.faultcode.split(":")[1])
         assert fault.findtext(f".//{{{KN}}}Code") == row.code
         assert fault.findtext(f".//{{{KN}}}WusCode") == row.wus
-        assert uuid.UUID(fault.findtext(f".//{{{KN}}}Ticket")) == uuid.UUID(json.loads(last_refusal(self.line))["ticket"])
+        assert fault.findtext(f".//{{{KN}}}Ticket") == json.loads(last_refusal(self.line))["ticket"]
 
     def verify_answer(self, reply: Reply, signature: str | None) -> object:
         """The hub signed it with its own key, and confirms this SignatureValue (None: there was none to read)."""
@@ -185,8 +188,7 @@ class Target:
         holder = SimpleNamespace(
             certificate=Certificate(oin="", subject="", sha256="", not_after=self.line.at),
             public_key=x509.load_der_x509_certificate(hub).public_key())
-        policy = SecurityPolicy(token_signed=True, skew=self.line.gate.policy.skew, max_age=self.line.gate.policy.max_age,
-                                confirms=(signature or "",))
+        policy = replace(self.line.gate.policy, confirms=(signature or "",))
         verified = verify(parse(reply.octets, Limits()), policy, lambda der, now: holder, self.line.at)
         assert verified.token == hub
         return verified.envelope
@@ -232,10 +234,8 @@ def bounded(octets: int, cpu: float) -> Iterator[None]:
 
 
 def _reset_peak() -> None:
-    try:
+    with suppress(OSError):  # without it the mark is the highest of the whole run: a bound still, only a looser one
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass  # without it the mark is the highest of the whole run: a bound still, only a looser one
 
 
 def _peak() -> int:
@@ -246,7 +246,7 @@ def _peak() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-# --- places in an envelope of the foreign stack ------------------------------------------------------------------
+# --- places in an envelope of the foreign stack ---------------------------------------------------
 
 def header(root: etree._Element) -> etree._Element:
     return root[0]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.app.instance import utc_now
 from tests.hostile.attack import Canary, Target
 from tests.hostile.wire import Wire, listening
 from tests.line import make_line
@@ -26,7 +27,13 @@ def target(template: Path, tmp_path_factory: pytest.TempPathFactory, canary: Can
 
 
 @pytest.fixture(scope="session")
-def wire(target: Target) -> Iterator[Wire]:
-    """The same hub on a TLS port."""
+def listener(target: Target) -> Iterator[Wire]:
     with listening(target) as made:
         yield made
+
+
+@pytest.fixture
+def wire(listener: Wire) -> Wire:
+    """The same hub on a TLS port, where it is now; the line's own clock is set to it."""
+    listener.target.line.at = utc_now()
+    return listener

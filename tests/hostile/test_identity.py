@@ -121,7 +121,7 @@ def test_a_from_with_the_oin_of_another(target: Target, oin: str) -> None:
     target.repels(target.signed(sender=f"https://gemeente.example/?OIN={oin}"), SenderMismatch, reason="wsa:From")
 
 
-# --- what a party may not ask ------------------------------------------------------------------------------------------
+# --- what a party may not ask ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("party", ["energie", "rechtbank", "matching", "waarborgfonds"])
 def test_a_role_one_does_not_have(target: Target, party: str) -> None:
@@ -183,13 +183,14 @@ def _without_numbers(reply: Reply) -> bytes:
 
 def test_anothers_message_and_no_message_look_the_same(target: Target) -> None:
     """B asks for A's message, its own sent message, and one that never was: one fault, to the letter."""
-    child = message()
-    assert target.line.post(target.signed(child)).status == 200
-    number = etree.fromstring(child).findtext(f".//{{{KN}}}Referentienummer")
+    sent = message()
+    assert target.line.post(target.signed(sent)).status == 200
+    number = etree.fromstring(sent).findtext(f".//{{{KN}}}Referentienummer")
     seen = set()
     for reference, party in ((number, "deurwaarder"), (number, "gemeente"), (str(uuid.uuid4()), "deurwaarder")):
         fields = f"<Referentienummer>{reference}</Referentienummer>"
-        octets = target.signed(f'<HaalBerichtOp xmlns="{KN}">{fields}</HaalBerichtOp>'.encode(), path=POSTBUS, party=party)
+        child = f'<HaalBerichtOp xmlns="{KN}">{fields}</HaalBerichtOp>'.encode()
+        octets = target.signed(child, path=POSTBUS, party=party)
         seen.add(_without_numbers(target.repels(octets, MailboxUnknown, party=party, path=POSTBUS)))
         confirmed = _ask(target, "BevestigBericht", fields, party)
         assert b"SKP014" in confirmed.octets
@@ -204,10 +205,11 @@ def test_a_mailbox_in_anothers_name(target: Target, operation: str) -> None:
     if operation != "HaalBerichtenlijstOp":
         fields += f"<Referentienummer>{uuid.uuid4()}</Referentienummer>"
     child = f'<{operation} xmlns="{KN}">{fields}</{operation}>'.encode()
-    target.repels(target.signed(child, path=POSTBUS, party="deurwaarder"), SenderMismatch, party="deurwaarder", path=POSTBUS)
+    octets = target.signed(child, path=POSTBUS, party="deurwaarder")
+    target.repels(octets, SenderMismatch, party="deurwaarder", path=POSTBUS)
 
 
-# --- certificates --------------------------------------------------------------------------------------------------------
+# --- certificates ---------------------------------------------------------------------------------
 
 ODD: dict[str, tuple[dict[str, object], str]] = {
     "expired": ({"from_days": -30, "until_days": -1}, "expired at"),
@@ -296,7 +298,7 @@ def test_a_ca_of_the_same_name_and_a_ca_made_by_a_party(target: Target) -> None:
         target.repels(target.signed(), NotAuthenticated, peer=der, reason="no trusted CA")
 
 
-# --- revocation ------------------------------------------------------------------------------------------------------------
+# --- revocation -----------------------------------------------------------------------------------
 
 @pytest.fixture
 def fresh(template: Path, tmp_path: Path, canary: Canary) -> Iterator[Target]:

@@ -41,7 +41,7 @@ def readdress(root: etree._Element, name: str, value: str) -> None:
     (block[0] if len(block) else block).text = value
 
 
-# --- SOAPAction, Action, Body ----------------------------------------------------------------------------------------
+# --- SOAPAction, Action, Body ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("action", [
     f"{KN}:Ping", f"{SR}:SaldoVerzoek", f"{SR}:Kennisgeving:antwoord", f"{SR}:kennisgeving", f'"{SR}:Kennisgeving',
@@ -55,8 +55,9 @@ def test_soapaction_spoofing(target: Target, action: str) -> None:
 
 @pytest.mark.parametrize(("action", "error"), [
     (f"{SR}:SaldoVerzoek", ActionMismatch), (f"{SR}:RegelingGeaccordeerd", ActionMismatch),
-    (f"{KN}:Ping", UnknownMessage), (f"{KN}:HaalBerichtOp", UnknownMessage), (f"{SR}:SaldoVerzoekAntwoord", UnknownMessage),
-    (f"{SR}:Kennisgeving:antwoord", UnknownMessage), (f"{SR}:kennisgeving", UnknownMessage), ("Kennisgeving", UnknownMessage),
+    (f"{KN}:Ping", UnknownMessage), (f"{KN}:HaalBerichtOp", UnknownMessage), ("Kennisgeving", UnknownMessage),
+    (f"{SR}:SaldoVerzoekAntwoord", UnknownMessage), (f"{SR}:Kennisgeving:antwoord", UnknownMessage),
+    (f"{SR}:kennisgeving", UnknownMessage),
     ("urn:schuldenknooppunt:schuldregeling:1.0:Kennisgeving", UnknownMessage), (A + "/fault", UnknownMessage)])
 def test_an_action_for_another_body(target: Target, action: str, error: type) -> None:
     """Signed so by its own sender; also with a SOAPAction that agrees with the Action."""
@@ -70,7 +71,7 @@ def test_a_read_with_the_action_of_a_write_and_the_reverse(target: Target) -> No
     target.repels(target.signed(number, action=f"{SR}:Kennisgeving"), ActionMismatch)
 
 
-# --- addresses -------------------------------------------------------------------------------------------------------
+# --- addresses ------------------------------------------------------------------------------------
 
 AWAY = ["{canary}", "http://169.254.169.254/latest/meta-data/", "file:///etc/hostname", "https://gemeente.example/",
         "http://www.w3.org/2005/08/addressing/anonymous/", "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous",
@@ -103,12 +104,15 @@ def test_a_sender_elsewhere_is_only_a_name(target: Target, address: str) -> None
 
 GOOD = BASE + SHV
 TO = [
-    "https://localhost" + SHV, "https://localhost:443" + SHV, "http://localhost:8443" + SHV, "HTTPS://localhost:8443" + SHV,
+    "https://localhost" + SHV, "https://localhost:443" + SHV, "http://localhost:8443" + SHV,
+    "HTTPS://localhost:8443" + SHV,
     "https://LOCALHOST:8443" + SHV, "https://localhost.:8443" + SHV, "https://user@localhost:8443" + SHV,
     "https://localhost:8443@kwaad.example" + SHV, "https://kwaad.example" + SHV, GOOD + "/", GOOD + "#x", GOOD + "?",
-    GOOD + "?x=y", GOOD + ";x", GOOD.replace("/shv", "/SHV"), GOOD.replace("/shv", "/%73hv"), GOOD.replace("/shv", "/./shv"),
+    GOOD + "?x=y", GOOD + ";x", GOOD.replace("/shv", "/SHV"), GOOD.replace("/shv", "/%73hv"),
+    GOOD.replace("/shv", "/./shv"),
     GOOD.replace("/shv", "/x/../shv"), GOOD.replace("/shv", "/%2e%2e/2.0/shv"), GOOD.replace("/soap", "//soap"),
-    BASE + SE, BASE + POSTBUS, BASE, SHV, "shv", "urn:x", A + "/none", GOOD + "\u200b", GOOD.replace("localhost", "l\u043ecalhost"),
+    BASE + SE, BASE + POSTBUS, BASE, SHV, "shv", "urn:x", A + "/none", GOOD + "\u200b",
+    GOOD.replace("localhost", "l\u043ecalhost"),
     GOOD + "?OIN=" + EXAMPLE_OINS["gemeente"] + "&OIN=" + EXAMPLE_OINS["energie"],
     GOOD + "?OIN=" + EXAMPLE_OINS["gemeente"] + "?OIN=" + EXAMPLE_OINS["energie"],
     GOOD + "?OIN=1", GOOD + "?OIN=", GOOD + "?oin=" + EXAMPLE_OINS["gemeente"], GOOD + "?OIN=" + "0" * 21,
@@ -141,7 +145,7 @@ def test_a_messageid_that_is_no_iri(target: Target, identifier: str) -> None:
     target.repels(target.signed(message_id=identifier), MessageIdWrong)
 
 
-# --- cardinality and shape --------------------------------------------------------------------------------------------
+# --- cardinality and shape ------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["To", "Action", "MessageID", "ReplyTo", "From"])
 def test_a_header_twice(target: Target, name: str) -> None:
@@ -200,7 +204,7 @@ def test_an_endless_header(target: Target) -> None:
                       AddressingError)
 
 
-# --- structure ---------------------------------------------------------------------------------------------------------
+# --- structure ------------------------------------------------------------------------------------
 
 def _reroot(octets: bytes, namespace: str) -> bytes:
     return octets.replace(S.encode() + b'"', namespace.encode() + b'"')
@@ -259,8 +263,8 @@ def test_an_unknown_header_that_must_be_understood(target: Target, actor: str | 
     target.repels(target.signed(before_signing=extend), NotUnderstood)
 
 
-@pytest.mark.parametrize("block", ["{urn:x}Own", f"{{{KN}}}Berichtheader", f"{{{A}}}ReplyAfter", f"{{{A}}}ProblemAction",
-                                   f"{{{S12}}}Header", "plain"])
+@pytest.mark.parametrize("block", [
+    "{urn:x}Own", f"{{{KN}}}Berichtheader", f"{{{A}}}ReplyAfter", f"{{{A}}}ProblemAction", f"{{{S12}}}Header", "plain"])
 def test_a_header_block_of_ones_own(target: Target, block: str) -> None:
     """WS007: none but those of the profile, signed or not."""
     target.repels(target.signed(before_signing=lambda r: add(header(r), block, EVIL)), ForbiddenHeader)
@@ -289,7 +293,7 @@ def test_a_message_in_another_wrapper(target: Target, name: str) -> None:
     target.repels(target.signed(change(message()), action=f"{SR}:Kennisgeving"), error)
 
 
-# --- href and id: SOAP encoding's references ----------------------------------------------------------------------------
+# --- href and id: SOAP encoding's references ------------------------------------------------------
 
 DECOY = f'<y xmlns="urn:x" id="x">{EVIL}</y>'
 

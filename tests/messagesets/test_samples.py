@@ -20,7 +20,7 @@ from gateway.messagesets.sample import schema_of
 from gateway.names import KN, XSD
 
 ROOT = Path(__file__).parents[2]
-SAMPLES = int(os.environ.get("SAMPLES", "2"))  # per message
+SAMPLES = int(os.environ.get("SAMPLES", "3"))  # per message
 MUTATIONS = 6  # per sample
 MODES = ("random", "full", "minimal")
 CATALOG = load_catalog(ROOT / "xsd")

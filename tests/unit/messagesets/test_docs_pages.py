@@ -1,4 +1,4 @@
-"""The documentation of all sets: complete, well-formed, linked, the same every time, and drawn so that it can be read."""
+"""The documentation of all sets: complete, well-formed, linked, always the same, and drawn so that it can be read."""
 
 import io
 import json
@@ -373,7 +373,7 @@ def foreign_rows(element: Any, depth: int, closed: set[str], above: tuple[Any, .
     if shown_elsewhere or kind.is_simple() or kind.has_simple_content() or kind in above:
         return
     for child in kind.content.iter_elements():
-        if hasattr(child, "type"):  # no wildcard
+        if getattr(child, "type", None) is not None:  # no wildcard
             yield from foreign_rows(child, depth + 1, closed, (*above, kind))
 
 

@@ -1,0 +1,386 @@
+"""Every message set through the whole hub: each example, each transition, each state's refusals, and who may send what.
+
+Sets are discovered; a new folder in xsd/ is tested here without a line of code (tests/acceptance/every_set.py).
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from gateway.messagesets import sample_message, validate_text
+from gateway.routing import AddressBook
+from gateway.values import MessageType, Party, Reply, SetKey
+from tests.acceptance.every_set import (
+    CATALOG,
+    KN,
+    MODULES,
+    Move,
+    Specimen,
+    Walker,
+    Way,
+    address,
+    control,
+    conversations,
+    may_pass,
+    path_of,
+    plays,
+    specimens,
+    table_rows,
+)
+from tests.foreign import canonical
+from tests.line import POSTBUS, Line, code, make_line
+
+EACH = pytest.mark.parametrize("key", MODULES, ids=str)
+KINDS = ("GEMEENTECODE", "RECHTBANK", "BRON")
+NOBODY = "9999"  # a routing key that fits each kind and that nobody registered
+
+
+@pytest.fixture(scope="module")
+def world(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """One hub for all that is refused, or recorded under fresh numbers."""
+    made = make_line(template, tmp_path_factory.mktemp("world") / "instance")
+    yield made
+    made.store.close()
+
+
+def parties(line: Line) -> list[Party]:
+    return list(line.gate.register().parties())
+
+
+def with_parties(line: Line, change: Callable[[Party], Party]) -> Line:
+    """The same hub with another address book."""
+    book = AddressBook([change(party) for party in parties(line)])
+    return replace(line, gate=replace(line.gate, register=lambda: book))
+
+
+def send(line: Line, key: SetKey, octets: bytes, sender: Party, *, path: str | None = None) -> Reply:
+    element = etree.QName(etree.fromstring(octets)).localname
+    return line.send(octets, path=path or path_of(key, element), party=sender.slug, sender=None)
+
+
+def fields(reply: Reply, name: str) -> list[str]:
+    return [element.text or "" for element in etree.fromstring(reply.octets).iter(f"{{{KN}}}{name}")]
+
+
+def ask(line: Line, operation: str, party: Party, *numbers: str) -> Reply:
+    children = "".join(f"<Referentienummer>{number}</Referentienummer>" for number in numbers)
+    child = f'<{operation} xmlns="{KN}">{children}</{operation}>'.encode()
+    return line.send(child, path=POSTBUS, party=party.slug, sender=None)
+
+
+def to(octets: bytes, *, sender: Party, receivers: list[Party]) -> bytes:
+    """A message that opens a conversation of its own."""
+    return address(octets, conversation=str(uuid.uuid4()), sender=sender.id, receivers=[one.id for one in receivers])
+
+
+def openings(key: SetKey, world: Line) -> Iterator[tuple[MessageType, Specimen, Party, Party]]:
+    """Per message that may open a conversation: one of it, and two parties between which it may pass."""
+    message_set = CATALOG.sets[key]
+    for element in dict.fromkeys(row.message for row in message_set.choreography.transitions
+                                 if message_set.choreography.initial in row.states):
+        yield chance(key, element, world)
+
+
+def chance(key: SetKey, element: str, world: Line, **wanted: bool) -> tuple[MessageType, Specimen, Party, Party]:
+    """A message of this kind and two parties between which it may pass."""
+    message = CATALOG.sets[key].messages[element]
+    return next(
+        (message, one, sender, receiver) for one in specimens(key) if one.element == element
+        and all(getattr(one, name) == value for name, value in wanted.items())
+        for sender in parties(world) for receiver in parties(world)
+        if sender is not receiver and may_pass(one, message, sender, receiver, key))
+
+
+# --- the examples ------------------------------------------------------------------------------------------------
+
+
+@EACH
+def test_the_examples_can_be_sent_in_order_collected_and_confirmed(key: SetKey, line: Line) -> None:
+    by_id = {party.id: party for party in parties(line)}
+    sent = 0
+    for conversation in conversations(key):
+        for one in conversation:
+            sender = by_id[one.text("Afzender") or ""]
+            reply = send(line, key, one.octets, sender)
+            assert code(reply) is None, (one.name, code(reply), line.refusals()[-1:])
+            assert fields(reply, "Referentienummer") == [one.number], one.name
+            receivers = [by_id[one_id] for one_id in fields(reply, "Ontvanger")]
+            assert receivers, one.name
+            for receiver in receivers:
+                fetch(line, one, receiver)
+            sent += 1
+    assert line.rows("messages") == sent == len(list((CATALOG.sets[key].folder / "examples" / "valid").iterdir()))
+    assert line.rows("payloads") == 0
+    assert line.refusals() == []
+
+
+def fetch(line: Line, one: Specimen, receiver: Party) -> None:
+    """The message waits for its addressee, comes out octet-stable, and is gone once confirmed."""
+    assert fields(ask(line, "HaalBerichtenlijstOp", receiver), "Referentienummer") == [one.number], one.name
+    answer = etree.fromstring(ask(line, "HaalBerichtOp", receiver, one.number).octets)
+    given = etree.fromstring(one.octets)
+    (got,) = answer.iter(given.tag)
+    assert canonical(got) == canonical(given), one.name
+    assert fields(ask(line, "BevestigBericht", receiver, one.number), "Bevestigd") == ["true"], one.name
+    assert fields(ask(line, "HaalBerichtenlijstOp", receiver), "Referentienummer") == []
+
+
+# --- the table ---------------------------------------------------------------------------------------------------
+
+
+def creditor_too(party: Party) -> Party:
+    """A municipality is also a creditor: of municipal taxes."""
+    return replace(party, roles=party.roles | {"SE"}) if "GEMEENTE" in party.roles else party
+
+
+@EACH
+def test_every_transition_is_taken_and_every_state_refuses_the_rest(key: SetKey, line: Line) -> None:
+    left, refusing = table_rows(key), all_states(key)
+    for hub in (line, with_parties(line, creditor_too)):
+        people = parties(hub)
+        pairs = [(one, two) for one in people for two in people if one is not two]
+        ways = [way for pair in pairs for way in Walker(key=key, parties=pair).ways()] if left else []
+        for way in sorted(ways, key=lambda way: -len(way.moves)):
+            if way.rows & left or (way.state in refusing and way.refused):
+                drive(hub, way)
+                left -= way.rows
+                refusing.discard(way.state)
+    assert {CATALOG.sets[key].choreography.transitions[number] for number, _ in left} == set()
+    assert refusing == set()
+    assert line.rows("conversations") > 0
+
+
+def all_states(key: SetKey) -> set[str]:
+    table = CATALOG.sets[key].choreography
+    return {table.initial, *(state for row in table.transitions for state in (*row.states, row.next) if state)}
+
+
+def drive(hub: Line, way: Way) -> None:
+    """Take every step of the way; then each message that the state does not allow is refused and changes nothing."""
+    conversation, sent = str(uuid.uuid4()), list[tuple[Move, str]]()
+    for move in way.moves:
+        number = str(uuid.uuid4())
+        cross = next((there for asked, there in reversed(sent)
+                      if (asked.one.element, asked.side) == (move.answers, 1 - move.side)), None)
+        reply = step(hub, way, move, conversation, number=number, cross=cross)
+        assert code(reply) is None, (
+            [done.one.name for done, _ in sent], move.one.name, code(reply), hub.refusals()[-1:])
+        sent.append((move, number))
+    before = [hub.rows(table) for table in ("messages", "conversations", "deliveries", "payloads")]
+    for move in way.refused:
+        if not sent and move.side == 1:
+            continue  # whoever opens is side 0
+        reply = step(hub, way, move, conversation, number=str(uuid.uuid4()), cross=None)
+        assert (code(reply), reply.status) == ("SKP011", 500), (way.state, move.one.name, code(reply))
+        assert named_state(reply) == way.state, move.one.name
+    assert [hub.rows(table) for table in ("messages", "conversations", "deliveries", "payloads")] == before
+
+
+def step(hub: Line, way: Way, move: Move, conversation: str, *, number: str, cross: str | None) -> Reply:
+    sender, receiver = way.parties[move.side], way.parties[1 - move.side]
+    octets = address(move.one.octets, conversation=conversation, sender=sender.id, receivers=[receiver.id],
+                     cross=cross, number=number)
+    return send(hub, way.key, octets, sender)
+
+
+def named_state(reply: Reply) -> str | None:
+    """The state that a refusal names."""
+    found = re.search(r"in toestand (\w+)\.", " ".join(etree.fromstring(reply.octets).itertext()))
+    return found[1] if found else None
+
+
+@pytest.mark.parametrize(
+    ("key", "element"),
+    [(key, message.element) for key in MODULES for message in CATALOG.sets[key].messages.values()
+     if message.max_per_conversation is not None], ids=str)
+def test_a_message_with_a_limit_is_refused_beyond_it(key: SetKey, element: str, line: Line) -> None:
+    _, _, sender, receiver = chance(key, element, line)
+    limit = CATALOG.sets[key].messages[element].max_per_conversation
+    ways = [way for way in Walker(key=key, parties=(sender, receiver)).ways()
+            if sum(move.one.element == element for move in way.moves) == limit
+            and element in {move.one.element for move in way.refused}
+            and any(row.message == element and way.state in row.states
+                    for row in CATALOG.sets[key].choreography.transitions)]
+    assert ways
+    drive(line, ways[0])
+
+
+# --- who may send what ---------------------------------------------------------------------------------------------
+
+
+@EACH
+def test_a_party_of_another_role_can_neither_send_nor_receive(key: SetKey, world: Line) -> None:
+    before = world.rows("messages")
+    message_set = CATALOG.sets[key]
+    for element, message in message_set.messages.items():
+        _, one, sender, receiver = chance(key, element, world)
+        strangers = [party for party in parties(world) if not plays(party, message_set.roles[message.sender_role], key)]
+        assert strangers
+        for stranger in strangers:
+            octets = to(one.octets, sender=stranger, receivers=[receiver])
+            assert code(send(world, key, octets, stranger)) == "SKP007", (element, stranger.slug)
+        deaf = next(party for party in parties(world)
+                    if party is not sender and not plays(party, message_set.roles[message.receiver_role], key))
+        assert code(send(world, key, to(one.octets, sender=sender, receivers=[deaf]), sender)) == "SKP007", element
+        assert code(send(world, key, to(one.octets, sender=sender, receivers=[sender]), sender)) == "SKP004", element
+    assert world.rows("messages") == before
+
+
+@EACH
+def test_a_message_is_unknown_at_the_address_of_another_role(key: SetKey, world: Line) -> None:
+    paths = {path_of(key, element) for element in CATALOG.sets[key].messages}
+    for element in CATALOG.sets[key].messages:
+        _, one, sender, receiver = chance(key, element, world)
+        octets = to(one.octets, sender=sender, receivers=[receiver])
+        for path in paths - {path_of(key, element)}:
+            assert code(send(world, key, octets, sender, path=path)) == "SKP007", (element, path)
+
+
+@EACH
+def test_a_module_must_be_switched_on_by_both(key: SetKey, world: Line) -> None:
+    before = world.rows("messages")
+    for _, one, sender, receiver in openings(key, world):
+        octets = to(one.octets, sender=sender, receivers=[receiver])
+        for off in (sender, receiver):
+            without = {name: versions for name, versions in off.modules.items() if name != key.module}
+            for modules, wanted in ((without, "SKP005"), ({**without, key.module: ("0.9",)}, "SKP006")):
+                hub = with_parties(world, lambda party, off=off, modules=modules: (
+                    replace(party, modules=modules) if party.id == off.id else party))
+                assert code(send(hub, key, octets, sender)) == wanted, (one.element, off.slug)
+    assert world.rows("messages") == before
+
+
+DEMANDS = [(key, message.element) for key in MODULES for message in CATALOG.sets[key].messages.values()
+           if message.documents or message.ground]
+
+
+@pytest.mark.parametrize(("key", "element"), DEMANDS, ids=str)
+def test_a_document_that_must_come_along_is_missed(key: SetKey, element: str, world: Line) -> None:
+    message, one, sender, receiver = chance(key, element, world)
+    bare = etree.fromstring(one.octets)
+    header = bare.find(f"{{{KN}}}Berichtheader")
+    for group in header.findall(f"{{{KN}}}Grondslag") + header.findall(f"{{{KN}}}Bijlagen"):
+        header.remove(group)
+    octets = etree.tostring(bare)
+    assert validate_text(octets, CATALOG.by_namespace) == (), "the message is valid; what misses is a matter of parties"
+    before = world.rows("messages")
+    for required in message.documents or {"toestemmingsverklaring", "beschikking"}:
+        hub = with_parties(world, lambda party, required=required: (
+            replace(party, requires=frozenset({required}) if message.ground else frozenset())))
+        assert code(send(hub, key, to(octets, sender=sender, receivers=[receiver]), sender)) == "SKP012", required
+    assert world.rows("messages") == before
+    if message.ground:
+        free = with_parties(world, lambda party: replace(party, requires=frozenset()))
+        assert code(send(free, key, to(octets, sender=sender, receivers=[receiver]), sender)) is None
+
+
+BSN = [(key, message.element) for key in MODULES for message in CATALOG.sets[key].messages.values()
+       if message.bsn != "never"]
+
+
+@pytest.mark.parametrize(("key", "element"), BSN, ids=str)
+def test_a_bsn_only_between_parties_that_may_process_it(key: SetKey, element: str, world: Line) -> None:
+    message = CATALOG.sets[key].messages[element]
+    everyone = with_parties(world, lambda party: replace(party, mag_bsn=True, requires=frozenset()))
+    having = [one for one in specimens(key) if one.element == element and one.has_bsn]
+    octets = having[0].octets if having else sample_message(CATALOG.sets[key], element, bsn=True)
+    plain = next(one for one in specimens(key) if one.element == element)
+    sender, receiver = next(
+        (one, two) for one in parties(everyone) for two in parties(everyone)
+        if one is not two and may_pass(plain, message, one, two, key))
+    octets, before = to(octets, sender=sender, receivers=[receiver]), world.rows("messages")
+    for barred in (sender, receiver):
+        hub = with_parties(everyone, lambda party, barred=barred: replace(party, mag_bsn=party.id != barred.id))
+        assert code(send(hub, key, octets, sender)) == "SKP016", barred.slug
+    assert world.rows("messages") == before
+    opens = any(row.message == element and CATALOG.sets[key].choreography.initial in row.states
+                for row in CATALOG.sets[key].choreography.transitions)
+    assert code(send(everyone, key, octets, sender)) == (None if opens else "SKP011")
+
+
+def test_there_are_sets_with_documents_and_with_bsn() -> None:
+    assert len(DEMANDS) > 5
+    assert len(BSN) > 10
+
+
+# --- routing and fan-out -------------------------------------------------------------------------------------------
+
+
+def routed(octets: bytes, kind: str, value: str) -> bytes:
+    """The same message by a routing key instead of an addressee."""
+    message = etree.fromstring(octets)
+    header = control(message)
+    route = etree.Element(f"{{{KN}}}Routering")
+    for name, text in (("Soort", kind), ("Waarde", value)):
+        etree.SubElement(route, f"{{{KN}}}{name}").text = text
+    header.find(f"{{{KN}}}Ontvanger").addprevious(route)
+    for named in header.findall(f"{{{KN}}}Ontvanger"):
+        header.remove(named)
+    return etree.tostring(message)
+
+
+def keys(party: Party, kind: str) -> frozenset[str]:
+    return party.gemeentecodes if kind == "GEMEENTECODE" else party.routing.get(kind, frozenset())
+
+
+@EACH
+def test_a_routing_key_finds_who_registered_it_and_play_the_role(key: SetKey, line: Line) -> None:
+    message_set = CATALOG.sets[key]
+    for message, one, sender, _ in openings(key, line):
+        role = message_set.roles[message.receiver_role]
+        for kind in KINDS:
+            wanted = {value: [party for party in parties(line) if value in keys(party, kind) and plays(party, role, key)]
+                      for party in parties(line) for value in keys(party, kind)}
+            for value, receivers in {**wanted, NOBODY: []}.items():
+                octets = routed(to(one.octets, sender=sender, receivers=[sender]), kind, value)
+                if sender in receivers:
+                    continue
+                reply = send(line, key, octets, sender)
+                if kind in message.routes and receivers:
+                    assert code(reply) is None, (one.name, line.refusals()[-1:])
+                    assert fields(reply, "Ontvanger") == [party.id for party in receivers]
+                    for receiver in receivers:
+                        number = Specimen.number.fget(replace(one, octets=octets))
+                        assert number in fields(ask(line, "HaalBerichtenlijstOp", receiver), "Referentienummer")
+                else:
+                    assert code(reply) == "SKP004", (one.name, kind, value)
+
+
+def test_every_kind_of_key_is_used_by_a_set() -> None:
+    assert {kind for key in MODULES for message in CATALOG.sets[key].messages.values()
+            for kind in message.routes} == set(KINDS)
+
+
+@EACH
+def test_several_addressees_get_one_delivery_each_or_none_at_all(key: SetKey, line: Line) -> None:
+    message_set = CATALOG.sets[key]
+    for message, one, sender, first in openings(key, line):
+        everyone = with_parties(line, lambda party, first=first: replace(
+            party, roles=party.roles | first.roles, subtype=first.subtype, modules=first.modules, mag_bsn=True
+        ) if party.id != sender.id else party)  # noqa: B023 - called before the next turn
+        role = message_set.roles[message.receiver_role]
+        receivers = [party for party in parties(everyone) if party.id != sender.id and plays(party, role, key)][:4]
+        assert len(receivers) == 4
+        before = [line.rows("messages"), line.rows("deliveries"), line.rows("conversations")]
+        reply = send(everyone, key, to(one.octets, sender=sender, receivers=receivers), sender)
+        if message.max_receivers == 1:
+            assert code(reply) == "SKP007", one.name
+            added = [0, 0, 0]
+        else:
+            assert code(reply) is None, (one.name, line.refusals()[-1:])
+            assert fields(reply, "Ontvanger") == [party.id for party in receivers]
+            added = [1, 4, 4]
+            (number,) = fields(reply, "Referentienummer")
+            assert fields(ask(line, "BevestigBericht", receivers[0], number), "Bevestigd") == ["true"]
+            for receiver in receivers[1:]:  # that one is done changes nothing for another
+                assert number in fields(ask(line, "HaalBerichtenlijstOp", receiver), "Referentienummer")
+            stranger = replace(receivers[0], id=str(uuid.uuid4()))
+            octets = to(one.octets, sender=sender, receivers=[*receivers[1:], stranger])
+            assert code(send(everyone, key, octets, sender)) == "SKP004"
+        after = [line.rows("messages"), line.rows("deliveries"), line.rows("conversations")]
+        assert [one - other for one, other in zip(after, before, strict=True)] == added
