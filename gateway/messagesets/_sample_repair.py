@@ -230,7 +230,9 @@ class Repair:
     def _candidates(self, test: Expression, leaf: Node, leaves: list[Node], node: Node) -> Iterator[str]:
         yield from self._enumerated(leaf)
         yield from literals(test)
-        yield from (f"{text}{leaf.text}" for text in literals(test) if text)
+        for text in literals(test):
+            yield f"{text}{leaf.text}"
+            yield from _days_around(f"{_dashed(text)}{(leaf.text or '')[10:]}")
         for other in leaves:
             yield other.text or ""
             yield from _days_around(other.text or "")
@@ -318,6 +320,11 @@ def _is_truth(expression: Expression) -> bool:
     if isinstance(expression, Call):
         return expression.name in ("boolean", "not", "contains", "starts-with", "true", "false")
     return isinstance(expression, Operation) and expression.operator in ("and", "or", *_OPPOSITE)
+
+
+def _dashed(text: str) -> str:
+    """A date that a rule writes as a number, 20260131, as an element holds it."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
 
 
 def _days_around(text: str) -> Iterator[str]:

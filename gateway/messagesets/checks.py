@@ -40,7 +40,7 @@ def mod_97(account: str) -> bool:
     return int("".join(str(int(character, 36)) for character in account[4:] + account[:4])) % 97 == 1
 
 
-_REACH = frozenset({"Telefoonnummer", "Emailadres"})
+REACH = frozenset({"Telefoonnummer", "Emailadres"})  # one of these says how to reach somebody
 
 
 def content(node: "etree._Element") -> str:
@@ -77,7 +77,7 @@ def check_contacts(message: "etree._Element", tags: tuple[str, ...]) -> Iterator
     XSD could say it only by a choice of sequences, which common SOAP toolkits read wrongly or turn into untyped lists.
     """
     for node in message.iter(*tags) if tags else ():
-        if not any(etree.QName(child).localname in _REACH for child in node.iterchildren("*")):
+        if not any(etree.QName(child).localname in REACH for child in node.iterchildren("*")):
             yield Wrong(node=node, rule="contact")
 
 

@@ -21,7 +21,7 @@ from gateway.messagesets._sample_repair import Repair
 from gateway.messagesets._sample_tree import MODES, Builder
 from gateway.messagesets._sample_values import Values
 from gateway.messagesets._sample_xpath import Expression, parse
-from gateway.messagesets.checks import check_attachments
+from gateway.messagesets.checks import REACH, check_attachments, check_contacts
 from gateway.messagesets.message import HEADER
 from gateway.messagesets.rules import broken_rules
 from gateway.messagesets.sets import MessageSet, read_schema
@@ -159,10 +159,8 @@ class _Task:
         direct = sorted(self._vocabulary.children.get(self._tag) or ())
         known = places(self._vocabulary.children, self._tag) or {tag: ((tag,),) for tag in direct}
         found = sorted(path for tag in self._vocabulary.bsn for path in known.get(tag, ()))
-        prefixes = {namespace: prefix for prefix, namespace in self._spaces.items()}
         if found:
-            steps = map(etree.QName, random.choice(found))
-            yield "/".join(f"{prefixes[step.namespace or '']}:{step.localname}" for step in steps)
+            yield "/".join(self._name(etree.QName(step)) for step in random.choice(found))
 
     def _address(self, message: "etree._Element") -> None:
         nodes = message.iterfind(f"{HEADER}/{clark(KN, 'Stuurgegevens')}/{clark(KN, 'Ontvanger')}")
@@ -180,9 +178,22 @@ class _Task:
         for test in facts:
             if not repair.holds(test, message):
                 yield "manifest", message, test, True
+        for wrong in check_contacts(message, self._vocabulary.contact):
+            yield wrong.rule, wrong.node, parse(self._reach(str(wrong.node.tag))), True
         for book in self._needed.books if self._needed is not None else ():
             for node, rule in broken_rules(book, message):
                 yield rule.id, node, parse(anchored(rule.test)), not rule.report
+
+    def _reach(self, tag: str) -> str:
+        """The test that somebody with this tag can be reached."""
+        known = [one for one in map(etree.QName, sorted(self._vocabulary.children.get(tag) or ()))
+                 if one.localname in REACH]
+        return " or ".join(self._name(one) for one in known) or "false()"
+
+    def _name(self, qname: etree.QName) -> str:
+        """An element's name with the prefix of the set or of the shared set."""
+        prefix = next(prefix for prefix, namespace in self._spaces.items() if namespace == qname.namespace)
+        return f"{prefix}:{qname.localname}"
 
     def _proven(self, message: "etree._Element", stuck: Counter[str]) -> bytes | None:
         """The file, once it is accepted as any other would be."""

@@ -120,29 +120,33 @@ def path_of(key: SetKey, element: str) -> str:
     return f"/soap/{key.module}/{key.version}/{role.name.lower()}"
 
 
-def address(octets: bytes, *, conversation: str, sender: str = "", receivers: Iterable[str] = (),
+def address(octets: bytes, *, conversation: str, sender: str, receivers: Iterable[str],
             cross: str | None = None, number: str | None = None) -> bytes:
-    """The same message in another conversation: its header's control fields are written anew, its content stays."""
+    """The same message in another conversation: the control fields of its header are written anew.
+
+    Of the content only BetreftBericht follows: it repeats what CrossReferentienummer says (rules of several sets).
+    """
     message = etree.fromstring(octets)
     fields = control(message)
     fields.find(f"{{{KN}}}Referentienummer").text = number or str(uuid.uuid4())
     fields.find(f"{{{KN}}}ConversatieReferentienummer").text = conversation
-    for old in fields.findall(f"{{{KN}}}CrossReferentienummer") + fields.findall(f"{{{KN}}}BovenliggendeConversatie"):
-        fields.remove(old)
-    if cross is not None:
-        answered = etree.Element(f"{{{KN}}}CrossReferentienummer")
-        answered.text = cross
-        fields.insert(1, answered)
-    claim = fields.find(f"{{{KN}}}Afzender")
-    claim.text = sender or claim.text
-    if receivers:
-        for old in fields.findall(f"{{{KN}}}Ontvanger") + fields.findall(f"{{{KN}}}Routering"):
+    fields.find(f"{{{KN}}}Afzender").text = sender
+    for name in ("CrossReferentienummer", "BovenliggendeConversatie", "Ontvanger", "Routering"):
+        for old in fields.findall(f"{{{KN}}}{name}"):
             fields.remove(old)
-        for receiver in reversed(list(receivers)):
-            addressee = etree.Element(f"{{{KN}}}Ontvanger")
-            addressee.text = receiver
-            claim.addnext(addressee)
+    if cross is not None:
+        _put(fields, "Referentienummer", "CrossReferentienummer", cross)
+        for repeated in message.iterchildren("{*}BetreftBericht"):
+            repeated.text = cross
+    for receiver in reversed(list(receivers)):
+        _put(fields, "Afzender", "Ontvanger", receiver)
     return etree.tostring(message)
+
+
+def _put(fields: etree._Element, after: str, name: str, text: str) -> None:
+    added = etree.Element(f"{{{KN}}}{name}")
+    added.text = text
+    fields.find(f"{{{KN}}}{after}").addnext(added)
 
 
 def plays(party: Party, role: RoleRule, key: SetKey) -> bool:

@@ -37,7 +37,6 @@ from tests.line import POSTBUS, Line, code, make_line
 
 EACH = pytest.mark.parametrize("key", MODULES, ids=str)
 KINDS = ("GEMEENTECODE", "RECHTBANK", "BRON")
-NOBODY = "9999"  # a routing key that fits each kind and that nobody registered
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +72,11 @@ def ask(line: Line, operation: str, party: Party, *numbers: str) -> Reply:
     return line.send(child, path=POSTBUS, party=party.slug, sender=None)
 
 
-def to(octets: bytes, *, sender: Party, receivers: list[Party]) -> bytes:
-    """A message that opens a conversation of its own."""
-    return address(octets, conversation=str(uuid.uuid4()), sender=sender.id, receivers=[one.id for one in receivers])
+def to(key: SetKey, octets: bytes, *, sender: Party, receivers: list[Party]) -> bytes:
+    """A message that opens a conversation of its own; one that must name a question names none that exists."""
+    message = CATALOG.sets[key].messages[etree.QName(etree.fromstring(octets)).localname]
+    return address(octets, conversation=str(uuid.uuid4()), sender=sender.id, receivers=[one.id for one in receivers],
+                   cross=str(uuid.uuid4()) if message.answers and not message.unasked else None)
 
 
 def openings(key: SetKey, world: Line) -> Iterator[tuple[MessageType, Specimen, Party, Party]]:
@@ -147,7 +148,7 @@ def test_every_transition_is_taken_and_every_state_refuses_the_rest(key: SetKey,
         ways = [way for pair in pairs for way in Walker(key=key, parties=pair).ways()] if left else []
         for way in sorted(ways, key=lambda way: -len(way.moves)):
             if way.rows & left or (way.state in refusing and way.refused):
-                drive(hub, way)
+                drive(hub, way, refusing=way.state in refusing)
                 left -= way.rows
                 refusing.discard(way.state)
     assert {CATALOG.sets[key].choreography.transitions[number] for number, _ in left} == set()
@@ -160,8 +161,11 @@ def all_states(key: SetKey) -> set[str]:
     return {table.initial, *(state for row in table.transitions for state in (*row.states, row.next) if state)}
 
 
-def drive(hub: Line, way: Way) -> None:
-    """Take every step of the way; then each message that the state does not allow is refused and changes nothing."""
+def drive(hub: Line, way: Way, *, refusing: bool) -> None:
+    """Take every step of the way; then a message that the state does not allow is refused and changes nothing.
+
+    `refusing`: not one such message, but every one there is.
+    """
     conversation, sent = str(uuid.uuid4()), list[tuple[Move, str]]()
     for move in way.moves:
         number = str(uuid.uuid4())
@@ -172,10 +176,9 @@ def drive(hub: Line, way: Way) -> None:
             [done.one.name for done, _ in sent], move.one.name, code(reply), hub.refusals()[-1:])
         sent.append((move, number))
     before = [hub.rows(table) for table in ("messages", "conversations", "deliveries", "payloads")]
-    for move in way.refused:
-        if not sent and move.side == 1:
-            continue  # whoever opens is side 0
-        reply = step(hub, way, move, conversation, number=str(uuid.uuid4()), cross=None)
+    refused = [move for move in way.refused if sent or move.side == 0]  # whoever opens is side 0
+    for move in refused if refusing else refused[:1]:
+        reply = step(hub, way, move, conversation, number=str(uuid.uuid4()), cross=str(uuid.uuid4()))
         assert (code(reply), reply.status) == ("SKP011", 500), (way.state, move.one.name, code(reply))
         assert named_state(reply) == way.state, move.one.name
     assert [hub.rows(table) for table in ("messages", "conversations", "deliveries", "payloads")] == before
@@ -207,7 +210,7 @@ def test_a_message_with_a_limit_is_refused_beyond_it(key: SetKey, element: str, 
             and any(row.message == element and way.state in row.states
                     for row in CATALOG.sets[key].choreography.transitions)]
     assert ways
-    drive(line, ways[0])
+    drive(line, ways[0], refusing=True)
 
 
 # --- who may send what ---------------------------------------------------------------------------------------------
@@ -222,12 +225,12 @@ def test_a_party_of_another_role_can_neither_send_nor_receive(key: SetKey, world
         strangers = [party for party in parties(world) if not plays(party, message_set.roles[message.sender_role], key)]
         assert strangers
         for stranger in strangers:
-            octets = to(one.octets, sender=stranger, receivers=[receiver])
+            octets = to(key, one.octets, sender=stranger, receivers=[receiver])
             assert code(send(world, key, octets, stranger)) == "SKP007", (element, stranger.slug)
         deaf = next(party for party in parties(world)
                     if party is not sender and not plays(party, message_set.roles[message.receiver_role], key))
-        assert code(send(world, key, to(one.octets, sender=sender, receivers=[deaf]), sender)) == "SKP007", element
-        assert code(send(world, key, to(one.octets, sender=sender, receivers=[sender]), sender)) == "SKP004", element
+        assert code(send(world, key, to(key, one.octets, sender=sender, receivers=[deaf]), sender)) == "SKP007", element
+        assert code(send(world, key, to(key, one.octets, sender=sender, receivers=[sender]), sender)) == "SKP004", element
     assert world.rows("messages") == before
 
 
@@ -236,7 +239,7 @@ def test_a_message_is_unknown_at_the_address_of_another_role(key: SetKey, world:
     paths = {path_of(key, element) for element in CATALOG.sets[key].messages}
     for element in CATALOG.sets[key].messages:
         _, one, sender, receiver = chance(key, element, world)
-        octets = to(one.octets, sender=sender, receivers=[receiver])
+        octets = to(key, one.octets, sender=sender, receivers=[receiver])
         for path in paths - {path_of(key, element)}:
             assert code(send(world, key, octets, sender, path=path)) == "SKP007", (element, path)
 
@@ -245,7 +248,7 @@ def test_a_message_is_unknown_at_the_address_of_another_role(key: SetKey, world:
 def test_a_module_must_be_switched_on_by_both(key: SetKey, world: Line) -> None:
     before = world.rows("messages")
     for _, one, sender, receiver in openings(key, world):
-        octets = to(one.octets, sender=sender, receivers=[receiver])
+        octets = to(key, one.octets, sender=sender, receivers=[receiver])
         for off in (sender, receiver):
             without = {name: versions for name, versions in off.modules.items() if name != key.module}
             for modules, wanted in ((without, "SKP005"), ({**without, key.module: ("0.9",)}, "SKP006")):
@@ -262,21 +265,29 @@ DEMANDS = [(key, message.element) for key in MODULES for message in CATALOG.sets
 @pytest.mark.parametrize(("key", "element"), DEMANDS, ids=str)
 def test_a_document_that_must_come_along_is_missed(key: SetKey, element: str, world: Line) -> None:
     message, one, sender, receiver = chance(key, element, world)
-    bare = etree.fromstring(one.octets)
-    header = bare.find(f"{{{KN}}}Berichtheader")
-    for group in header.findall(f"{{{KN}}}Grondslag") + header.findall(f"{{{KN}}}Bijlagen"):
-        header.remove(group)
-    octets = etree.tostring(bare)
-    assert validate_text(octets, CATALOG.by_namespace) == (), "the message is valid; what misses is a matter of parties"
+    required = next(iter(message.documents), "") or next(
+        kind for kind in ("toestemmingsverklaring", "beschikking") if kind not in one.documents)
+    octets = to(key, without(one.octets, required), sender=sender, receivers=[receiver])
+    assert validate_text(octets, CATALOG.by_namespace) == (), "in itself the message is valid"
     before = world.rows("messages")
-    for required in message.documents or {"toestemmingsverklaring", "beschikking"}:
-        hub = with_parties(world, lambda party, required=required: (
-            replace(party, requires=frozenset({required}) if message.ground else frozenset())))
-        assert code(send(hub, key, to(octets, sender=sender, receivers=[receiver]), sender)) == "SKP012", required
+    asking = with_parties(world, lambda party: replace(party, requires=frozenset({required} if message.ground else ())))
+    assert code(send(asking, key, octets, sender)) == "SKP012"
     assert world.rows("messages") == before
     if message.ground:
         free = with_parties(world, lambda party: replace(party, requires=frozenset()))
-        assert code(send(free, key, to(octets, sender=sender, receivers=[receiver]), sender)) is None
+        assert code(send(free, key, octets, sender)) is None
+
+
+def without(octets: bytes, required: str) -> bytes:
+    """The same message without a document of this kind: as ground it is left out, as attachment it is another kind."""
+    message = etree.fromstring(octets)
+    header = message.find(f"{{{KN}}}Berichtheader")
+    for ground in header.findall(f"{{{KN}}}Grondslag"):
+        if ground.find(f"{{{KN}}}Document") is not None or ground.findtext(f"{{{KN}}}Soort") == "BESCHIKKING_BEWIND":
+            header.remove(ground)
+    for kind in header.findall(f"{{{KN}}}Bijlagen/{{{KN}}}Bijlage/{{{KN}}}Soort"):
+        kind.text = "OVERIG" if (kind.text or "").lower() == required else kind.text
+    return etree.tostring(message)
 
 
 BSN = [(key, message.element) for key in MODULES for message in CATALOG.sets[key].messages.values()
@@ -293,7 +304,7 @@ def test_a_bsn_only_between_parties_that_may_process_it(key: SetKey, element: st
     sender, receiver = next(
         (one, two) for one in parties(everyone) for two in parties(everyone)
         if one is not two and may_pass(plain, message, one, two, key))
-    octets, before = to(octets, sender=sender, receivers=[receiver]), world.rows("messages")
+    octets, before = to(key, octets, sender=sender, receivers=[receiver]), world.rows("messages")
     for barred in (sender, receiver):
         hub = with_parties(everyone, lambda party, barred=barred: replace(party, mag_bsn=party.id != barred.id))
         assert code(send(hub, key, octets, sender)) == "SKP016", barred.slug
@@ -328,27 +339,36 @@ def keys(party: Party, kind: str) -> frozenset[str]:
     return party.gemeentecodes if kind == "GEMEENTECODE" else party.routing.get(kind, frozenset())
 
 
+def unrouted(party: Party) -> Party:
+    return replace(party, gemeentecodes=frozenset(), routing={})
+
+
 @EACH
-def test_a_routing_key_finds_who_registered_it_and_play_the_role(key: SetKey, line: Line) -> None:
-    message_set = CATALOG.sets[key]
-    for message, one, sender, _ in openings(key, line):
+def test_a_routing_key_finds_who_registered_it_and_plays_the_role(key: SetKey, line: Line) -> None:
+    message_set, nobody = CATALOG.sets[key], with_parties(line, unrouted)
+    known = sorted({(kind, value) for party in parties(line) for kind in KINDS for value in keys(party, kind)})
+    reached = set()
+    for element, message in message_set.messages.items():
         role = message_set.roles[message.receiver_role]
-        for kind in KINDS:
-            wanted = {value: [party for party in parties(line) if value in keys(party, kind) and plays(party, role, key)]
-                      for party in parties(line) for value in keys(party, kind)}
-            for value, receivers in {**wanted, NOBODY: []}.items():
-                octets = routed(to(one.octets, sender=sender, receivers=[sender]), kind, value)
-                if sender in receivers:
-                    continue
+        _, one, sender, receiver = chance(key, element, line)
+        for kind, value in known:
+            receivers = [party for party in parties(line) if value in keys(party, kind) and plays(party, role, key)]
+            octets = routed(to(key, one.octets, sender=sender, receivers=[receiver]), kind, value)
+            if sender in receivers or validate_text(octets, CATALOG.by_namespace):
+                continue  # a rule of the set says that this message has no such key
+            if kind not in message.routes or not receivers:
+                assert code(send(line, key, octets, sender)) == "SKP004", (one.name, kind, value)
+                continue
+            assert code(send(nobody, key, octets, sender)) == "SKP004", (one.name, kind, value)
+            if element in {opening.element for opening, *_ in openings(key, line)}:
                 reply = send(line, key, octets, sender)
-                if kind in message.routes and receivers:
-                    assert code(reply) is None, (one.name, line.refusals()[-1:])
-                    assert fields(reply, "Ontvanger") == [party.id for party in receivers]
-                    for receiver in receivers:
-                        number = Specimen.number.fget(replace(one, octets=octets))
-                        assert number in fields(ask(line, "HaalBerichtenlijstOp", receiver), "Referentienummer")
-                else:
-                    assert code(reply) == "SKP004", (one.name, kind, value)
+                assert code(reply) is None, (one.name, line.refusals()[-1:])
+                assert fields(reply, "Ontvanger") == [party.id for party in receivers]
+                for party in receivers:
+                    waiting = fields(ask(line, "HaalBerichtenlijstOp", party), "Referentienummer")
+                    assert fields(reply, "Referentienummer")[0] in waiting
+                reached.add(kind)
+    assert reached == {kind for message in message_set.messages.values() for kind in message.routes}
 
 
 def test_every_kind_of_key_is_used_by_a_set() -> None:
@@ -367,7 +387,7 @@ def test_several_addressees_get_one_delivery_each_or_none_at_all(key: SetKey, li
         receivers = [party for party in parties(everyone) if party.id != sender.id and plays(party, role, key)][:4]
         assert len(receivers) == 4
         before = [line.rows("messages"), line.rows("deliveries"), line.rows("conversations")]
-        reply = send(everyone, key, to(one.octets, sender=sender, receivers=receivers), sender)
+        reply = send(everyone, key, to(key, one.octets, sender=sender, receivers=receivers), sender)
         if message.max_receivers == 1:
             assert code(reply) == "SKP007", one.name
             added = [0, 0, 0]
@@ -376,11 +396,12 @@ def test_several_addressees_get_one_delivery_each_or_none_at_all(key: SetKey, li
             assert fields(reply, "Ontvanger") == [party.id for party in receivers]
             added = [1, 4, 4]
             (number,) = fields(reply, "Referentienummer")
+            ask(line, "HaalBerichtOp", receivers[0], number)
             assert fields(ask(line, "BevestigBericht", receivers[0], number), "Bevestigd") == ["true"]
             for receiver in receivers[1:]:  # that one is done changes nothing for another
                 assert number in fields(ask(line, "HaalBerichtenlijstOp", receiver), "Referentienummer")
             stranger = replace(receivers[0], id=str(uuid.uuid4()))
-            octets = to(one.octets, sender=sender, receivers=[*receivers[1:], stranger])
+            octets = to(key, one.octets, sender=sender, receivers=[*receivers[1:], stranger])
             assert code(send(everyone, key, octets, sender)) == "SKP004"
         after = [line.rows("messages"), line.rows("deliveries"), line.rows("conversations")]
         assert [one - other for one, other in zip(after, before, strict=True)] == added

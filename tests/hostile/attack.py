@@ -14,8 +14,9 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -78,6 +79,21 @@ class Target:
     line: Line
     canary: Canary
 
+    @cached_property
+    def eye(self) -> sqlite3.Connection:
+        """Looks into the store past everything the gateway does."""
+        return sqlite3.connect(self.line.instance.folder / "gateway.db", isolation_level=None, check_same_thread=False)
+
+    def close(self) -> None:
+        self.eye.close()
+        self.line.store.close()
+
+    @property
+    def last_refusal(self) -> str:
+        """The newest journal record of a refused request."""
+        return str(self.eye.execute(
+            "SELECT record FROM entries WHERE kind = 'refused' ORDER BY position DESC LIMIT 1").fetchone()[0])
+
     def build(self, child: bytes | None = None, **changes: object) -> etree._Element:
         """A signed envelope of the municipality, bent as `changes` say (fields of foreign.Plan, path, party)."""
         return foreign.build(self.line.plan(child or message(), **changes))
@@ -130,10 +146,9 @@ class Target:
         assert (reply.status, code(reply)) == (200, None)
 
     def _facts(self) -> dict[str, int]:
-        """Rows of every table an attack might write to, read past everything the gateway does."""
+        """Rows of every table an attack might write to."""
         counts = ", ".join(f"(SELECT count(*) FROM {table})" for table in _TABLES)
-        with closing(sqlite3.connect(self.line.instance.folder / "gateway.db")) as connection:
-            return dict(zip(_TABLES, connection.execute(f"SELECT {counts}").fetchone(), strict=True))
+        return dict(zip(_TABLES, self.eye.execute(f"SELECT {counts}").fetchone(), strict=True))
 
     def _check_effects(
         self, before: dict[str, int], errors: tuple[type[GatewayError], ...], octets: bytes, reason: str
@@ -141,7 +156,7 @@ class Target:
         """Nothing but one entry in the journal; the error class it names."""
         assert self.canary.visits() == 0, "something was fetched"
         after = self._facts()
-        record = last_refusal(self.line)
+        record = self.last_refusal
         assert after == {**before, "refusals": before["refusals"] + 1, "entries": before["entries"] + 1}, record
         facts = json.loads(record)
         named = [error for error in errors if error.__name__ == facts["error"]]
@@ -180,7 +195,7 @@ class Target:
         assert (known[prefix], local) == (PREFIXES[row.faultcode.split(":")[0]], row.faultcode.split(":")[1])
         assert fault.findtext(f".//{{{KN}}}Code") == row.code
         assert fault.findtext(f".//{{{KN}}}WusCode") == row.wus
-        assert fault.findtext(f".//{{{KN}}}Ticket") == json.loads(last_refusal(self.line))["ticket"]
+        assert fault.findtext(f".//{{{KN}}}Ticket") == json.loads(self.last_refusal)["ticket"]
 
     def verify_answer(self, reply: Reply, signature: str | None) -> object:
         """The hub signed it with its own key, and confirms this SignatureValue (None: there was none to read)."""
@@ -192,13 +207,6 @@ class Target:
         verified = verify(parse(reply.octets, Limits()), policy, lambda der, now: holder, self.line.at)
         assert verified.token == hub
         return verified.envelope
-
-
-def last_refusal(line: Line) -> str:
-    """The newest journal record of a refused request."""
-    with closing(sqlite3.connect(line.instance.folder / "gateway.db")) as connection:
-        return connection.execute(
-            "SELECT record FROM entries WHERE kind = 'refused' ORDER BY position DESC LIMIT 1").fetchone()[0]
 
 
 # Refused while reading: the envelope's own structure does not hold, so nothing in it can be related to or confirmed.

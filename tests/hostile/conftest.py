@@ -22,8 +22,9 @@ def canary() -> Iterator[Canary]:
 def target(template: Path, tmp_path_factory: pytest.TempPathFactory, canary: Canary) -> Iterator[Target]:
     """The example world."""
     line = make_line(template, tmp_path_factory.mktemp("hostile") / "instance")
-    yield Target(line=line, canary=canary)
-    line.store.close()
+    made = Target(line=line, canary=canary)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

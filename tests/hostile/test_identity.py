@@ -53,8 +53,9 @@ def two_senders(folder: Path, **changes: object) -> None:
 
 def _target(template: Path, folder: Path, canary: Canary, **changes: object) -> Iterator[Target]:
     line = make_line(template, folder, change=lambda made: two_senders(made, **changes))
-    yield Target(line=line, canary=canary)
-    line.store.close()
+    made = Target(line=line, canary=canary)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +148,7 @@ def test_what_the_address_book_does_not_allow(
     target.repels(target.signed(), error, party=party)
     assert line.send(f'<Ping xmlns="{KN}"/>'.encode(), path="/soap/knooppunt/1.0/beheer",
                      party="zorgverzekeraar").status == 200
-    line.store.close()
+    target.close()
 
 
 def test_a_pin_binds_the_signature_too(template: Path, tmp_path: Path, canary: Canary) -> None:
@@ -166,7 +167,7 @@ def test_a_pin_binds_the_signature_too(template: Path, tmp_path: Path, canary: C
     target.repels(target.signed(identity=identity(line)), CertificateRejected, reason="not registered")
     other = identity(line, purposes=("clientAuth",)).certificate
     target.repels(target.signed(), NotAuthenticated, peer=other, reason="not registered")
-    line.store.close()
+    target.close()
 
 
 def _ask(target: Target, operation: str, fields: str, party: str) -> Reply:
@@ -303,8 +304,9 @@ def test_a_ca_of_the_same_name_and_a_ca_made_by_a_party(target: Target) -> None:
 @pytest.fixture
 def fresh(template: Path, tmp_path: Path, canary: Canary) -> Iterator[Target]:
     line = make_line(template, tmp_path / "instance")
-    yield Target(line=line, canary=canary)
-    line.store.close()
+    made = Target(line=line, canary=canary)
+    yield made
+    made.close()
 
 
 def test_revoked_since_its_last_message(fresh: Target) -> None:

@@ -1,10 +1,8 @@
 """The same again, elsewhere, later, or at once fifty times; and clocks (standards catalogue 5.5)."""
 
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -41,8 +39,9 @@ Change = Callable[[etree._Element], object]
 def fresh(template: Path, tmp_path: Path, canary: Canary) -> Iterator[Target]:
     """A hub of one's own, whose clock may be moved."""
     line = make_line(template, tmp_path / "instance")
-    yield Target(line=line, canary=canary)
-    line.store.close()
+    made = Target(line=line, canary=canary)
+    yield made
+    made.close()
 
 
 def facts(reply: Reply) -> list[str]:
@@ -53,8 +52,7 @@ def facts(reply: Reply) -> list[str]:
 
 
 def kinds(target: Target) -> list[str]:
-    with closing(sqlite3.connect(target.line.instance.folder / "gateway.db")) as connection:
-        return [row[0] for row in connection.execute("SELECT kind FROM entries ORDER BY position")]
+    return [row[0] for row in target.eye.execute("SELECT kind FROM entries ORDER BY position")]
 
 
 # --- the same octets ------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from gateway.errors import NotAuthenticated
 from gateway.routing import AddressBook
 from gateway.security import EXAMPLE_OINS, make_crl
 from gateway.values import Reply
-from tests.hostile.attack import Canary, Target, last_refusal
+from tests.hostile.attack import Canary, Target
 from tests.hostile.certificates import GEMEENTE, identity, serial
 from tests.hostile.wire import Wire, exchange, listening, read_all
 from tests.line import SHV, code, make_line
@@ -61,7 +61,7 @@ def test_certificates_that_tls_takes_and_the_line_does_not(
         return Reply(status=403, octets=body, content_type="text/plain; charset=utf-8")
 
     wire.target.repels(wire.target.signed(), NotAuthenticated, reason=reason, via=via)
-    assert hashlib.sha256(certificate).hexdigest() in last_refusal(wire.target.line)
+    assert hashlib.sha256(certificate).hexdigest() in wire.target.last_refusal
 
 
 @pytest.mark.parametrize("changes", [
@@ -113,9 +113,10 @@ def changing(template: Path, tmp_path: Path, canary: Canary) -> Iterator[tuple[W
     line = make_line(template, tmp_path / "instance")
     books = [line.instance.read_register()]
     line.gate = replace(line.gate, register=lambda: books[-1])
-    with listening(Target(line=line, canary=canary)) as wire:
+    target = Target(line=line, canary=canary)
+    with listening(target) as wire:
         yield wire, books
-    line.store.close()
+    target.close()
 
 
 def test_a_certificate_revoked_while_its_connection_stands(changing: tuple[Wire, list[AddressBook]]) -> None:

@@ -89,7 +89,7 @@ def move(message, random):
 
 
 def value(message, random):
-    picked(message, random, lambda node: not len(node) and node.tag not in BINARY).text = random.choice(TEXTS)
+    picked(message, random, lambda node: node.text and not len(node) and node.tag not in BINARY).text = random.choice(TEXTS)
 
 
 def near(message, random):
