@@ -19,7 +19,7 @@ from gateway.app.sets import (
 )
 from gateway.app.world import create_instance
 from gateway.messagesets import read_message
-from gateway.security import EvidenceCheck, canonical, load_certificate, make_crl
+from gateway.security import EvidenceCheck, canonical, load_certificate, load_certificates, make_crl
 from gateway.security import verify_evidence as _verify_evidence
 from gateway.soap import check_xml_octets, read_xml
 from gateway.storage import current, upgrade
@@ -58,9 +58,12 @@ def renew_crl(folder: Path, names: list[str]) -> Path:
     return make_crl(pki, serials, utc_now())
 
 
-def verify_evidence(octets: bytes, message: bytes | None, anchors: list[Path]) -> list[EvidenceCheck]:
-    """Check an evidence file; needs no instance."""
-    return _verify_evidence(octets, message, [path.read_bytes() for path in anchors])
+def verify_evidence(
+    octets: bytes, message: bytes | None, anchors: list[Path], hub_oin: str | None = None
+) -> list[EvidenceCheck]:
+    """Check an evidence file; needs no instance. Raises Misconfigured for an anchor that is no certificate."""
+    ders = [der for path in anchors for der in load_certificates(path)]
+    return _verify_evidence(octets, message, ders, hub_oin)
 
 
 def demo_messages(instance: Instance) -> dict[str, bytes]:

@@ -6,9 +6,10 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gateway.errors import Misconfigured
+from gateway.errors import GatewayError, Misconfigured, row
 from gateway.messagesets import Catalog, MessageSet, load_catalog, validate_text
 from gateway.messagesets import write_wsdl as wsdl_of
+from gateway.soap import check_xml_octets
 from gateway.transport import Document
 from gateway.values import Finding
 
@@ -35,6 +36,10 @@ def validate_file(file: Path, xsd: Path | None) -> list[Finding]:
     except OSError as error:
         raise Misconfigured(f"{file}: {error.strerror}") from error
     catalog = load_catalog(xsd) if xsd else default_catalog()
+    try:
+        check_xml_octets(octets)
+    except GatewayError as error:  # what the line would refuse before it looks at the message
+        return [Finding(xpath="/", rule="not-xml", nl=row(error).text, en=row(error).text_en)]
     return list(validate_text(octets, catalog.by_namespace))
 
 

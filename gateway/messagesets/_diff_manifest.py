@@ -13,7 +13,8 @@ Row = tuple[str, str, str | None]  # state, message, outcome
 _TERMS: tuple[tuple[str, str, str], ...] = (
     ("answer_working_days", "antwoord", "answer"), ("expires_working_days", "bewaren", "keeping"))
 _FACTS: tuple[tuple[str, str, str], ...] = (
-    ("berichttype", "Berichttype", "Berichttype"), ("version", "Versie", "Versie"), ("sender_role", "van", "from"),
+    ("berichttype", "Berichttype in de header", "Berichttype in the header"),
+    ("version", "berichtversie", "message version"), ("sender_role", "van", "from"),
     ("receiver_role", "naar", "to"), ("answers", "antwoord op", "answers"),
     ("repeatable", "mag vaker antwoorden", "may answer again"), ("unasked", "mag ongevraagd", "may come unasked"),
     ("max_per_conversation", "hoogstens per conversatie", "at most per conversation"),

@@ -5,13 +5,16 @@ Everything built here fits the schema; what the rules ask beyond it is for _samp
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 from lxml import etree
+from xmlschema import XMLSchema10
 from xmlschema.validators import XsdAnyElement, XsdComplexType, XsdElement, XsdGroup, XsdSimpleType
 
 from gateway.errors import Misconfigured
 from gateway.messagesets._sample_values import Values
+from gateway.messagesets.sets import MessageSet, read_schema
 from gateway.names import clark, set_namespace
 
 Particle = XsdElement | XsdAnyElement | XsdGroup
@@ -200,6 +203,12 @@ class Builder:
             known = str(declared.name) not in self._banned if model is None else self._can_once(model, Wish())
             self._possible[id(declared)] = known
         return known
+
+
+@lru_cache(maxsize=32)
+def schema_of(message_set: MessageSet) -> XMLSchema10:
+    """A set's schema, read once per process."""
+    return read_schema(message_set)
 
 
 def content_model(declared: XsdElement) -> XsdGroup | None:

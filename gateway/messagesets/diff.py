@@ -15,7 +15,8 @@ from gateway.messagesets._diff_manifest import (
 )
 from gateway.messagesets._diff_schema import Comparison, Side
 from gateway.messagesets._diff_words import KINDS, Change, change
-from gateway.messagesets.sets import MessageSet, read_schema
+from gateway.messagesets._sample_tree import schema_of
+from gateway.messagesets.sets import MessageSet
 from gateway.names import clark
 
 __all__ = ["KINDS", "Change", "compare_sets"]
@@ -48,7 +49,7 @@ def compare_sets(old: MessageSet, new: MessageSet) -> tuple[Change, ...]:
 
 
 def _side(message_set: MessageSet) -> Side:
-    globals_ = read_schema(message_set).maps.elements
+    globals_ = schema_of(message_set).maps.elements
     order = [*message_set.messages, *sorted(message_set.elements - message_set.messages.keys())]
     return Side(message_set=message_set, roots={
         name: globals_[clark(message_set.namespace, name)] for name in order})

@@ -202,6 +202,12 @@ class Way:
     def rows(self) -> set[Row]:
         return {move.row for move in self.moves if move.row is not None}
 
+    def after(self, move: Move) -> str:
+        """The state that a move of this way leads to."""
+        assert move.row is not None
+        number, state = move.row
+        return CATALOG.sets[self.key].choreography.transitions[number].next or state
+
 
 @dataclass(kw_only=True)
 class Walker:
@@ -246,9 +252,14 @@ class Walker:
                     yield Move(one=one, side=side, answers=answers, row=row)
 
     def refusals(self, place: _Place) -> tuple[Move, ...]:
-        """What may not."""
-        return tuple(Move(one=one, side=side, answers=None, row=None) for one, side in self.offers
-                     if self.row(place, one) is None)
+        """What may not: each message, and each outcome of one that may come with another outcome."""
+        taken = {one.element for one, _ in self.offers if self.row(place, one) is not None}
+        refused: dict[object, Move] = {}
+        for one, side in self.offers:
+            if self.row(place, one) is None:
+                kind = (one.element, side, one.outcomes if one.element in taken else None)
+                refused.setdefault(kind, Move(one=one, side=side, answers=None, row=None))
+        return tuple(refused.values())
 
     @property
     def _start(self) -> _Place:

@@ -6,6 +6,7 @@ signed, confirms what was sent and says nothing else. Afterwards the same party'
 """
 
 import copy
+import gc
 import json
 import re
 import resource
@@ -234,8 +235,12 @@ def claims(octets: bytes, error: type[GatewayError]) -> tuple[str | None, str | 
 def bounded(octets: int, cpu: float) -> Iterator[None]:
     """The block may not raise the process's resident memory by more than `octets`, nor take more seconds of CPU."""
     _reset_peak()
+    gc.disable()  # or a collection of what all tests before left behind would be charged to this block
     memory, began = _peak(), time.process_time()
-    yield
+    try:
+        yield
+    finally:
+        gc.enable()
     used, grown = time.process_time() - began, _peak() - memory
     assert used < cpu, f"{used:.2f} s of CPU"
     assert grown < octets, f"{grown / 1e6:.0f} MB more"

@@ -299,8 +299,7 @@ def _leaves() -> list[str]:
     return [etree.QName(one).localname for one in etree.fromstring(message()).iter("{*}*") if not len(one)]
 
 
-TRAPS = ["a" * 5_000 + "!", "0" * 5_000, "1 " * 2_500 + "x", "." * 5_000, "@" * 5_000, "-" * 5_000 + "0",
-         "\u0301" * 4_000]
+TRAPS = ["a" * 5_000 + "!", "1 " * 2_500 + "x", "-." * 2_500 + "0@", "\u0301" * 4_000]
 
 
 @pytest.mark.parametrize("name", sorted(set(_leaves())))

@@ -3,9 +3,11 @@
 SAMPLES=200 pytest tests/messagesets/test_samples.py asks for more samples per message than the few of a build.
 """
 
+import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -13,10 +15,12 @@ from random import Random
 
 import pytest
 from lxml import etree
+from typer.testing import CliRunner
 
-from gateway.errors import AttachmentWrong
+from gateway.cli import app
+from gateway.errors import AttachmentWrong, Misconfigured
 from gateway.messagesets import load_catalog, read_message, sample_message
-from gateway.messagesets.sample import schema_of
+from gateway.messagesets._sample_tree import schema_of
 from gateway.names import KN, XSD
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +29,7 @@ MUTATIONS = 6  # per sample
 MODES = ("random", "full", "minimal")
 CATALOG = load_catalog(ROOT / "xsd")
 WHOLE = [(key, element) for key, one in CATALOG.sets.items() for element in sorted(one.elements)]
+JUDGED: Counter[bool] = Counter()  # mutations, by whether they were accepted
 EACH = pytest.mark.parametrize(("key", "element"), WHOLE, ids=[f"{key}-{element}" for key, element in WHOLE])
 
 # What stands at the edge of a type, and what only a careless reader takes for a value of it.
@@ -89,13 +94,17 @@ def move(message, random):
 
 
 def value(message, random):
-    picked(message, random, lambda node: node.text and not len(node) and node.tag not in BINARY).text = random.choice(TEXTS)
+    node = picked(message, random, lambda node: node.text and not len(node) and node.tag not in BINARY)
+    if node is not message:
+        node.text = random.choice(TEXTS)
 
 
 def near(message, random):
     """A value one step beside a good one: one character more, fewer or other, or much too long."""
     node = picked(message, random, lambda node: not len(node) and node.text and node.tag not in BINARY)
-    text = node.text or ""
+    if node is message:
+        return
+    text = node.text
     at = random.randrange(len(text) + 1)
     node.text = random.choice([text[:at] + text[at + 1:], text[:at] + random.choice("aZ9-.: é_+") + text[at:],
                                text * 40, f" {text} ", text.upper(), text.lower()])
@@ -124,7 +133,6 @@ MUTATORS = (drop, double, swap, rename, move, value, value, near, near, loose, a
 def test_libxml2_and_xmlschema_agree_on_samples_and_their_mutations(key, element) -> None:
     message_set = CATALOG.sets[key]
     schema, rich = message_set.schema, schema_of(message_set)
-    refused = 0
     for seed, mode, bsn in seeds():
         octets = sample_message(message_set, element, seed=seed, mode=mode, bsn=bsn)
         read_message(octets, CATALOG.by_namespace)
@@ -140,8 +148,12 @@ def test_libxml2_and_xmlschema_agree_on_samples_and_their_mutations(key, element
             bad = etree.fromstring(written)  # as it would come in: joined texts, declared namespaces
             ours, theirs = schema.accepts(bad), rich.is_valid(bad.getroottree())
             assert ours == theirs, f"{mutator.__name__}, seed {seed}: libxml2 {ours}, xmlschema {theirs}\n{written}"
-            refused += not ours
-    assert refused or len(good) == 0, "no mutation was refused"
+            JUDGED[ours] += 1
+
+
+def test_mutations_were_refused_and_accepted_alike() -> None:
+    """Agreement says nothing when all are refused, or none."""
+    assert sum(JUDGED.values()) < 100 or 0.2 < JUDGED[False] / sum(JUDGED.values()) < 0.95
 
 
 def test_where_xmlschema_errs_libxml2_follows_the_standard() -> None:
@@ -170,6 +182,28 @@ def test_where_libxml2_errs_the_attachment_check_follows_the_standard(key) -> No
     assert not schema_of(message_set).is_valid(etree.fromstring(stray).getroottree())
     with pytest.raises(AttachmentWrong):
         read_message(stray, CATALOG.by_namespace)
+
+
+def test_commands_write_samples_and_tell_changes(tmp_path) -> None:
+    sender = "11111111-1111-4111-8111-111111111111"
+    args = ["sets", "sample", "schuldregeling/2.0", "StatusVerzoek", "--seed", "7", "--from", sender]
+    run = CliRunner().invoke(app, [*args, "--count", "3", "--mode", "full", "--out", str(tmp_path / "new")])
+    assert run.exit_code == 0, run.output
+    written = sorted((tmp_path / "new").iterdir())
+    assert [path.name for path in written] == [f"StatusVerzoek-{seed}.xml" for seed in (7, 8, 9)]
+    for path in written:
+        header = read_message(path.read_bytes(), CATALOG.by_namespace).header
+        assert header is not None
+        assert header.afzender == sender
+        assert CliRunner().invoke(app, ["validate", str(path)]).exit_code == 0
+    versions = ["sets", "diff", "schuldregeling/1.1", "schuldregeling/2.0"]
+    changes = json.loads(CliRunner().invoke(app, [*versions, "--json"]).stdout)
+    assert {"kind", "where", "old", "new", "nl", "en", "messages"} == changes[0].keys()
+    shown = CliRunner().invoke(app, versions).stdout
+    assert all(one["nl"] in shown and one["en"] in shown for one in changes)
+    assert "geen verschil" in CliRunner().invoke(app, ["sets", "diff", "knooppunt/1.0", "knooppunt/1.0"]).stdout
+    for wrong in (["sample", "schuldregeling/9.9", "X"], ["sample", "schuldregeling/2.0", "X"], ["diff", "x", "y"]):
+        assert isinstance(CliRunner().invoke(app, ["sets", *wrong]).exception, Misconfigured)
 
 
 def test_a_seed_gives_the_same_octets_in_every_process() -> None:

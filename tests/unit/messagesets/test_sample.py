@@ -169,6 +169,14 @@ def test_an_unknown_element_or_mode_is_refused_with_what_there_is(proef: Message
         sample_message(proef, "Vraag", mode="veel")
 
 
+def test_parties_are_party_ids_and_no_more_than_the_manifest_allows(proef: MessageSet) -> None:
+    with pytest.raises(Misconfigured, match="gemeente is no party id"):
+        sample_message(proef, "Vraag", sender="gemeente")
+    with pytest.raises(Misconfigured, match="Antwoord goes to at most 1"):
+        sample_message(proef, "Antwoord", receivers=RECEIVERS)
+    assert len(made(proef, "Antwoord", receivers=RECEIVERS[:1] * 2).findall(HEAD + "Ontvanger")) == 1
+
+
 def test_a_rule_that_the_schema_contradicts_is_named(tmp_path: Path) -> None:
     rules = RULES.replace('context="pf:Vraag[pf:Totaal]"', 'context="pf:Vraag"').replace(
         'test="sum(/pf:Vraag/pf:Regel/pf:Bedrag) = pf:Totaal"', 'test="kn:Berichtheader and not(kn:Berichtheader)"')
@@ -211,6 +219,6 @@ def test_a_rule_of_any_kind_is_met(tmp_path: Path, test: str) -> None:
 def test_start_up_does_not_import_what_only_commands_need() -> None:
     late = "name == 'xmlschema' or '_sample' in name or '_diff' in name or name.endswith(('.sample', '.diff'))"
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys, gateway.cli, gateway.app; print([name for name in sys.modules if {late}])"],
-                          cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
+        [sys.executable, "-c", f"import sys, gateway.cli; print([name for name in sys.modules if {late}])"],
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
