@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -116,7 +117,7 @@ def _find(name: str, xsd: Path | None) -> MessageSet:
 
 def sample_messages(
     name: str, element: str, *, seeds: range, mode: str, sender: str | None, receivers: tuple[str, ...],
-    documents: tuple[str, ...], bsn: bool, xsd: Path | None,
+    at: datetime | None, documents: tuple[str, ...], bsn: bool, xsd: Path | None,
 ) -> Iterator[tuple[str, bytes]]:
     """A file name and a valid message per seed, of the set `name` (module/version). Raises Misconfigured."""
     from gateway.messagesets import sample_message  # here: the hub never makes one, and this needs xmlschema
@@ -124,8 +125,8 @@ def sample_messages(
     message_set = _find(name, xsd)
     for seed in seeds:
         yield f"{element}-{seed}.xml", sample_message(
-            message_set, element, seed=seed, mode=mode, sender=sender, receivers=receivers, documents=documents,
-            bsn=bsn)
+            message_set, element, seed=seed, mode=mode, sender=sender, receivers=receivers, at=at,
+            documents=documents, bsn=bsn)
 
 
 def diff_sets(old: str, new: str, xsd: Path | None) -> list[dict[str, object]]:

@@ -1,6 +1,7 @@
 """Commands for message sets: validate one message, list, check, write WSDL, make samples, tell what changed."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -68,6 +69,17 @@ def write_wsdl(xsd: Xsd = None, wsdl: Wsdl = None) -> None:
         out.print(f"{'written ' if changed else 'same    '} {escape(str(path))}")
 
 
+def _moment(written: str) -> datetime:
+    """A moment with an offset from UTC; "now" for this one."""
+    try:
+        found = datetime.now(UTC) if written == "now" else datetime.fromisoformat(written)
+    except ValueError as error:
+        raise typer.BadParameter(f"{written} is no moment; write 2026-03-02T09:30:00Z or now") from error
+    if found.tzinfo is None:
+        raise typer.BadParameter(f"{written} has no offset from UTC; add Z")
+    return found
+
+
 @sets.command("sample")
 def sample(
     name: Annotated[str, typer.Argument(metavar="SET", help="For instance schuldregeling/2.0.")],
@@ -77,6 +89,8 @@ def sample(
     mode: Annotated[str, typer.Option(help="minimal, random or full.")] = "random",
     sender: Annotated[str | None, typer.Option("--from", metavar="PARTY-UUID", help="Afzender.")] = None,
     receivers: Annotated[list[str] | None, typer.Option("--to", metavar="PARTY-UUID", help="Ontvanger.")] = None,
+    at: Annotated[datetime | None, typer.Option(
+        parser=_moment, metavar="TIME", help="TijdstipBericht: UTC with Z, or now; else the seed's.")] = None,
     documents: Annotated[list[str] | None, typer.Option(
         "--document", metavar="KIND", help="A document in the header, for instance beschikking.")] = None,
     bsn: Annotated[bool, typer.Option("--bsn", help="With a BSN where parties may agree on one.")] = False,
@@ -86,7 +100,7 @@ def sample(
     """Make valid messages with invented content, on stdout or as files ELEMENT-SEED.xml."""
     made = gateway_app.sample_messages(
         name, element, seeds=range(seed, seed + count), mode=mode, sender=sender, receivers=tuple(receivers or ()),
-        documents=tuple(documents or ()), bsn=bsn, xsd=xsd)
+        at=at, documents=tuple(documents or ()), bsn=bsn, xsd=xsd)
     for file_name, octets in made:
         if folder is None:
             sys.stdout.buffer.write(octets)

@@ -1,13 +1,12 @@
-"""The messages of every set as its parties would send them: examples in order, and specimens for any step of a table.
+"""The messages of every set as its parties would send them, and the sending of them through a whole hub.
 
-Nothing here knows a module. Roles, documents, outcomes and tables are read from the folders of xsd/; how a table is
-looked up is written anew, so that the walk does not ask the gateway what the gateway should say.
+Nothing here knows a module: roles, documents and outcomes are read from the folders of xsd/.
 """
 
 import tomllib
 import uuid
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from itertools import groupby
@@ -16,7 +15,9 @@ from pathlib import Path
 from lxml import etree
 
 from gateway.messagesets import MessageSet, load_catalog, sample_message
-from gateway.values import MessageType, Party, RoleRule, SetKey
+from gateway.routing import AddressBook
+from gateway.values import MessageType, Party, Reply, RoleRule, SetKey
+from tests.line import POSTBUS, Line
 
 ROOT = Path(__file__).parents[2]
 KN = "urn:schuldenknooppunt:knooppunt:1.0"
@@ -131,7 +132,7 @@ def address(octets: bytes, *, conversation: str, sender: str, receivers: Iterabl
     fields.find(f"{{{KN}}}Referentienummer").text = number or str(uuid.uuid4())
     fields.find(f"{{{KN}}}ConversatieReferentienummer").text = conversation
     fields.find(f"{{{KN}}}Afzender").text = sender
-    for name in ("CrossReferentienummer", "BovenliggendeConversatie", "Ontvanger", "Routering"):
+    for name in ("CrossReferentienummer", "BovenliggendeConversatie", "Ontvanger", "Routering", "VervaltOp"):
         for old in fields.findall(f"{{{KN}}}{name}"):
             fields.remove(old)
     if cross is not None:
@@ -163,154 +164,54 @@ def may_pass(one: Specimen, message: MessageType, sender: Party, receiver: Party
             and needed <= one.documents and (not one.has_bsn or (sender.mag_bsn and receiver.mag_bsn)))
 
 
-# --- the table, and the ways through it ------------------------------------------------------------------------------
-
-Row = tuple[int, str]  # a transition, and the state it is taken in
+# --- sending them --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class Move:
-    """One message of a walk, from one of two parties (0 opens) to the other."""
-
-    one: Specimen
-    side: int
-    answers: str | None  # the element it answers: the last of that kind that the other side sent
-    row: Row | None  # None: the table does not allow it
+def parties(line: Line) -> list[Party]:
+    return list(line.gate.register().parties())
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a walk stands: all that decides what may come next."""
-
-    state: str
-    asked: frozenset[tuple[str, int]] = frozenset()  # element and side, of questions that were put
-    open: frozenset[tuple[str, int]] = frozenset()  # the same, not answered yet
-    seen: tuple[tuple[str, int], ...] = ()  # how often, of the elements that have a limit
+def with_parties(line: Line, change: Callable[[Party], Party]) -> Line:
+    """The same hub with another address book."""
+    book = AddressBook([change(party) for party in parties(line)])
+    return replace(line, gate=replace(line.gate, register=lambda: book))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Way:
-    """Moves from the initial state, each allowed, that end in `state`; `refused`: moves that are not allowed there."""
-
-    key: SetKey
-    parties: tuple[Party, Party]
-    moves: tuple[Move, ...]
-    state: str
-    refused: tuple[Move, ...]
-
-    @property
-    def rows(self) -> set[Row]:
-        return {move.row for move in self.moves if move.row is not None}
-
-    def after(self, move: Move) -> str:
-        """The state that a move of this way leads to."""
-        assert move.row is not None
-        number, state = move.row
-        return CATALOG.sets[self.key].choreography.transitions[number].next or state
+def send(line: Line, key: SetKey, octets: bytes, sender: Party, *, path: str | None = None) -> Reply:
+    element = etree.QName(etree.fromstring(octets)).localname
+    return line.send(octets, path=path or path_of(key, element), party=sender.slug, sender=None)
 
 
-@dataclass(kw_only=True)
-class Walker:
-    """Finds the shortest ways of one set between two parties, breadth first."""
-
-    key: SetKey
-    parties: tuple[Party, Party]
-    offers: list[tuple[Specimen, int]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        message_set, chosen = CATALOG.sets[self.key], {}
-        for one in specimens(self.key):
-            for side, (sender, receiver) in enumerate((self.parties, self.parties[::-1])):
-                if may_pass(one, message_set.messages[one.element], sender, receiver, self.key):
-                    chosen.setdefault((one.element, one.outcomes, side), (one, side))
-        self.offers = list(chosen.values())
-
-    def row(self, place: _Place, one: Specimen) -> Row | None:
-        """The first transition that takes this message here."""
-        message = CATALOG.sets[self.key].messages[one.element]
-        if message.max_per_conversation is not None and dict(place.seen).get(
-                one.element, 0) >= message.max_per_conversation:
-            return None
-        for number, row in enumerate(CATALOG.sets[self.key].choreography.transitions):
-            if row.message == one.element and place.state in row.states and row.outcome in (None, *one.outcomes):
-                return number, place.state
-        return None
-
-    def _questions(self, place: _Place, one: Specimen, side: int) -> Iterator[str | None]:
-        message = CATALOG.sets[self.key].messages[one.element]
-        if message.unasked or not message.answers:
-            yield None
-        there = place.asked if message.repeatable else place.open
-        yield from sorted(element for element, asker in there if asker != side and element in message.answers)
-
-    def moves(self, place: _Place) -> Iterator[Move]:
-        """What may come here."""
-        for one, side in self.offers:
-            row = self.row(place, one)
-            if row is not None and (place != self._start or side == 0):
-                for answers in self._questions(place, one, side):
-                    yield Move(one=one, side=side, answers=answers, row=row)
-
-    def refusals(self, place: _Place) -> tuple[Move, ...]:
-        """What may not: each message, and each outcome of one that may come with another outcome."""
-        taken = {one.element for one, _ in self.offers if self.row(place, one) is not None}
-        refused: dict[object, Move] = {}
-        for one, side in self.offers:
-            if self.row(place, one) is None:
-                kind = (one.element, side, one.outcomes if one.element in taken else None)
-                refused.setdefault(kind, Move(one=one, side=side, answers=None, row=None))
-        return tuple(refused.values())
-
-    @property
-    def _start(self) -> _Place:
-        return _Place(CATALOG.sets[self.key].choreography.initial)
-
-    def after(self, place: _Place, move: Move) -> _Place:
-        assert move.row is not None
-        message_set = CATALOG.sets[self.key]
-        sent = (move.one.element, move.side)
-        seen = dict(place.seen)
-        if message_set.messages[move.one.element].max_per_conversation is not None:
-            seen[move.one.element] = seen.get(move.one.element, 0) + 1
-        answerable = {element for message in message_set.messages.values() for element in message.answers}
-        new = {sent} if move.one.element in answerable else set()
-        return _Place(
-            message_set.choreography.transitions[move.row[0]].next or place.state, place.asked | new,
-            (place.open - {(move.answers, 1 - move.side)}) | new, tuple(sorted(seen.items())))
-
-    def ways(self) -> list[Way]:
-        """The shortest way over each transition, to each state, and to each limit of a message."""
-        found: dict[object, Way] = {}
-        places: dict[_Place, tuple[Move, ...]] = {self._start: ()}
-        queue = [self._start] if any(True for _ in self.moves(self._start)) else []
-        for place in queue:
-            if place.state not in {way.state for way in found.values()}:
-                found[place.state] = self._way(places[place], place)
-            for move in self.moves(place):
-                there = self.after(place, move)
-                moves = (*places[place], move)
-                if move.row not in found:
-                    found[move.row] = self._way(moves, there)
-                if there not in places:
-                    places[there] = moves
-                    queue.append(there)
-            for element in self._exhausted(place):
-                found.setdefault(("limit", element), self._way(places[place], place))
-        return list(found.values())
-
-    def _exhausted(self, place: _Place) -> Iterator[str]:
-        """Messages that only their number keeps from coming here."""
-        for element, seen in place.seen:
-            at_limit = seen == CATALOG.sets[self.key].messages[element].max_per_conversation
-            if at_limit and any(row.message == element and place.state in row.states
-                                for row in CATALOG.sets[self.key].choreography.transitions):
-                yield element
-
-    def _way(self, moves: tuple[Move, ...], place: _Place) -> Way:
-        return Way(key=self.key, parties=self.parties, moves=moves, state=place.state, refused=self.refusals(place))
+def fields(reply: Reply, name: str) -> list[str]:
+    return [element.text or "" for element in etree.fromstring(reply.octets).iter(f"{{{KN}}}{name}")]
 
 
-def table_rows(key: SetKey) -> set[Row]:
-    """Every transition of a set in every state it can be taken in."""
-    return {(number, state) for number, row in enumerate(CATALOG.sets[key].choreography.transitions)
-            for state in row.states}
+def ask(line: Line, operation: str, party: Party, *numbers: str) -> Reply:
+    children = "".join(f"<Referentienummer>{number}</Referentienummer>" for number in numbers)
+    child = f'<{operation} xmlns="{KN}">{children}</{operation}>'.encode()
+    return line.send(child, path=POSTBUS, party=party.slug, sender=None)
+
+
+def to(key: SetKey, octets: bytes, *, sender: Party, receivers: list[Party]) -> bytes:
+    """A message that opens a conversation of its own; one that must name a question names none that exists."""
+    message = CATALOG.sets[key].messages[etree.QName(etree.fromstring(octets)).localname]
+    return address(octets, conversation=str(uuid.uuid4()), sender=sender.id, receivers=[one.id for one in receivers],
+                   cross=str(uuid.uuid4()) if message.answers and not message.unasked else None)
+
+
+def openings(key: SetKey, world: Line) -> Iterator[tuple[MessageType, Specimen, Party, Party]]:
+    """Per message that may open a conversation: one of it, and two parties between which it may pass."""
+    message_set = CATALOG.sets[key]
+    for element in dict.fromkeys(row.message for row in message_set.choreography.transitions
+                                 if message_set.choreography.initial in row.states):
+        yield chance(key, element, world)
+
+
+def chance(key: SetKey, element: str, world: Line, **wanted: bool) -> tuple[MessageType, Specimen, Party, Party]:
+    """A message of this kind and two parties between which it may pass."""
+    message = CATALOG.sets[key].messages[element]
+    return next(
+        (message, one, sender, receiver) for one in specimens(key) if one.element == element
+        and all(getattr(one, name) == value for name, value in wanted.items())
+        for sender in parties(world) for receiver in parties(world)
+        if sender is not receiver and may_pass(one, message, sender, receiver, key))

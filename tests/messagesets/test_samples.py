@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -186,7 +187,10 @@ def test_where_libxml2_errs_the_attachment_check_follows_the_standard(key) -> No
 
 def test_commands_write_samples_and_tell_changes(tmp_path) -> None:
     sender = "11111111-1111-4111-8111-111111111111"
-    args = ["sets", "sample", "schuldregeling/2.0", "StatusVerzoek", "--seed", "7", "--from", sender]
+    args = ["sets", "sample", "schuldregeling/2.0", "StatusVerzoek", "--seed", "7", "--from", sender, "--at"]
+    assert CliRunner().invoke(app, [*args, "morgen"]).exit_code == 2
+    assert CliRunner().invoke(app, [*args, "2026-03-02T09:30:00"]).exit_code == 2
+    args.append("2026-03-02T10:30:00+01:00")
     run = CliRunner().invoke(app, [*args, "--count", "3", "--mode", "full", "--out", str(tmp_path / "new")])
     assert run.exit_code == 0, run.output
     written = sorted((tmp_path / "new").iterdir())
@@ -195,6 +199,7 @@ def test_commands_write_samples_and_tell_changes(tmp_path) -> None:
         header = read_message(path.read_bytes(), CATALOG.by_namespace).header
         assert header is not None
         assert header.afzender == sender
+        assert header.tijdstip == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
         assert CliRunner().invoke(app, ["validate", str(path)]).exit_code == 0
     versions = ["sets", "diff", "schuldregeling/1.1", "schuldregeling/2.0"]
     changes = json.loads(CliRunner().invoke(app, [*versions, "--json"]).stdout)
