@@ -26,7 +26,7 @@ from tests.acceptance.every_set import (
     send,
     with_parties,
 )
-from tests.acceptance.walks import Move, Walker, Way, table_rows
+from tests.acceptance.walks import Move, Stop, Walker, Way, table_rows
 from tests.foreign import canonical
 from tests.line import Line, code
 
@@ -80,16 +80,12 @@ def test_every_transition_is_taken_and_every_state_refuses_the_rest(key: SetKey,
     left, refusing = table_rows(key), all_states(key)
     for hub in (line, with_parties(line, creditor_too)):
         people = parties(hub)
-        pairs = [(one, two) for one in people for two in people if one is not two]
-        ways = [way for pair in pairs for way in Walker(key=key, parties=pair).ways()] if left else []
-        for way in sorted(ways, key=lambda way: -len(way.moves)):
-            if way.rows & left or (way.state in refusing and way.refused):
-                drive(hub, way, refusing=way.state in refusing)
+        for pair in ((one, two) for one in people for two in people if one is not two):
+            while way := Walker(key=key, parties=pair).tour(left):
+                drive(hub, way, refusing)
                 left -= way.rows
-                refusing.discard(way.state)
     assert {CATALOG.sets[key].choreography.transitions[number] for number, _ in left} == set()
     assert refusing == set()
-    assert line.rows("conversations") > 0
 
 
 def all_states(key: SetKey) -> set[str]:
@@ -97,27 +93,35 @@ def all_states(key: SetKey) -> set[str]:
     return {table.initial, *(state for row in table.transitions for state in (*row.states, row.next) if state)}
 
 
-def drive(hub: Line, way: Way, *, refusing: bool) -> None:
-    """Take every step of the way; then a message that the state does not allow is refused and changes nothing.
-
-    `refusing`: not one such message, but every one there is.
-    """
+def drive(hub: Line, way: Way, refusing: set[str]) -> None:
+    """Take every step; in a state of `refusing`, which is then taken out, try all that must be refused as well."""
     conversation, sent = str(uuid.uuid4()), list[tuple[Move, str]]()
-    for move in way.moves:
+    for move, before, after in zip((*way.moves, None), way.stops, (*way.stops[1:], None), strict=True):
+        if before.state in refusing:
+            refuse(hub, way, before, conversation)
+            refusing.discard(before.state)
+        if move is None:
+            return
         number = str(uuid.uuid4())
         cross = next((there for asked, there in reversed(sent)
                       if (asked.one.element, asked.side) == (move.answers, 1 - move.side)), None)
         reply = step(hub, way, move, conversation, number=number, cross=cross)
         assert code(reply) is None, (
             [done.one.name for done, _ in sent], move.one.name, code(reply), hub.refusals()[-1:])
-        assert state_of(hub, conversation) == way.after(move), move.one.name
+        assert state_of(hub, conversation) == after.state, move.one.name
         sent.append((move, number))
+
+
+def refuse(hub: Line, way: Way, stop: Stop, conversation: str) -> None:
+    """Each message that the state does not allow is refused, with the state's name, and changes nothing."""
     before = [hub.rows(table) for table in ("messages", "conversations", "deliveries", "payloads")]
-    refused = [move for move in way.refused if sent or move.side == 0]  # whoever opens is side 0
-    for move in refused if refusing else refused[:1]:
+    message_set = CATALOG.sets[way.key]
+    assert stop.refused or message_set.messages.keys() == {
+        row.message for row in message_set.choreography.transitions if stop.state in row.states}
+    for move in stop.refused:
         reply = step(hub, way, move, conversation, number=str(uuid.uuid4()), cross=str(uuid.uuid4()))
-        assert (code(reply), reply.status) == ("SKP011", 500), (way.state, move.one.name, code(reply))
-        assert named_state(reply) == way.state, move.one.name
+        assert (code(reply), reply.status) == ("SKP011", 500), (stop.state, move.one.name, code(reply))
+        assert named_state(reply) == stop.state, move.one.name
     assert [hub.rows(table) for table in ("messages", "conversations", "deliveries", "payloads")] == before
 
 
@@ -146,12 +150,8 @@ def named_state(reply: Reply) -> str | None:
     [(key, message.element) for key in MODULES for message in CATALOG.sets[key].messages.values()
      if message.max_per_conversation is not None], ids=str)
 def test_a_message_with_a_limit_is_refused_beyond_it(key: SetKey, element: str, line: Line) -> None:
-    _, _, sender, receiver = chance(key, element, line)
-    limit = CATALOG.sets[key].messages[element].max_per_conversation
-    ways = [way for way in Walker(key=key, parties=(sender, receiver)).ways()
-            if sum(move.one.element == element for move in way.moves) == limit
-            and element in {move.one.element for move in way.refused}
-            and any(row.message == element and way.state in row.states
-                    for row in CATALOG.sets[key].choreography.transitions)]
-    assert ways
-    drive(line, ways[0], refusing=True)
+    _, one, sender, receiver = chance(key, element, line)
+    way = Walker(key=key, parties=(sender, receiver)).to_limit(element)
+    assert way is not None
+    assert one.element in {move.one.element for move in way.stops[-1].refused}
+    drive(line, way, {way.stops[-1].state})

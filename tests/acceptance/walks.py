@@ -1,9 +1,9 @@
-"""Ways through the choreography table of a set: over each transition, to each state, to each limit of a message.
+"""Ways through the choreography table of a set: over every transition, and to each limit of a message.
 
 How a table is looked up is written anew here, so that a walk does not ask the gateway what the gateway should say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from gateway.values import Party, SetKey
@@ -33,125 +33,130 @@ class _Place:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stop:
+    """Where a walk stands between two moves, and what must be refused there."""
+
+    state: str
+    refused: tuple[Move, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Way:
-    """Moves from the initial state, each allowed, that end in `state`; `refused`: moves that are not allowed there."""
+    """One conversation: allowed moves from the initial state on, and the stops before, between and after them."""
 
     key: SetKey
     parties: tuple[Party, Party]
     moves: tuple[Move, ...]
-    state: str
-    refused: tuple[Move, ...]
+    stops: tuple[Stop, ...]
 
     @property
     def rows(self) -> set[Row]:
         return {move.row for move in self.moves if move.row is not None}
 
-    def after(self, move: Move) -> str:
-        """The state that a move of this way leads to."""
-        assert move.row is not None
-        number, state = move.row
-        return CATALOG.sets[self.key].choreography.transitions[number].next or state
-
 
 @dataclass(kw_only=True)
 class Walker:
-    """Finds the shortest ways of one set between two parties, breadth first."""
+    """Finds ways of one set between two parties, always to the nearest goal, breadth first."""
 
     key: SetKey
     parties: tuple[Party, Party]
     offers: list[tuple[Specimen, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        message_set, chosen = CATALOG.sets[self.key], {}
+        self.set = CATALOG.sets[self.key]
+        self.table = self.set.choreography.transitions
+        self.start = _Place(self.set.choreography.initial)
+        self.answerable = {element for message in self.set.messages.values() for element in message.answers}
+        chosen: dict[object, tuple[Specimen, int]] = {}
         for one in specimens(self.key):
             for side, (sender, receiver) in enumerate((self.parties, self.parties[::-1])):
-                if may_pass(one, message_set.messages[one.element], sender, receiver, self.key):
+                if may_pass(one, self.set.messages[one.element], sender, receiver, self.key):
                     chosen.setdefault((one.element, one.outcomes, side), (one, side))
         self.offers = list(chosen.values())
 
-    def row(self, place: _Place, one: Specimen) -> Row | None:
+    def tour(self, left: set[Row]) -> Way | None:
+        """A conversation that takes as many of these rows as it can reach; None when that is none."""
+        place, moves, todo = self.start, list[tuple[Move, _Place]](), set(left)
+        while leg := self._leg(place, lambda move, _, todo=todo: move.row in todo):
+            moves += leg
+            place = leg[-1][1]
+            todo -= {move.row for move, _ in leg}
+        return self._way(moves) if moves else None
+
+    def to_limit(self, element: str) -> Way | None:
+        """A conversation after which only their number keeps more of these messages away."""
+        limit = self.set.messages[element].max_per_conversation
+
+        def exhausted(_: Move, there: _Place) -> bool:
+            return dict(there.seen).get(element) == limit and any(
+                row.message == element and there.state in row.states for row in self.table)
+
+        leg = self._leg(self.start, exhausted)
+        return self._way(leg) if leg else None
+
+    def _leg(self, place: _Place, goal: Callable[[Move, _Place], bool]) -> list[tuple[Move, _Place]]:
+        """The shortest way on, from here up to and with a move that is wanted; empty when there is none."""
+        before: dict[_Place, list[tuple[Move, _Place]]] = {place: []}
+        queue = [place]
+        for here in queue:
+            moves = [(move, self._after(here, move)) for move in self._moves(here)]
+            for move, there in sorted(moves, key=lambda pair: pair[1].state != here.state):
+                if goal(move, there):
+                    return [*before[here], (move, there)]
+                if there not in before:
+                    before[there] = [*before[here], (move, there)]
+                    queue.append(there)
+        return []
+
+    def _moves(self, place: _Place) -> Iterator[Move]:
+        """What may come here; whoever opens is side 0."""
+        for one, side in self.offers:
+            row = self._row(place, one)
+            if row is not None and (side == 0 or place != self.start):
+                for answers in self._questions(place, one, side):
+                    yield Move(one=one, side=side, answers=answers, row=row)
+
+    def _row(self, place: _Place, one: Specimen) -> Row | None:
         """The first transition that takes this message here."""
-        message = CATALOG.sets[self.key].messages[one.element]
-        if message.max_per_conversation is not None and dict(place.seen).get(
-                one.element, 0) >= message.max_per_conversation:
+        limit = self.set.messages[one.element].max_per_conversation
+        if limit is not None and dict(place.seen).get(one.element, 0) >= limit:
             return None
-        for number, row in enumerate(CATALOG.sets[self.key].choreography.transitions):
+        for number, row in enumerate(self.table):
             if row.message == one.element and place.state in row.states and row.outcome in (None, *one.outcomes):
                 return number, place.state
         return None
 
     def _questions(self, place: _Place, one: Specimen, side: int) -> Iterator[str | None]:
-        message = CATALOG.sets[self.key].messages[one.element]
+        message = self.set.messages[one.element]
         if message.unasked or not message.answers:
             yield None
         there = place.asked if message.repeatable else place.open
         yield from sorted(element for element, asker in there if asker != side and element in message.answers)
 
-    def moves(self, place: _Place) -> Iterator[Move]:
-        """What may come here."""
-        for one, side in self.offers:
-            row = self.row(place, one)
-            if row is not None and (place != self._start or side == 0):
-                for answers in self._questions(place, one, side):
-                    yield Move(one=one, side=side, answers=answers, row=row)
+    def _after(self, place: _Place, move: Move) -> _Place:
+        assert move.row is not None
+        element, seen = move.one.element, dict(place.seen)
+        if self.set.messages[element].max_per_conversation is not None:
+            seen[element] = seen.get(element, 0) + 1
+        new = {(element, move.side)} if element in self.answerable else set()
+        return _Place(
+            self.table[move.row[0]].next or place.state, place.asked | new,
+            (place.open - {(move.answers, 1 - move.side)}) | new, tuple(sorted(seen.items())))
 
-    def refusals(self, place: _Place) -> tuple[Move, ...]:
-        """What may not: each message, and each outcome of one that may come with another outcome."""
-        taken = {one.element for one, _ in self.offers if self.row(place, one) is not None}
+    def _way(self, moves: list[tuple[Move, _Place]]) -> Way:
+        places = [self.start, *(place for _, place in moves)]
+        return Way(key=self.key, parties=self.parties, moves=tuple(move for move, _ in moves),
+                   stops=tuple(Stop(state=place.state, refused=self._refusals(place)) for place in places))
+
+    def _refusals(self, place: _Place) -> tuple[Move, ...]:
+        """What may not come here: each message, and each outcome of one that may come with another outcome."""
+        taken = {one.element for one, _ in self.offers if self._row(place, one) is not None}
         refused: dict[object, Move] = {}
         for one, side in self.offers:
-            if self.row(place, one) is None:
+            if self._row(place, one) is None:
                 kind = (one.element, side, one.outcomes if one.element in taken else None)
                 refused.setdefault(kind, Move(one=one, side=side, answers=None, row=None))
         return tuple(refused.values())
-
-    @property
-    def _start(self) -> _Place:
-        return _Place(CATALOG.sets[self.key].choreography.initial)
-
-    def after(self, place: _Place, move: Move) -> _Place:
-        assert move.row is not None
-        message_set = CATALOG.sets[self.key]
-        sent = (move.one.element, move.side)
-        seen = dict(place.seen)
-        if message_set.messages[move.one.element].max_per_conversation is not None:
-            seen[move.one.element] = seen.get(move.one.element, 0) + 1
-        answerable = {element for message in message_set.messages.values() for element in message.answers}
-        new = {sent} if move.one.element in answerable else set()
-        return _Place(
-            message_set.choreography.transitions[move.row[0]].next or place.state, place.asked | new,
-            (place.open - {(move.answers, 1 - move.side)}) | new, tuple(sorted(seen.items())))
-
-    def ways(self) -> list[Way]:
-        """The shortest way over each transition, to each state, and to each limit of a message."""
-        found: dict[object, Way] = {}
-        places: dict[_Place, tuple[Move, ...]] = {self._start: ()}
-        queue = [self._start] if any(True for _ in self.moves(self._start)) else []
-        for place in queue:
-            if place.state not in {way.state for way in found.values()}:
-                found[place.state] = self._way(places[place], place)
-            for move in self.moves(place):
-                there = self.after(place, move)
-                moves = (*places[place], move)
-                if move.row not in found:
-                    found[move.row] = self._way(moves, there)
-                if there not in places:
-                    places[there] = moves
-                    queue.append(there)
-            for element in self._exhausted(place):
-                found.setdefault(("limit", element), self._way(places[place], place))
-        return list(found.values())
-
-    def _exhausted(self, place: _Place) -> Iterator[str]:
-        """Messages that only their number keeps from coming here."""
-        for element, seen in place.seen:
-            at_limit = seen == CATALOG.sets[self.key].messages[element].max_per_conversation
-            if at_limit and any(row.message == element and place.state in row.states
-                                for row in CATALOG.sets[self.key].choreography.transitions):
-                yield element
-
-    def _way(self, moves: tuple[Move, ...], place: _Place) -> Way:
-        return Way(key=self.key, parties=self.parties, moves=moves, state=place.state, refused=self.refusals(place))
 
 
 def table_rows(key: SetKey) -> set[Row]:
