@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from json import JSONDecodeError, JSONEncoder, loads
 from typing import Final
 
-from gateway.values import Acceptance, Entry, Refusal
+from gateway.values import Acceptance, Bridged, Entry, Refusal
 
 ACCEPTED: Final = "accepted"
 REFUSED: Final = "refused"
@@ -84,6 +84,19 @@ def accepted_facts(acceptance: Acceptance, *, certificate: str, signature_digest
         "caller_oin": acceptance.proof.caller_oin,
         "certificate": certificate,
         "signature_digest": signature_digest,
+        "bridged": [_bridged_facts(receiver, one) for receiver, one in acceptance.bridged.items()] or None,
+    }
+
+
+def _bridged_facts(receiver: str, one: Bridged) -> dict[str, object]:
+    """What one addressee gets, who takes another version than the sender's."""
+    return {
+        "ontvanger": receiver,
+        "set_version": one.key.version,
+        "berichttype": one.message_type.berichttype,
+        "versie": one.message_type.version,
+        "octets": len(one.payload),
+        "delivered_digest": one.message_digest.hex(),
     }
 
 
