@@ -91,7 +91,8 @@ class Operations:
             **_row(first),
             "module": first.module,
             "deliveries": [
-                {"ontvanger": leg.ontvanger, "status": leg.status.value, "opgehaald_op": leg.collected_at,
+                {"ontvanger": leg.ontvanger, "overgezet_naar": leg.bridged_to, "status": leg.status.value,
+                 "opgehaald_op": leg.collected_at,
                  "bevestigd_op": leg.confirmed_at, "verval_datum": leg.expires_at}
                 for leg in story.legs
             ],

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,8 +40,13 @@ def utc_now() -> datetime:
 
 
 def new_id() -> str:
-    """A fresh random UUID."""
-    return str(uuid.uuid4())
+    """A fresh random UUID: version 4, variant 10 (RFC 9562 §5.4)."""
+    # By hand: uuid.uuid4() makes an object first, and costs twice as much.
+    octets = bytearray(os.urandom(16))
+    octets[6] = octets[6] & 0x0F | 0x40
+    octets[8] = octets[8] & 0x3F | 0x80
+    digits = octets.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 @dataclass(frozen=True)

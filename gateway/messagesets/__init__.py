@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from gateway.messagesets.bridges import Crossed, cross
 from gateway.messagesets.catalog import Catalog, load_catalog
 from gateway.messagesets.inspection import check_set
 from gateway.messagesets.message import Message
+from gateway.messagesets.proof import check_bridges
 from gateway.messagesets.sets import MessageSet, read_schema
 from gateway.messagesets.validation import read_message, validate, validate_text
 from gateway.messagesets.wsdl import write_wsdl
@@ -17,12 +19,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Catalog",
     "Change",
+    "Crossed",
     "Message",
     "MessageSet",
     "SiteFile",
     "build_docs",
+    "check_bridges",
     "check_set",
     "compare_sets",
+    "cross",
     "load_catalog",
     "read_message",
     "read_schema",

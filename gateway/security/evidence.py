@@ -92,8 +92,9 @@ def verify_evidence(
 
     1 the hub's signature; 2 its certificate under an anchor, and that its holder is the hub; 3 the sender's
     SignatureValue over SignedInfo; 4 the sender's certificate under an anchor; 5 the signed Body is the one the hub
-    journaled; 6 the chain of leaves from the acceptance to the head; 7 what the records say: accepted, collected,
-    confirmed; 8 with the message element at hand: that it is that content, and that the sender signed exactly it.
+    journaled; 6 the chain of leaves from the acceptance to the head; 7 what the records say: accepted, bridged,
+    collected, confirmed; 8 with the message element at hand: that it is that content, and that the sender signed
+    exactly it; or that it is that content as it was bridged for an addressee.
 
     Takes   `anchors`: CA certificates (PEM or DER), and the hub's OIN. Without these two nobody knows whose word the
             file is: any organisation under the CA could write one. Raises nothing for a file that does not hold.
@@ -203,6 +204,8 @@ class _File:
         records = [json.loads(line.record) for one in self.journals for line in one.lines if line.record]
         self.records = sorted(records, key=lambda record: int(record.get("at", 0)))
         self.accepted: dict[str, object] = next((one for one in self.records if one.get("kind") == "accepted"), {})
+        bridged = self.accepted.get("bridged")
+        self.bridged: list[dict[str, object]] = bridged if isinstance(bridged, list) else []
 
     @property
     def accepted_at(self) -> datetime:
@@ -239,12 +242,28 @@ class _File:
             EvidenceCheck(name=words[record["kind"]], holds=sound, detail=_time(record["at"]))
             for record in self.records if record.get("kind") in words
         ]
+        checks += [
+            EvidenceCheck(name=f"overgezet voor ontvanger {one['ontvanger']}", holds=sound, detail=self._bridging(one))
+            for one in self.bridged
+        ]
         return checks
+
+    def _bridging(self, one: dict[str, object]) -> str:
+        return (f"{one['berichttype']} {one['versie']}, SHA-256 {one['delivered_digest']}; verzonden: "
+                f"{self.accepted['berichttype']} {self.accepted['versie']}, SHA-256 {self.accepted['message_digest']}")
 
     def content(self, message: bytes) -> list[EvidenceCheck]:
         check_xml_octets(message)
         payload = canonical(read_xml(message))
         digest = hashlib.sha256(payload).hexdigest()
+        delivered = next((one for one in self.bridged if one["delivered_digest"] == digest), None)
+        if delivered is not None:
+            return [
+                EvidenceCheck(name="dit bericht is de inhoud, overgezet voor een ontvanger", holds=True,
+                              detail=self._bridging(delivered)),
+                EvidenceCheck(name="de afzender tekende precies deze inhoud", holds=None,
+                              detail="hij tekende het bericht voordat het knooppunt het overzette"),
+            ]
         same = digest == self.accepted.get("message_digest")
         checks = [EvidenceCheck(name="dit bericht is de inhoud", holds=same, detail=f"SHA-256 {digest}")]
         if len(self.shell) != 2:
