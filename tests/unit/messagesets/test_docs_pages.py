@@ -231,7 +231,7 @@ def test_a_set_can_be_built_on_from_its_zip_alone(site: Site, tmp_path: Path) ->
 def test_two_runs_give_the_same_octets(tmp_path: Path) -> None:
     """Two processes with other hash seeds: an order that comes from a set would differ."""
     xsd = tmp_path / "xsd"
-    for name in ("knooppunt/1.0", "schuldregeling/2.0", "schuldinventarisatie/1.0"):
+    for name in ("knooppunt/1.0", "schuldregeling", "schuldinventarisatie/1.0"):
         shutil.copytree(REAL / name, xsd / name)
     seen = []
     for seed in ("1", "77"):
