@@ -36,6 +36,11 @@ class Register(Protocol):
 
     def parties(self) -> Iterable[Party]: ...
 
+    def find(
+        self, *, naam: str | None = None, kvk: str | None = None, vestigingsnummer: str | None = None,
+        rol: str | None = None, module: str | None = None,
+    ) -> list[Party]: ...
+
 
 class Transaction(Protocol):
     """One durable unit of work; valid only inside the function given to `Journal.transaction`."""

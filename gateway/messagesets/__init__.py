@@ -13,6 +13,7 @@ from gateway.messagesets.wsdl import write_wsdl
 
 if TYPE_CHECKING:
     from gateway.messagesets.diff import Change, compare_sets
+    from gateway.messagesets.docs import SiteFile, build_docs
     from gateway.messagesets.sample import sample_message
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "Crossed",
     "Message",
     "MessageSet",
+    "SiteFile",
+    "build_docs",
     "check_bridges",
     "check_set",
     "compare_sets",
@@ -34,11 +37,13 @@ __all__ = [
     "write_wsdl",
 ]
 
-_LATE = {"Change": "diff", "compare_sets": "diff", "sample_message": "sample"}  # name → module
+_LATE = {  # name → module
+    "Change": "diff", "compare_sets": "diff", "sample_message": "sample", "SiteFile": "docs", "build_docs": "docs",
+}
 
 
 def __getattr__(name: str) -> object:
-    """What only commands and tests ask for is imported when asked: it needs xmlschema, which starts slowly."""
+    """What the line itself never asks for is imported when asked: most of it needs xmlschema, which starts slowly."""
     if name in _LATE:
         from importlib import import_module
 

@@ -4,11 +4,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway.errors import TABLE, ConversationForeign, MailboxUnknown, ReceiverUnknown
+from gateway.errors import TABLE, ConversationForeign, MailboxUnknown, ReceiverUnknown, RefusedError, SchemaInvalid
 from gateway.messagesets import Catalog, Message, MessageSet
 from gateway.pipeline.bridging import bridge
 from gateway.pipeline.gate import Gate
@@ -24,7 +23,19 @@ from gateway.soap import (
     write_receipt,
     write_waiting,
 )
-from gateway.values import Acceptance, Bridged, Conversation, Entry, Listed, Party, Permit, Proof, Search, Step
+from gateway.values import (
+    Acceptance,
+    Bridged,
+    Conversation,
+    Entry,
+    Finding,
+    Listed,
+    Party,
+    Permit,
+    Proof,
+    Search,
+    Step,
+)
 
 _AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
 _LIST_DEFAULT: Final = 100
@@ -48,9 +59,29 @@ class Request:
 
 def record(request: Request, gate: Gate) -> bytes:
     """address → bridge → choreograph → journal: accept a message and give its receipt, after the commit."""
-    acceptance = _acceptance(request, gate.catalog.sets[request.permit.service.key], gate)
-    entry = gate.journal.transaction(lambda tx: _record(tx, acceptance, gate.catalog))
-    return write_receipt(entry)
+    message_set = gate.catalog.sets[request.permit.service.key]
+    acceptance = _acceptance(request, message_set, gate)
+    try:
+        addressed = _addressed(request, acceptance, message_set, gate)
+    except RefusedError:
+        # The address book may have changed since the first time: a repeated request still gets the stored facts.
+        known = gate.journal.transaction(lambda tx: tx.known(acceptance))
+        if known is None:
+            raise
+        return write_receipt(known)
+    return write_receipt(gate.journal.transaction(lambda tx: _record(tx, addressed, gate.catalog)))
+
+
+def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet, gate: Gate) -> Acceptance:
+    """The message with its addressees, and what those get who take another version."""
+    key, message_type = acceptance.key, acceptance.message_type
+    bridges = gate.catalog.bridged_to(key, message_type.element)
+    receivers = address(
+        sender=request.sender, header=acceptance.header, message_type=message_type, has_bsn=request.message.has_bsn,
+        service=request.permit.service, roles=message_set.roles, register=gate.register(), bridges=bridges,
+    )
+    bridged = bridge(acceptance.payload, message_type, key, receivers, bridges, gate.catalog)
+    return replace(acceptance, receivers=receivers, bridged=bridged)
 
 
 def _record(tx: Transaction, acceptance: Acceptance, catalog: Catalog) -> Entry:
@@ -99,21 +130,18 @@ def _acceptance(request: Request, message_set: MessageSet, gate: Gate) -> Accept
     header, message_type = message.header, operation.message_type
     assert header is not None, "validate() gave a message of a module"
     assert message_type is not None, "Step.RECORD has a message type"
-    key = request.permit.service.key
-    bridges = gate.catalog.bridged_to(key, message_type.element)
-    receivers = address(
-        sender=request.sender, header=header, message_type=message_type, has_bsn=message.has_bsn,
-        service=request.permit.service, roles=message_set.roles, register=gate.register(), bridges=bridges,
-    )
+    if header.vervalt_op is not None and header.vervalt_op <= request.now:
+        place = f"/{message_set.prefix}:{operation.name}/kn:Berichtheader/kn:Stuurgegevens/kn:VervaltOp"
+        raise SchemaInvalid((Finding(xpath=place, rule="vervalt-op", nl="VervaltOp ligt niet in de toekomst.",
+                                     en="VervaltOp does not lie in the future."),))
     payload, before, after = message_octets(verified.body, verified.child, verified.body_inclusive)
     days = message_type.expires_working_days or gate.term_days
     expires_at = expiry(request.now, days, gate.is_working_day)
     return Acceptance(
-        key=key, header=header, message_type=message_type, receivers=receivers,
+        key=request.permit.service.key, header=header, message_type=message_type, receivers=(),
         outcomes=message.outcomes, payload=payload, message_digest=hashlib.sha256(payload).digest(),
         body_digest=verified.body_digest, message_id=request.message_id, received_at=request.now,
         expires_at=min(expires_at, header.vervalt_op) if header.vervalt_op else expires_at,
-        bridged=bridge(payload, message_type, key, receivers, bridges, gate.catalog),
         proof=Proof(
             signed_info=verified.signed_info, signature_value=verified.signature_value,
             signature_method=verified.signature_method, certificate=verified.token, signer_oin=verified.signer.oin,
@@ -146,16 +174,11 @@ def confirm(request: Request, gate: Gate) -> bytes:
 
 def find_parties(request: Request, gate: Gate) -> bytes:
     """ZoekDeelnemer: active parties that fit every given field."""
-    name = (request.field("Naam") or "").casefold()
-    kvk, branch = request.field("KvKNummer"), request.field("Vestigingsnummer")
-    role, module = request.field("Organisatietype"), request.field("Module")
-    found = (
-        party for party in gate.register().parties()
-        if party.active and name in party.name.casefold()
-        and kvk in (None, party.kvk) and (branch is None or branch in party.vestigingen)
-        and (role is None or role in party.roles) and (module is None or module in party.modules)
+    found = gate.register().find(
+        naam=request.field("Naam"), kvk=request.field("KvKNummer"), vestigingsnummer=request.field("Vestigingsnummer"),
+        rol=request.field("Organisatietype"), module=request.field("Module"),
     )
-    return write_parties("ZoekDeelnemer", islice(found, _PARTIES_SHOWN))
+    return write_parties("ZoekDeelnemer", found[:_PARTIES_SHOWN])
 
 
 def show_party(request: Request, gate: Gate) -> bytes:
@@ -217,4 +240,9 @@ def _boolean(value: str | None) -> bool | None:
 
 def _midnight(value: str | None) -> datetime | None:
     """The start of a Dutch calendar day, in UTC."""
-    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=_AMSTERDAM).astimezone(UTC)
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=_AMSTERDAM).astimezone(UTC)
+    except OverflowError:  # the first or last day there is: no bound
+        return None

@@ -9,7 +9,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gateway.names import BASE64_BINARY, EXC_C14N, SHA256, X509V3
 from gateway.security.algorithms import PrivateKey, method_for, sign
@@ -20,6 +20,12 @@ _WSA, _WSU, _DS, _EC = declare("wsa", "wsu"), declare("wsu"), declare("ds"), dec
 _ENVELOPE = f"<soap:Envelope{declare('soap')}><soap:Header>".encode()
 _SECURITY = f'<wsse:Security{declare("wsse")} soap:mustUnderstand="1">'.encode()
 _BODY, _SC = declare("soap", "wsu"), declare("wsse11", "wsu")
+_ENDPOINTS: Final = ("From", "ReplyTo")  # hold an Address; the other headers hold text
+_TRANSFORM: Final = f'<ds:Transforms><ds:Transform Algorithm="{EXC_C14N}">'
+_DIGEST: Final = (
+    f'</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="{SHA256}"></ds:DigestMethod><ds:DigestValue>'
+)
+_REFERENCE_END: Final = "</ds:DigestValue></ds:Reference>"
 
 
 class Signing(Protocol):
@@ -60,88 +66,94 @@ def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> Sig
 
     Signs every wsa header, Timestamp, SignatureConfirmation, the token and the Body, one Reference each.
 
-    Takes   `nonce`: at least 96 random bits as an NCName part; it makes every wsu:Id of this envelope its own. The
-            token's id is its digest, so that token and Reference are written once per certificate.
+    Takes   `nonce`: at least 96 random bits as an NCName part; it makes the wsu:Ids of this envelope its own. The
+            ids of the token and of headers that have one of few values are their digests, so that such a part and
+            its Reference are written once.
     Source  docs/profile.md §6, §10; Digikoppeling WUS WB002, WB004, WB007, WB010, WB014; BSP 1.1 R5205, R5404, R5416.
     """
-    headers = [_block("To", outgoing.to, nonce), _block("Action", outgoing.action, nonce),
-               _block("MessageID", outgoing.message_id, nonce), _block("RelatesTo", outgoing.relates_to, nonce),
-               _endpoint("From", outgoing.sender, nonce), _endpoint("ReplyTo", outgoing.reply_to, nonce)]
-    token_id, token, token_reference = _token(signing.certificate)
+    headers = (_few("To", outgoing.to), _few("Action", outgoing.action), _own("MessageID", outgoing.message_id, nonce),
+               _own("RelatesTo", outgoing.relates_to, nonce), _few("From", outgoing.sender),
+               _few("ReplyTo", outgoing.reply_to))
+    token_id, token = _token(signing.certificate)
     timestamp = _timestamp(now, nonce)
     confirmations = [_confirmation(value, number, nonce) for number, value in enumerate(outgoing.confirmations)]
-    body = (f"B-{nonce}", f'<soap:Body{_BODY} wsu:Id="B-{nonce}">'.encode() + outgoing.body
-            + b"</soap:Body>")
+    body = _part(f"B-{nonce}", f'<soap:Body{_BODY} wsu:Id="B-{nonce}">'.encode() + outgoing.body + b"</soap:Body>",
+                 inclusive=outgoing.inclusive)
     present = [one for one in headers if one is not None]
-    references = "".join(_reference(*part) for part in (*present, timestamp, *confirmations))
+    references = "".join([part.reference for part in (*present, timestamp, *confirmations, token, body)])
     method = method_for(signing.private_key)
-    references += token_reference + _reference(*body, inclusive=outgoing.inclusive)
     signed_info = _signed_info(method, references)
     value = b64encode(sign(signing.private_key, signed_info.encode())).decode()
     octets = b"".join((
         _ENVELOPE,
-        *(octets for _, octets in present),
+        *[part.octets for part in present],
         _SECURITY,
-        token, timestamp[1], *(octets for _, octets in confirmations),
+        token.octets, timestamp.octets, *[part.octets for part in confirmations],
         f"<ds:Signature{_DS}>{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>"
         f"{_key_info(token_id)}</ds:Signature></wsse:Security></soap:Header>".encode(),
-        body[1], b"</soap:Envelope>",
+        body.octets, b"</soap:Envelope>",
     ))
     return SignedEnvelope(octets=octets, signature_value=value)
 
 
-def _block(name: str, value: str | None, nonce: str) -> tuple[str, bytes] | None:
+class _Part(NamedTuple):
+    """One signed part: its octets, and the Reference that digests them."""
+
+    octets: bytes
+    reference: str
+
+
+def _own(name: str, value: str | None, nonce: str) -> _Part | None:
+    """A header block with a value of this envelope alone."""
     if value is None:
         return None
     identifier = f"{name}-{nonce}"
-    return identifier, f'<wsa:{name}{_WSA} wsu:Id="{identifier}">{text(value)}</wsa:{name}>'.encode()
+    return _part(identifier, f'<wsa:{name}{_WSA} wsu:Id="{identifier}">{text(value)}</wsa:{name}>'.encode())
 
 
-def _endpoint(name: str, address: str | None, nonce: str) -> tuple[str, bytes] | None:
-    if address is None:
+@lru_cache(maxsize=512)  # actions of the sets, addresses of services and parties
+def _few(name: str, value: str | None) -> _Part | None:
+    """A header block with one of few values."""
+    if value is None:
         return None
-    identifier = f"{name}-{nonce}"
-    inner = leaf("wsa:Address", address)
-    return identifier, f'<wsa:{name}{_WSA} wsu:Id="{identifier}">{inner}</wsa:{name}>'.encode()
+    identifier = f"{name}-{hashlib.sha256(value.encode()).hexdigest()[:32]}"
+    inner = leaf("wsa:Address", value) if name in _ENDPOINTS else text(value)
+    return _part(identifier, f'<wsa:{name}{_WSA} wsu:Id="{identifier}">{inner}</wsa:{name}>'.encode())
 
 
 @lru_cache(maxsize=256)  # the same few certificates sign everything
-def _token(certificate: bytes) -> tuple[str, bytes, str]:
-    """The token's id, its octets, and the Reference to it."""
+def _token(certificate: bytes) -> tuple[str, _Part]:
+    """The token and its id."""
     identifier = f"X509-{hashlib.sha256(certificate).hexdigest()[:32]}"
     octets = (
         f'<wsse:BinarySecurityToken{declare("wsse", "wsu")} EncodingType="{BASE64_BINARY}" ValueType="{X509V3}"'
         f' wsu:Id="{identifier}">{b64encode(certificate).decode()}</wsse:BinarySecurityToken>'
     ).encode()
-    return identifier, octets, _reference(identifier, octets)
+    return identifier, _part(identifier, octets)
 
 
-def _timestamp(now: datetime, nonce: str) -> tuple[str, bytes]:
+def _timestamp(now: datetime, nonce: str) -> _Part:
     identifier = f"TS-{nonce}"
     times = leaf("wsu:Created", stamp(now)) + leaf("wsu:Expires", stamp(now + LIFETIME))
-    return identifier, f'<wsu:Timestamp{_WSU} wsu:Id="{identifier}">{times}</wsu:Timestamp>'.encode()
+    return _part(identifier, f'<wsu:Timestamp{_WSU} wsu:Id="{identifier}">{times}</wsu:Timestamp>'.encode())
 
 
-def _confirmation(value: str | None, number: int, nonce: str) -> tuple[str, bytes]:
+def _confirmation(value: str | None, number: int, nonce: str) -> _Part:
     identifier = f"SC{number}-{nonce}"
     stated = "" if value is None else f' Value="{attribute(value)}"'
-    return identifier, (
+    return _part(identifier, (
         f'<wsse11:SignatureConfirmation{_SC}{stated} wsu:Id="{identifier}">'
         "</wsse11:SignatureConfirmation>"
-    ).encode()
+    ).encode())
 
 
-def _reference(identifier: str, octets: bytes, inclusive: tuple[str, ...] = ()) -> str:
+def _part(identifier: str, octets: bytes, inclusive: tuple[str, ...] = ()) -> _Part:
     digest = b64encode(hashlib.sha256(octets).digest()).decode()
     prefixes = (
         f'<ec:InclusiveNamespaces{_EC} PrefixList="{attribute(" ".join(inclusive))}">'
         "</ec:InclusiveNamespaces>" if inclusive else ""
     )
-    return (
-        f'<ds:Reference URI="#{identifier}"><ds:Transforms><ds:Transform Algorithm="{EXC_C14N}">{prefixes}'
-        f'</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="{SHA256}"></ds:DigestMethod>'
-        f"<ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>"
-    )
+    return _Part(octets, f'<ds:Reference URI="#{identifier}">{_TRANSFORM}{prefixes}{_DIGEST}{digest}{_REFERENCE_END}')
 
 
 def _signed_info(method: str, references: str) -> str:

@@ -11,8 +11,9 @@ from binascii import a2b_base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from lxml import etree
 
@@ -42,11 +43,12 @@ _SIGNATURE_CHILDREN: Final = [clark(DS, name) for name in ("SignedInfo", "Signat
 _INFO_CHILDREN: Final = [clark(DS, name) for name in ("CanonicalizationMethod", "SignatureMethod")]
 _REFERENCE_CHILDREN: Final = [clark(DS, name) for name in ("Transforms", "DigestMethod", "DigestValue")]
 # One function call per attribute; that an attribute named I, d or D counts too does no harm.
-_ALL_IDS: Final = etree.XPath("//@*[contains('Id ID id iD', local-name())]", smart_strings=False)
+_ALL_IDS: Final = etree.XPath("/descendant::*/@*[contains('Id ID id iD', local-name())]", smart_strings=False)
 _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _MAX_REFERENCES: Final = 12
 _MAX_PREFIXES: Final = 32
+_TOKEN_LENGTH: Final = 8192  # of a token that is remembered, in characters; four times an ordinary one
 
 
 class Signer(Protocol):
@@ -104,8 +106,7 @@ class _Parts:
     signature: Element
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Reference:
+class _Reference(NamedTuple):
     target: Element
     algorithm: str
     digest: bytes
@@ -155,6 +156,13 @@ def claimed_signatures(envelope: Envelope) -> tuple[str, ...]:
     values = (one.findtext(clark(DS, "SignatureValue")) for one in envelope.security.iterchildren(_SIGNATURE))
     compact = ("".join(value.split()) for value in values if value)
     return tuple(value for value in compact if _BASE64.fullmatch(value) and len(value) <= 2048)[:1]
+
+
+def confirms_something(envelope: Envelope) -> bool:
+    """Does an answer state the signature it confirms, proven or not?"""
+    if envelope.security is None:
+        return False
+    return any(one.get("Value") for one in envelope.security.iterchildren(_CONFIRMATION))
 
 
 def _layout(envelope: Envelope) -> _Parts:
@@ -220,7 +228,8 @@ def _reference(element: Element, targets: dict[str, Element]) -> _Reference:
     if [child.tag for child in children] != _REFERENCE_CHILDREN:
         raise AlgorithmForbidden("a Reference must hold Transforms, DigestMethod and DigestValue (BSP R5416)")
     transforms, digest_method, digest_value = children
-    if len(transforms) != 1 or transforms[0].tag != _TRANSFORM:
+    transform = transforms[0] if len(transforms) == 1 else None
+    if transform is None or transform.tag != _TRANSFORM:
         raise AlgorithmForbidden("a Reference must have exactly one Transform")
     algorithm = digest_method.get("Algorithm", "")
     if algorithm not in DIGESTS or len(digest_method):
@@ -230,7 +239,7 @@ def _reference(element: Element, targets: dict[str, Element]) -> _Reference:
     if target is None:
         raise ReferenceMissing("a Reference points at no part that may be signed, or at one that is not in its place")
     return _Reference(
-        target=target, algorithm=algorithm, digest=_base64(digest_value), inclusive=_exclusive_c14n(transforms[0])
+        target=target, algorithm=algorithm, digest=_base64(digest_value), inclusive=_exclusive_c14n(transform)
     )
 
 
@@ -238,9 +247,9 @@ def _exclusive_c14n(element: Element) -> tuple[str, ...]:
     """The PrefixList of a CanonicalizationMethod or Transform that is exclusive C14N (BSP R5404, R5406, R5423)."""
     if element.get("Algorithm") != EXC_C14N:
         raise AlgorithmForbidden(f"{etree.QName(element).localname} is not exclusive C14N without comments")
-    children = list(element)
-    if not children:
+    if not len(element):
         return ()
+    children = list(element)
     if len(children) != 1 or children[0].tag != _INCLUSIVE or len(children[0]):
         raise AlgorithmForbidden("parameters of exclusive C14N")
     prefixes = tuple(dict.fromkeys((children[0].get("PrefixList") or "").split()))
@@ -257,7 +266,7 @@ def _all_signed(
     if policy.token_signed:
         required.append(parts.token)
     for part in required:
-        count = sum(1 for target in signed if target is part)
+        count = signed.count(part)  # elements are equal only to themselves
         if count != 1:
             raise ReferenceMissing(f"{etree.QName(part).localname} is signed {count} times, not once")
 
@@ -277,17 +286,24 @@ def _key_reference(key_info: Element, token: Element) -> None:
 def _token_octets(token: Element) -> bytes:
     if token.get("ValueType") != X509V3 or token.get("EncodingType", BASE64_BINARY) != BASE64_BINARY:
         raise SecurityMissing("the token is not an X509v3 in Base64Binary (BSP R3029, R3033)")
-    return _base64(token)
+    return _base64(token, _decoded_token if len(token.text or "") <= _TOKEN_LENGTH else _decoded)
 
 
-def _base64(element: Element) -> bytes:
+def _decoded(text: str) -> bytes:
+    """Base64 with white space → octets; none when it is not that."""
+    try:
+        return a2b_base64("".join(text.split()), strict_mode=True)
+    except ValueError:
+        return b""
+
+
+_decoded_token = lru_cache(maxsize=1024)(_decoded)  # the same tokens come again and again
+
+
+def _base64(element: Element, decode: Callable[[str], bytes] = _decoded) -> bytes:
     if len(element):
         raise SecurityMissing(f"{etree.QName(element).localname} holds elements")
-    compact = "".join((element.text or "").split())
-    try:
-        octets = a2b_base64(compact, strict_mode=True)
-    except ValueError:
-        octets = b""
+    octets = decode(element.text or "")
     if not octets:
         raise SecurityMissing(f"{etree.QName(element).localname} is no base64")
     return octets

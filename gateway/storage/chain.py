@@ -68,11 +68,15 @@ class Chain:
     def append(self, kind: str, *, at: datetime, message: int | None = None,
                facts: dict[str, object]) -> tuple[int, bytes]:
         """Add one entry; its position and hash. `facts` may hold no personal data and no content."""
-        record = canonical({**facts, **in_record(kind, micros(at), message)})
+        moment = micros(at)
+        return self.add(kind, moment, message, canonical({**facts, **in_record(kind, moment, message)}))
+
+    def add(self, kind: str, at: int, message: int | None, record: str) -> tuple[int, bytes]:
+        """Add one entry whose record is written already, in canonical form and with the three facts before it."""
         position, previous = self.mark()
         leaf = leaf_hash(record)
         after = link_hash(previous, leaf)
-        self._session.run(_APPEND, node=self._node, position=position + 1, at=micros(at), kind=kind, message=message,
+        self._session.run(_APPEND, node=self._node, position=position + 1, at=at, kind=kind, message=message,
                           record=record, leaf=leaf, hash=after)
         self._head = (position + 1, after)
         return position + 1, after

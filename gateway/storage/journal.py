@@ -1,15 +1,15 @@
 """The journal: implements ports.Journal. A message is accepted here, in one transaction with everything it changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import sha256
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
 from gateway import ports
 from gateway.errors import DuplicateConflict, Replayed, StorageError
 from gateway.storage.engine import Store
-from gateway.storage.records import ACCEPTED, REFUSED, accepted_facts, entry_of, micros, moment_of, refused_facts
+from gateway.storage.records import ACCEPTED, REFUSED, accepted_record, entry_of, micros, moment_of, refused_facts
 from gateway.storage.sealing import Sealed, Sealer, context_of
 from gateway.storage.session import Query
 from gateway.storage.tables import (
@@ -28,13 +28,20 @@ from gateway.values import Acceptance, Conversation, DeliveryState, Entry, Proof
 
 T = TypeVar("T")
 
-_BY_KEY = Query(
-    select(messages.c.message_digest, entries.c.position, entries.c.hash, entries.c.record)
-    .join_from(messages, entries, and_(entries.c.node == messages.c.node, entries.c.position == messages.c.position))
-    .where(messages.c.referentienummer == bindparam("referentienummer"), messages.c.afzender == bindparam("afzender")))
-_BY_MESSAGE_ID = Query(
-    select(messages.c.message_digest)
-    .where(messages.c.signer_oin == bindparam("signer_oin"), messages.c.message_id == bindparam("message_id")))
+_AVAILABLE: Final = DeliveryState.BESCHIKBAAR.value
+_CERTIFICATES_KEPT: Final = 4096  # more are asked again
+
+# Both ways to have been here before in one statement: nearly always it finds nothing.
+_KNOWN = Query(
+    select(messages.c.message_digest, messages.c.referentienummer, messages.c.afzender, messages.c.signer_oin,
+           messages.c.message_id, messages.c.node, messages.c.position)
+    .where(or_(and_(messages.c.referentienummer == bindparam("referentienummer"),
+                    messages.c.afzender == bindparam("afzender")),
+               and_(messages.c.signer_oin == bindparam("signer_oin"),
+                    messages.c.message_id == bindparam("message_id")))))
+_ENTRY = Query(
+    select(entries.c.hash, entries.c.record)
+    .where(entries.c.node == bindparam("node"), entries.c.position == bindparam("position")))
 _CONVERSATION = Query(
     select(conversations.c.id, conversations.c.initiator, conversations.c.counterpart, conversations.c.state)
     .where(conversations.c.conversatie == bindparam("conversatie"), conversations.c.module == bindparam("module"),
@@ -96,10 +103,20 @@ class SqlJournal(ports.Journal):
     def __init__(self, store: Store, sealer: Sealer) -> None:
         self._store = store
         self._sealer = sealer
+        self._certificates: set[str] = set()  # digests of some that are stored: they are never removed
 
     def transaction(self, work: Callable[[ports.Transaction], T]) -> T:
         """See ports.Journal."""
-        return self._store.write(lambda write: work(SqlTransaction(write, self._sealer)))
+        def run(write: Write) -> tuple[T, str | None]:
+            transaction = SqlTransaction(write, self._sealer, self._certificates)
+            return work(transaction), transaction.certificate
+
+        result, certificate = self._store.write(run)
+        if certificate is not None:  # only now, after the commit, is it true that it is stored
+            if len(self._certificates) >= _CERTIFICATES_KEPT:
+                self._certificates.clear()
+            self._certificates.add(certificate)
+        return result
 
     def refuse(self, refusal: Refusal) -> None:
         """See ports.Journal; found again by its ticket."""
@@ -113,25 +130,32 @@ class SqlJournal(ports.Journal):
 class SqlTransaction(ports.Transaction):
     """See ports.Transaction. Reads see what earlier works of the same commit wrote."""
 
-    __slots__ = ("_sealer", "_write")
+    __slots__ = ("_certificates", "_sealer", "_write", "certificate")
 
-    def __init__(self, write: Write, sealer: Sealer) -> None:
+    def __init__(self, write: Write, sealer: Sealer, certificates: Collection[str]) -> None:
+        """`certificates`: some that are known to be stored."""
         self._write = write
         self._sealer = sealer
+        self._certificates = certificates
+        self.certificate: str | None = None  # the one that this transaction made sure of
 
     def known(self, acceptance: Acceptance) -> Entry | None:
         header = acceptance.header
-        row = self._write.one(_BY_KEY, referentienummer=header.referentienummer, afzender=header.afzender)
+        key, used = (header.referentienummer, header.afzender), (acceptance.proof.signer_oin, acceptance.message_id)
+        found = self._write.all(_KNOWN, referentienummer=key[0], afzender=key[1], signer_oin=used[0],
+                                message_id=used[1])
+        same = next((row for row in found if row[1:3] == key), None) if found else None
         # The message, not the Body: most stacks give the Body a fresh wsu:Id in each envelope, a retry too.
-        if row is not None and row[0] != acceptance.message_digest:
+        if same is not None and same[0] != acceptance.message_digest:
             raise DuplicateConflict(f"{header.referentienummer} was accepted with other content")
-        used = self._write.one(_BY_MESSAGE_ID, signer_oin=acceptance.proof.signer_oin,
-                               message_id=acceptance.message_id)
-        if used is not None and (row is None or used[0] != acceptance.message_digest):
+        if any(same is None or row[0] != acceptance.message_digest for row in found if row[3:5] == used):
             raise Replayed(f"the MessageID of {header.referentienummer} was used before with other content")
-        if row is None:
+        if same is None:
             return None
-        return entry_of(row[1], row[2], row[3], repeated=True)
+        entry = self._write.one(_ENTRY, node=same[5], position=same[6])
+        if entry is None:
+            raise StorageError(f"the entry of {header.referentienummer} is missing")
+        return entry_of(same[6], entry[0], entry[1], repeated=True)
 
     def conversation(self, acceptance: Acceptance, receiver: str) -> Conversation | None:
         module, conversatie = acceptance.key.module, acceptance.header.conversatie
@@ -166,9 +190,9 @@ class SqlTransaction(ports.Transaction):
         chain = self._write.chain
         message = self._add_message(acceptance, chain.node, chain.next_position())
         certificate, signature_digest = self._add_proof(message, acceptance.proof)
-        position, journal_hash = chain.append(
-            ACCEPTED, at=acceptance.received_at, message=message,
-            facts=accepted_facts(acceptance, certificate=certificate, signature_digest=signature_digest))
+        record = accepted_record(
+            acceptance, message=message, certificate=certificate, signature_digest=signature_digest)
+        position, journal_hash = chain.add(ACCEPTED, micros(acceptance.received_at), message, record)
         for receiver, conversation in zip(acceptance.receivers, conversations, strict=True):
             self._add_delivery(message, acceptance, receiver.id, self._keep(conversation))
         self._add_payloads(message, acceptance)
@@ -196,8 +220,10 @@ class SqlTransaction(ports.Transaction):
     def _add_proof(self, message: int, proof: Proof) -> tuple[str, str]:
         """Keep the sender's signature; the digests of certificate and signature, hex."""
         certificate = sha256(proof.certificate).hexdigest()
-        if self._write.one(_HAS_CERTIFICATE, sha256=certificate) is None:
-            self._write.run(_ADD_CERTIFICATE, sha256=certificate, der=proof.certificate)
+        if certificate not in self._certificates:
+            if self._write.one(_HAS_CERTIFICATE, sha256=certificate) is None:
+                self._write.run(_ADD_CERTIFICATE, sha256=certificate, der=proof.certificate)
+            self.certificate = certificate
         self._write.run(
             _ADD_PROOF, message=message, signed_info=proof.signed_info, signature_value=proof.signature_value,
             signature_method=proof.signature_method, certificate=certificate, caller_oin=proof.caller_oin,
@@ -220,7 +246,7 @@ class SqlTransaction(ports.Transaction):
         bridged = acceptance.bridged.get(receiver)
         self._write.run(
             _ADD_DELIVERY, message=message, receiver=receiver, conversation=conversation,
-            state=DeliveryState.BESCHIKBAAR.value, received_at=micros(acceptance.received_at),
+            state=_AVAILABLE, received_at=micros(acceptance.received_at),
             expires_at=micros(acceptance.expires_at), set_version=bridged and bridged.key.version,
             berichttype=bridged and bridged.message_type.berichttype, versie=bridged and bridged.message_type.version)
         header = acceptance.header

@@ -7,6 +7,7 @@ codes, digests and times. It never holds content, and never a person's data.
 
 from datetime import UTC, datetime, timedelta
 from json import JSONDecodeError, JSONEncoder, loads
+from json.encoder import encode_basestring_ascii as _text
 from typing import Final
 
 from gateway.values import Acceptance, Bridged, Entry, Refusal
@@ -57,35 +58,31 @@ def read_record(record: str) -> dict[str, object] | None:
     return {name: facts.get(name) for name in ("kind", "at", "message")} if isinstance(facts, dict) else None
 
 
-def accepted_facts(acceptance: Acceptance, *, certificate: str, signature_digest: str) -> dict[str, object]:
-    """What the journal says of an accepted message.
+def accepted_record(acceptance: Acceptance, *, message: int, certificate: str, signature_digest: str) -> str:
+    """What the journal says of an accepted message, written out: sorting and dispatching by type would cost more.
 
-    `certificate` is the SHA-256 (hex) of the signer's certificate, `signature_digest` that of SignedInfo followed by
-    the signature value: it ties the kept proof to the chain.
+    The same octets as `canonical` gives; a test holds them equal. `certificate` is the SHA-256 (hex) of the signer's
+    certificate, `signature_digest` that of SignedInfo followed by the signature value: it ties the kept proof to the
+    chain.
     """
-    header = acceptance.header
-    return {
-        "referentienummer": header.referentienummer,
-        "conversatie": header.conversatie,
-        "bovenliggend": header.bovenliggend,
-        "cross": header.cross,
-        "afzender": header.afzender,
-        "ontvangers": [receiver.id for receiver in acceptance.receivers],
-        "module": acceptance.key.module,
-        "set_version": acceptance.key.version,
-        "berichttype": acceptance.message_type.berichttype,
-        "versie": header.versie,
-        "expires_at": micros(acceptance.expires_at),
-        "octets": len(acceptance.payload),
-        "message_digest": acceptance.message_digest.hex(),
-        "body_digest": acceptance.body_digest.hex(),
-        "message_id": acceptance.message_id,
-        "signer_oin": acceptance.proof.signer_oin,
-        "caller_oin": acceptance.proof.caller_oin,
-        "certificate": certificate,
-        "signature_digest": signature_digest,
-        "bridged": [_bridged_facts(receiver, one) for receiver, one in acceptance.bridged.items()] or None,
-    }
+    header, proof = acceptance.header, acceptance.proof
+    parent = "" if header.bovenliggend is None else f'"bovenliggend":{_text(header.bovenliggend)},'
+    cross = "" if header.cross is None else f'"cross":{_text(header.cross)},'
+    crossed = [_bridged_facts(receiver, one) for receiver, one in acceptance.bridged.items()]
+    bridged = f'"bridged":{_encoder.encode(crossed)},' if crossed else ""
+    receivers = ",".join([_text(receiver.id) for receiver in acceptance.receivers])
+    return (
+        f'{{"afzender":{_text(header.afzender)},"at":{micros(acceptance.received_at)},'
+        f'"berichttype":{_text(acceptance.message_type.berichttype)},"body_digest":"{acceptance.body_digest.hex()}",'
+        f'{parent}{bridged}"caller_oin":{_text(proof.caller_oin)},"certificate":"{certificate}",'
+        f'"conversatie":{_text(header.conversatie)},{cross}"expires_at":{micros(acceptance.expires_at)},'
+        f'"kind":"{ACCEPTED}","message":{message},"message_digest":"{acceptance.message_digest.hex()}",'
+        f'"message_id":{_text(acceptance.message_id)},"module":{_text(acceptance.key.module)},'
+        f'"octets":{len(acceptance.payload)},"ontvangers":[{receivers}],'
+        f'"referentienummer":{_text(header.referentienummer)},"set_version":{_text(acceptance.key.version)},'
+        f'"signature_digest":"{signature_digest}","signer_oin":{_text(proof.signer_oin)},'
+        f'"versie":{_text(header.versie)}}}'
+    )
 
 
 def _bridged_facts(receiver: str, one: Bridged) -> dict[str, object]:

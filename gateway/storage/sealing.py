@@ -145,11 +145,12 @@ class Sealer:
     def seal(self, plaintext: bytes, context: bytes, now: datetime) -> Sealed:
         """Encrypt under a fresh data key; `context` must be given again to open. Raises StorageError."""
         epoch = epoch_of(now)
-        data_key = self._random(_KEY)
+        random = self._random(_KEY + 2 * _NONCE)
+        data_key, wrap_nonce, nonce = random[:_KEY], random[_KEY:-_NONCE], random[-_NONCE:]
         return Sealed(
             epoch=epoch,
-            wrapped=self._encrypt(self.keys.today(epoch), data_key, context),
-            octets=self._encrypt(AESGCM(data_key), plaintext, context),
+            wrapped=wrap_nonce + self.keys.today(epoch).encrypt(wrap_nonce, data_key, context),
+            octets=nonce + AESGCM(data_key).encrypt(nonce, plaintext, context),
         )
 
     def unseal(self, sealed: Sealed, context: bytes) -> bytes:
@@ -159,10 +160,6 @@ class Sealer:
             return _decrypt(AESGCM(data_key), sealed.octets, context)
         except (InvalidTag, ValueError) as cause:
             raise StorageError("a sealed payload does not open") from cause
-
-    def _encrypt(self, key: AESGCM, plaintext: bytes, context: bytes) -> bytes:
-        nonce = self._random(_NONCE)
-        return nonce + key.encrypt(nonce, plaintext, context)
 
 
 def _decrypt(key: AESGCM, octets: bytes, context: bytes) -> bytes:

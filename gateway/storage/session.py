@@ -5,8 +5,9 @@ what the driver costs. This module is the only place where that is done; no SQL 
 except transaction control (engine.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Protocol, cast
 
 from sqlalchemy import Dialect
@@ -44,12 +45,19 @@ class Query:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Compiled:
     sql: str
-    names: tuple[str, ...] | None  # order of the positional parameters; None: the driver takes names
-    fixed: dict[str, object]  # parameters whose value stands in the statement
+    arguments: Callable[[dict[str, object]], object]  # the values by name → as the driver takes them
 
-    def arguments(self, given: dict[str, object]) -> object:
-        values = self.fixed | given if self.fixed else given
-        return values if self.names is None else tuple([values[name] for name in self.names])
+
+def _arguments(names: tuple[str, ...] | None, fixed: dict[str, object]) -> Callable[[dict[str, object]], object]:
+    """`names`: order of the positional parameters, None when the driver takes names; `fixed`: the statement's own."""
+    if fixed:
+        arrange = _arguments(names, {})
+        return lambda given: arrange(fixed | given)
+    if names is None:
+        return lambda given: given
+    if len(names) < 2:
+        return lambda given: tuple([given[name] for name in names])
+    return itemgetter(*names)
 
 
 class Statements:
@@ -73,8 +81,9 @@ class Statements:
         compiled = cast(SQLCompiler, cast(ClauseElement, query.construct).compile(dialect=self._dialect))
         return _Compiled(
             sql=str(compiled),
-            names=tuple(compiled.positiontup or ()) if compiled.positional else None,
-            fixed={name: value for name, value in compiled.params.items() if value is not None},
+            arguments=_arguments(
+                tuple(compiled.positiontup or ()) if compiled.positional else None,
+                {name: value for name, value in compiled.params.items() if value is not None}),
         )
 
 
@@ -100,7 +109,9 @@ class Session:
 
     def one(self, query: Query, /, **values: object) -> Row | None:
         """The first row. All rows are fetched: a statement left open would hold its snapshot."""
-        rows = self.all(query, **values)
+        statement = self._statements.of(query)
+        self._cursor.execute(statement.sql, statement.arguments(values))
+        rows = self._cursor.fetchall()
         return rows[0] if rows else None
 
     def adhoc(self, query: Query, /) -> list[Row]:

@@ -1,9 +1,9 @@
 """One writer at a time per process: works from many threads share one commit.
 
 A durable commit costs a disk a millisecond or so, whatever is in it. So whoever finds nobody writing leads: it takes
-what waits (up to a limit, and without waiting for more), runs each work under its own savepoint, commits once, tells
-the others, and hands the lead to the first of those who came meanwhile. No thread of its own: a lone work runs where
-its caller stands, and pays for no switch of threads.
+what waits (up to a limit, and without waiting for more), runs each work so that it can be undone alone, commits once,
+tells the others, and hands the lead to the first of those who came meanwhile. No thread of its own: a lone work runs
+where its caller stands, and pays for no switch of threads.
 
 - Nobody hears of a result before the commit that makes it durable.
 - A work that raises is undone alone; the others of its batch stand.
@@ -162,15 +162,34 @@ class Writer:
                 cursor = self._connection.cursor()
                 cursor.execute(self._begin)
                 write = Write(cursor, self._statements, self._node)
-                for job in batch:
-                    self._attempt(job, write, cursor)
-                write.chain.flush()
-                cursor.execute("COMMIT")
+                write.chain.mark()  # where the database locks the chain's end, writers wait here and not half-way
+                if self._run(batch, write, cursor):
+                    write.chain.flush()
+                    cursor.execute("COMMIT")
+                else:
+                    cursor.execute("ROLLBACK")
                 cursor.close()
         except BaseException as cause:
             for job in batch:
                 job.result, job.error = None, self._storage_error(cause)
             self._abandon()
+
+    def _run(self, batch: list[_Job[Any]], write: Write, cursor: Cursor) -> bool:
+        """Run the works; is there anything to commit?
+
+        A lone work is undone with its transaction and needs no savepoint, for which SQLite would copy each page that
+        the work changes.
+        """
+        if len(batch) > 1:
+            for job in batch:
+                self._attempt(job, write, cursor)
+            return True
+        job = batch[0]
+        try:
+            job.result = job.work(write)
+        except BaseException as error:
+            job.error = self._own_error(error)
+        return job.error is None
 
     def _attempt(self, job: _Job[Any], write: Write, cursor: Cursor) -> None:
         """Run one work so that only it is undone when it raises."""
@@ -181,8 +200,11 @@ class Writer:
         except BaseException as error:
             cursor.execute("ROLLBACK TO SAVEPOINT work")
             write.chain.restore(mark)
-            job.error = self._storage_error(error) if isinstance(error, self._database_error) else error
+            job.error = self._own_error(error)
         cursor.execute("RELEASE SAVEPOINT work")
+
+    def _own_error(self, error: BaseException) -> BaseException:
+        return self._storage_error(error) if isinstance(error, self._database_error) else error
 
     def _storage_error(self, cause: BaseException) -> GatewayError:
         # Named by its class only: a driver's text may quote values.

@@ -103,9 +103,17 @@ class _Finished(Soap11):  # type: ignore[misc]  # spyne has no types
 
 
 class _Context(MethodContext):  # type: ignore[misc]
-    """A spyne call without transport facts: those are in values.Received."""
+    """A spyne call without transport facts: those are in values.Received. What is never used costs nothing."""
 
     TransportContext = None
+    __setattr__ = object.__setattr__  # spyne's own guards against misspelt names, at each of fifty assignments
+
+    def copy(self) -> "_Context":
+        """Spyne gives each method its copy, for when one call runs several; here one call is one method."""
+        return self
+
+    def fire_event(self, event: str, *_: Any, **__: Any) -> None:
+        """No listener is ever added: an exception travels in _Call, and what there is to log the pipeline observes."""
 
 
 class _Server(ServerBase):  # type: ignore[misc]
@@ -132,7 +140,7 @@ class _Server(ServerBase):  # type: ignore[misc]
             return call.octets
         finally:
             # Context and event object point at each other; cut, so that octets do not wait for the cycle collector.
-            context.event = entry.event = None
+            context.event = None
             call.error = None
 
 
