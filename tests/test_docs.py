@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import etree
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -27,7 +28,7 @@ from gateway.errors import TABLE, Misconfigured
 from gateway.party.client import Waiting
 from gateway.soap import Receipt
 from gateway.storage import Reports
-from tests.line import POSTBUS, SE, Line, code, example
+from tests.line import POSTBUS, SE, Line, code, example, make_line
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -275,7 +276,7 @@ def test_records_hold_the_stated_fields(line: Line) -> None:
             found[facts["kind"]] = found.get(facts["kind"], set()) | set(facts)
     for kind in ("accepted", "refused"):
         assert found[kind] <= stated[kind], kind
-        left_out = {"bovenliggend", "message", "referentienummer"}  # absent in these examples, or of a later step
+        left_out = {"bovenliggend", "bridged", "message", "referentienummer"}  # absent in these examples, or later
         assert stated[kind] - found[kind] <= left_out, kind
 
 
@@ -350,3 +351,39 @@ def test_evidence_holds_by_hand(line: Line, tmp_path: Path, who: str, slug: str)
     assert check("bewijs.xml").returncode == 0
     assert "FAILS: message_digest" in check("bewijs.xml", "ander.xml").stderr
     assert "FAILS: the hub's signature" in check("veranderd.xml").stderr
+
+
+@pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="needs xmlsec1, openssl, xmllint and xxd")
+def test_evidence_of_a_bridged_message_holds_by_hand(template: Path, tmp_path: Path) -> None:
+    script = re.search(r"```sh\n(#!/bin/sh\n.*?)```", page("evidence"), re.DOTALL)
+    assert script
+    (tmp_path / "check-evidence.sh").write_text(script[1], "utf-8")
+    line = make_line(template, tmp_path / "instance", change=takes_1_1_only)
+    try:
+        sent = example("SaldoVerzoek-volledig")
+        assert code(line.send(sent)) is None
+        number = header_field(sent, "Referentienummer")
+        field = f"<Referentienummer>{number}</Referentienummer>"
+        child = f'<HaalBerichtOp xmlns="urn:schuldenknooppunt:knooppunt:1.0">{field}</HaalBerichtOp>'.encode()
+        answer = etree.fromstring(line.send(child, path=POSTBUS, party="energie").octets)
+        (delivered,) = answer.find(".//{urn:schuldenknooppunt:knooppunt:1.0}Bericht")
+        got = etree.tostring(delivered, method="c14n", exclusive=True)
+        assert b"schuldregeling:1.1" in got
+        for name, content in (("bewijs.xml", export(line, number)), ("sent.xml", sent), ("got.xml", got)):
+            (tmp_path / name).write_bytes(content)
+        said = {}
+        for name in ("sent.xml", "got.xml"):
+            command = ["sh", "check-evidence.sh", "bewijs.xml", str(line.instance.folder / "pki" / "ca.pem"), name]
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+            said[name] = done.stdout.splitlines()[-2]
+        assert said["sent.xml"] == "the sender signed exactly this message"
+        assert said["got.xml"].startswith("this is the message as the hub bridged it for an addressee")
+    finally:
+        line.store.close()
+
+
+def takes_1_1_only(folder: Path) -> None:
+    """Energie takes no other version of Schuldregeling."""
+    before, energie, after = (folder / "parties.toml").read_text("utf-8").partition('slug = "energie"')
+    after = re.sub(r"schuldregeling = \[[^]]*\]", 'schuldregeling = ["1.1"]', after, count=1)
+    (folder / "parties.toml").write_text(before + energie + after, "utf-8")
