@@ -87,8 +87,8 @@ def _show(rows: list[dict[str, object]], out: Path) -> None:
                         for value in (row[column] for column in columns)))
     console = Console()
     console.print(table)
-    console.print(f"ratio = ceiling / ours, target {_TARGET}. 1 would be parse, C14N, digests, RSA verify, XSD, one durable "
-                  f"insert and one RSA signature, and nothing else. Written to {out}", soft_wrap=True)
+    console.print(f"ratio = ceiling / ours, target {_TARGET}. 1 would be parse, C14N, digests, RSA verify, XSD, one "
+                  f"durable insert and one RSA signature, and nothing else. Written to {out}", soft_wrap=True)
 
 
 if __name__ == "__main__":

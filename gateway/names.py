@@ -23,6 +23,7 @@ WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"
 WSDL_SOAP: Final = "http://schemas.xmlsoap.org/wsdl/soap/"
 SOAP_HTTP: Final = "http://schemas.xmlsoap.org/soap/http"
 SCHEMATRON: Final = "http://purl.oclc.org/dsdl/schematron"
+XSLT: Final = "http://www.w3.org/1999/XSL/Transform"
 BASE: Final = "urn:schuldenknooppunt"
 KN: Final = BASE + ":knooppunt:1.0"
 

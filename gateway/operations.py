@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway.errors import MailboxUnknown, RefusedError
 from gateway.ports import Clock
-from gateway.values import Listed, Party, Refusal, Search
+from gateway.values import DeliveryState, Listed, Party, Refusal, Search
 
 Row = dict[str, object]
 
@@ -91,7 +91,8 @@ class Operations:
             **_row(first),
             "module": first.module,
             "deliveries": [
-                {"ontvanger": leg.ontvanger, "status": leg.status.value, "opgehaald_op": leg.collected_at,
+                {"ontvanger": leg.ontvanger, "overgezet_naar": leg.bridged_to, "status": leg.status.value,
+                 "opgehaald_op": leg.collected_at,
                  "bevestigd_op": leg.confirmed_at, "verval_datum": leg.expires_at}
                 for leg in story.legs
             ],
@@ -112,7 +113,10 @@ class Operations:
 
     def cancel(self, referentienummer: str, *, who: str, why: str) -> None:
         """Withdraw a message nobody collected, for every addressee. Raises RefusedError with the reason."""
-        for leg in self._legs(referentienummer):
+        legs = self._legs(referentienummer)
+        if any(leg.status is not DeliveryState.BESCHIKBAAR for leg in legs) and len(legs) > 1:
+            raise RefusedError(f"not every addressee's copy of {referentienummer} can be cancelled; nothing was done")
+        for leg in legs:
             self.acts.cancel(leg.referentienummer, leg.ontvanger, who=who, why=why, now=self.clock())
 
     def requeue(self, referentienummer: str, *, who: str, why: str) -> None:

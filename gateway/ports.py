@@ -36,6 +36,11 @@ class Register(Protocol):
 
     def parties(self) -> Iterable[Party]: ...
 
+    def find(
+        self, *, naam: str | None = None, kvk: str | None = None, vestigingsnummer: str | None = None,
+        rol: str | None = None, module: str | None = None,
+    ) -> list[Party]: ...
+
 
 class Transaction(Protocol):
     """One durable unit of work; valid only inside the function given to `Journal.transaction`."""
@@ -56,11 +61,14 @@ class Transaction(Protocol):
     def question(self, conversation: Conversation, referentienummer: str) -> Question | None:
         """An earlier message of this conversation."""
 
-    def count(self, conversation: Conversation, berichttype: str) -> int:
-        """How many messages of this type the conversation has seen."""
+    def count(self, conversation: Conversation, family: str) -> int:
+        """How many messages of this family (`MessageType.correlates_as`) the conversation has seen."""
 
     def record(self, acceptance: Acceptance, conversations: tuple[Conversation, ...]) -> Entry:
-        """Write message, payload, proof, one delivery per receiver, the conversations' new states and the journal."""
+        """Write message, payload, proof, one delivery per receiver, the conversations' new states and the journal.
+
+        A receiver in `acceptance.bridged` gets that payload, under that name and version.
+        """
 
 
 class Journal(Protocol):

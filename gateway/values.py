@@ -10,6 +10,15 @@ from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from gateway.set_values import Choreography as Choreography
+from gateway.set_values import MessageType as MessageType
+from gateway.set_values import Operation as Operation
+from gateway.set_values import RoleRule as RoleRule
+from gateway.set_values import Service as Service
+from gateway.set_values import SetKey as SetKey
+from gateway.set_values import Step as Step
+from gateway.set_values import Transition as Transition
+
 # --- what comes in -------------------------------------------------------------------------------------------
 
 
@@ -86,115 +95,6 @@ class Certificate:
     not_after: datetime
 
 
-# --- message sets, as far as they are not XML ----------------------------------------------------------------
-
-
-class Step(StrEnum):
-    """The last step of the line: what a request asks the hub to do once it is valid."""
-
-    RECORD = "record"
-    LIST = "list"
-    COLLECT = "collect"
-    CONFIRM = "confirm"
-    FIND_PARTIES = "find-parties"
-    SHOW_PARTY = "show-party"
-    SEARCH_LOG = "search-log"
-    PING = "ping"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
-    """One row of a choreography table."""
-
-    states: frozenset[str]
-    message: str
-    next: str | None  # None: the state stays
-    outcome: str | None = None  # the row holds only when validation found this outcome
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleRule:
-    """A role in one message set and the parties that may play it."""
-
-    name: str  # SHV, SE …
-    parties: frozenset[str]  # party roles that may play it
-    subtypes: frozenset[str] = frozenset()  # when not empty, the party's subtype must be one of these
-    title_nl: str = ""
-    title_en: str = ""
-
-    @property
-    def endpoint(self) -> str:
-        """The role's segment in the URL."""
-        return self.name.lower()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageType:
-    """One message of a message set, as its manifest declares it."""
-
-    element: str
-    namespace: str
-    berichttype: str
-    version: str  # on the wire, in Versie
-    sender_role: str
-    receiver_role: str
-    answers: frozenset[str] = frozenset()  # message types this one answers
-    repeatable: bool = False  # more than one of these may answer one question
-    unasked: bool = False  # may also be sent without a question
-    answer_working_days: int | None = None
-    expires_working_days: int | None = None  # None: the hub's term
-    max_per_conversation: int | None = None
-    max_receivers: int = 1
-    bsn: str = "never"  # never | agreed | always
-    ground: bool = False  # the documents of Party.requires must be in the header
-    documents: frozenset[str] = frozenset()  # documents that must be in the header, whoever sends
-    routes: frozenset[str] = frozenset()  # kinds of Routering that may stand in for Ontvanger
-    outcomes: frozenset[str] = frozenset()
-    title_nl: str = ""
-    title_en: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetKey:
-    """Names one message set."""
-
-    module: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.module}/{self.version}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choreography:
-    """The state machine of one message set: a table."""
-
-    initial: str
-    transitions: tuple[Transition, ...]
-    enforced: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One operation of a service: the Body's element, the Action that names it, and what is done with it."""
-
-    name: str  # local name of the request element
-    namespace: str
-    action: str
-    step: Step
-    message_type: MessageType | None = None  # for Step.RECORD
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """One address on the SOAP listener."""
-
-    path: str  # /soap/<module>/<version>/<role or service>
-    key: SetKey
-    role: RoleRule | None  # None for the services every party may call
-    operations: Mapping[str, Operation]  # by wsa:Action
-
-
 # --- admitted, addressed -------------------------------------------------------------------------------------
 
 
@@ -268,6 +168,17 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bridged:
+    """A message as an addressee gets it who takes another version than its sender's (docs/message-sets.md)."""
+
+    key: SetKey
+    message_type: MessageType
+    outcomes: frozenset[str]
+    payload: bytes  # the message element there, in exclusive canonical form
+    message_digest: bytes  # SHA-256 of payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """Everything the journal needs to record one valid message; plain values, ready for one transaction."""
 
@@ -283,6 +194,7 @@ class Acceptance:
     proof: Proof
     received_at: datetime
     expires_at: datetime
+    bridged: Mapping[str, Bridged] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
 
 
 # --- what the store tells ------------------------------------------------------------------------------------
@@ -319,7 +231,7 @@ class Conversation:
 class Question:
     """An earlier message of a conversation, as correlation needs it."""
 
-    berichttype: str
+    family: str  # MessageType.correlates_as
     sender: str
     answered: bool
 
@@ -336,7 +248,10 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One message as a mailbox list, a log search or an operator sees it: metadata, never content."""
+    """One message as a mailbox list, a log search or an operator sees it: metadata, never content.
+
+    Of a bridged message `berichttype` and `versie` are the addressee's for the addressee and the sender's for others.
+    """
 
     referentienummer: str
     cross: str | None
@@ -351,6 +266,7 @@ class Listed:
     status: DeliveryState
     collected_at: datetime | None
     confirmed_at: datetime | None
+    bridged_to: str | None = None  # the set's version in which the addressee gets it, when not the sender's
 
     @property
     def opgehaald(self) -> bool:

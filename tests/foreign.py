@@ -44,6 +44,7 @@ _METHODS: dict[str, hashes.HashAlgorithm] = {
     "http://www.w3.org/2000/09/xmldsig#rsa-sha1": hashes.SHA1(),
     ECDSA_SHA256: hashes.SHA256(),
     "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384": hashes.SHA384(),
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512": hashes.SHA512(),
 }
 PSS = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
 

@@ -6,8 +6,10 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from lxml import etree
@@ -15,6 +17,7 @@ from lxml import etree
 from gateway.app.hub import build_gate
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.trust import LiveTrust
+from gateway.messagesets import load_catalog
 from gateway.pipeline import Gate, answer
 from gateway.security.keys import SigningKey, load_certificate, load_signing_key
 from gateway.storage import Store, open_store
@@ -86,12 +89,12 @@ class Line:
 
     def rows(self, table: str) -> int:
         """Rows of a table of the store, read past everything the gateway does."""
-        with sqlite3.connect(self.instance.folder / "gateway.db") as connection:
+        with closing(sqlite3.connect(self.instance.folder / "gateway.db")) as connection:
             return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def refusals(self) -> list[str]:
         """The journal's records of refused requests, oldest first."""
-        with sqlite3.connect(self.instance.folder / "gateway.db") as connection:
+        with closing(sqlite3.connect(self.instance.folder / "gateway.db")) as connection:
             rows = connection.execute("SELECT record FROM entries WHERE kind = 'refused' ORDER BY position")
             return [row[0] for row in rows]
 
@@ -114,12 +117,16 @@ def code(reply: Reply) -> str | None:
     return None if found is None else found.findtext(f".//{{{KN}}}Code")
 
 
+_catalog = cache(load_catalog)
+
+
 def make_line(template: Path, folder: Path, *, at: datetime | None = None,
               change: Callable[[Path], None] = lambda folder: None) -> Line:
     """A line on a fresh copy of an instance; `change` may edit the copy's files first."""
     shutil.copytree(template, folder)
     change(folder)
     instance = open_instance(folder)
+    instance.__dict__["catalog"] = _catalog(instance.settings.sets.xsd)  # read-only, and a second of work each time
     store = open_store(instance.settings.store.url)
     book, moment = instance.read_register(), at or utc_now()
     made: list[Line] = []

@@ -27,8 +27,9 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
     return Room(rooms=frozenset(rooms.split()), packages=frozenset(packages.split()), clock=clock)
 
 
-GROUND = frozenset({"names", "values", "errors", "ports"})
-WITHIN_GROUND = {"names": set(), "values": set(), "errors": {"values"}, "ports": {"values", "errors"}}
+GROUND = frozenset({"names", "set_values", "values", "errors", "ports"})
+WITHIN_GROUND = {"names": set(), "set_values": set(), "values": {"set_values"}, "errors": {"values"},
+                 "ports": {"values", "errors"}}
 ROOMS = {
     "messagesets": room("", "lxml xmlschema"),
     "soap": room("", "lxml"),

@@ -79,7 +79,8 @@ def test_evidence_is_written_and_verified_without_an_instance(hub, tmp_path):
     file = tmp_path / "evidence.xml"
     file.write_bytes(ran.octets)
     ca = hub.folder / "pki" / "ca.pem"
-    full = gateway("evidence", "verify", file, "--message", MESSAGE, "--anchor", ca, "--json")
+    full = gateway("evidence", "verify", file, "--message", MESSAGE, "--anchor", ca, "--hub-oin",
+                   "00000099000000099000", "--json")
     assert full.code == 0
     assert all(one["holds"] is True for one in full.json)
     assert gateway("evidence", "verify", file).code == 0

@@ -280,8 +280,8 @@ def test_records_hold_the_stated_fields(line: Line) -> None:
 
 
 def test_the_log_has_the_stated_events() -> None:
-    written = {found for path in (ROOT / "gateway").rglob("*.py")
-               for found in re.findall(r'(?:\bobserve|_log|\blog|_observe|\bLog\(\))\("([a-z-]+)"', path.read_text("utf-8"))}
+    call = re.compile(r'(?:\bobserve|_log|\blog|_observe|\bLog\(\))\("([a-z-]+)"')
+    written = {found for path in (ROOT / "gateway").rglob("*.py") for found in call.findall(path.read_text("utf-8"))}
     stated = {event for row in table(section(page("operations"), "Logs"), "event") for event in words(row[0])}
     assert stated == written - {"answered"}  # counted, not written
 

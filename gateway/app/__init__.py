@@ -7,10 +7,19 @@ from cryptography import x509
 from gateway.app.health import Diagnosis, examine, expiring
 from gateway.app.hub import run
 from gateway.app.instance import Instance, open_instance, utc_now
-from gateway.app.sets import check_sets, default_catalog, list_sets, validate_file, write_wsdl
+from gateway.app.sets import (
+    check_sets,
+    default_catalog,
+    diff_sets,
+    list_sets,
+    sample_messages,
+    validate_file,
+    write_docs,
+    write_wsdl,
+)
 from gateway.app.world import create_instance
 from gateway.messagesets import read_message
-from gateway.security import EvidenceCheck, canonical, load_certificate, make_crl
+from gateway.security import EvidenceCheck, canonical, load_certificate, load_certificates, make_crl
 from gateway.security import verify_evidence as _verify_evidence
 from gateway.soap import check_xml_octets, read_xml
 from gateway.storage import current, upgrade
@@ -18,8 +27,9 @@ from gateway.values import Party
 
 __all__ = [
     "Diagnosis", "EvidenceCheck", "Instance", "canonical_message", "check_sets", "create_instance", "demo_messages",
-    "describe_party", "examine", "expiring", "list_sets", "open_instance", "reference_of", "renew_crl", "run",
-    "upgrade_store", "validate_file", "verify_evidence", "write_wsdl",
+    "describe_party", "diff_sets", "examine", "expiring", "list_sets", "open_instance", "reference_of", "renew_crl",
+    "run", "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs",
+    "write_wsdl",
 ]
 
 
@@ -48,9 +58,12 @@ def renew_crl(folder: Path, names: list[str]) -> Path:
     return make_crl(pki, serials, utc_now())
 
 
-def verify_evidence(octets: bytes, message: bytes | None, anchors: list[Path]) -> list[EvidenceCheck]:
-    """Check an evidence file; needs no instance."""
-    return _verify_evidence(octets, message, [path.read_bytes() for path in anchors])
+def verify_evidence(
+    octets: bytes, message: bytes | None, anchors: list[Path], hub_oin: str | None = None
+) -> list[EvidenceCheck]:
+    """Check an evidence file; needs no instance. Raises Misconfigured for an anchor that is no certificate."""
+    ders = [der for path in anchors for der in load_certificates(path)]
+    return _verify_evidence(octets, message, ders, hub_oin)
 
 
 def demo_messages(instance: Instance) -> dict[str, bytes]:

@@ -13,10 +13,10 @@ from prometheus_client.metrics_core import Metric
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
 from gateway.app.trust import LiveTrust
-from gateway.errors import GatewayError, TrustStale
+from gateway.errors import GatewayError, Misconfigured, TrustStale
 from gateway.security import TrustSnapshot, Usage, check_certificate, load_certificate, load_trust
 from gateway.storage import Reports, current, head, open_store
-from gateway.transport import Check, build_contracts
+from gateway.transport import Check, ServerTls, TlsFiles, build_contracts
 
 _SOON = timedelta(days=56)  # renewal takes eight weeks with a TSP
 
@@ -99,7 +99,9 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("message sets", lambda: _sets(instance),
                           "run `gateway sets wsdl`, then `gateway sets check`"))
     found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
-    found.append(_attempt("store", lambda: _store(instance), f"gateway db upgrade {folder}"))
+    found.append(_attempt("store", lambda: _store(instance),
+                          f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
+    found.append(_attempt("TLS", lambda: _tls(instance), "see [soap] in gateway.toml"))
     found.append(_attempt("trust", lambda: _trust(instance),
                           "fetch the CA's list again; of a throw-away PKI: gateway certs crl"))
     found += [_attempt(f"certificate {path.name}", partial(_certificate, instance, path, usage),
@@ -119,6 +121,12 @@ def _sets(instance: Instance) -> str:
     sets, services = instance.settings.sets, instance.catalog.services
     build_contracts(services, wsdl_root=sets.wsdl, xsd_root=sets.xsd, public_url=instance.settings.hub.public_url)
     return f"{len(instance.catalog.sets)} sets, {len(services)} services with their WSDL"
+
+
+def _tls(instance: Instance) -> str:
+    soap, trust = instance.settings.soap, instance.settings.trust
+    ServerTls.of(TlsFiles(certificate=soap.tls.certificate, key=soap.tls.key, anchors=trust.anchors, crls=trust.crls))
+    return "certificate, key, anchors and lists load"
 
 
 def _store(instance: Instance) -> str:
@@ -148,6 +156,9 @@ def _own_certificates(instance: Instance) -> list[tuple[Path, Usage]]:
 
 def _certificate(instance: Instance, path: Path, usage: Usage) -> str:
     checked = check_certificate(load_certificate(path), _snapshot(instance), utc_now(), usage=usage)
+    if usage is Usage.SIGNING and checked.certificate.oin != instance.settings.hub.oin:
+        raise Misconfigured(f"{path.name} is of OIN {checked.certificate.oin}, but [hub] oin is "
+                            f"{instance.settings.hub.oin}: parties will refuse every answer")
     return f"OIN {checked.certificate.oin}, valid until {checked.certificate.not_after:%Y-%m-%d}"
 
 
@@ -164,5 +175,7 @@ def expiring(folder: Path, days: int) -> list[dict[str, object]]:
     ]
     return [
         {"file": file, "subject": subject, "not_after": until, "days_left": (until - now).days}
-        for until, file, subject in sorted(dated) if until < now + timedelta(days=days)
+        for until, file, subject in sorted(dated)
+        # A revocation list lives for days, and is fetched anew: it is news only when the next one is late.
+        if until < now + timedelta(days=min(days, 7) if file.endswith(".crl") else days)
     ]

@@ -7,12 +7,14 @@ import socket
 import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlsplit
 
 from gateway import __version__
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
+from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
 from gateway.calendar_nl import working_day
 from gateway.errors import GatewayError
@@ -34,6 +36,7 @@ from gateway.transport import (
     TlsFiles,
     bind,
     build_contracts,
+    document_routes,
     run_every,
     url_of,
     web_app,
@@ -41,6 +44,7 @@ from gateway.transport import (
 from gateway.values import Service
 
 Ready = Callable[[str, str], None]
+_REREAD_SECONDS = 300  # the certificates that parties.toml pins may have been replaced in place
 _EXPIRE_AT_ONCE = 1000  # messages per commit of the expiry work
 
 
@@ -51,20 +55,22 @@ class LiveRegister:
         self._instance, self._log = instance, log
         self._file = instance.folder / "parties.toml"
         self._seen = self._mark()
+        self._read_at = monotonic()
         self._book = instance.read_register()
 
     def __call__(self) -> AddressBook:
         return self._book
 
     def renew(self) -> None:
-        mark = self._mark()
-        if mark == self._seen:
-            return
-        self._seen = mark
         try:
+            mark = self._mark()
+            if mark == self._seen and monotonic() - self._read_at < _REREAD_SECONDS:
+                return
+            changed, self._seen, self._read_at = mark != self._seen, mark, monotonic()
             self._book = self._instance.read_register()
-            self._log("parties-renewed", {"parties": len(self._book.everyone)})
-        except GatewayError as error:
+            if changed:
+                self._log("parties-renewed", {"parties": len(self._book.everyone)})
+        except (GatewayError, OSError) as error:
             self._log("parties-not-renewed", {"error": error})
 
     def _mark(self) -> tuple[int, int, str]:
@@ -114,7 +120,8 @@ def run(folder: Path, *, soap_port: int | None, web_port: int | None, workers: i
         if code:
             sys.exit(code)
     finally:
-        marker.unlink(missing_ok=True)
+        if marker.is_file() and json.loads(marker.read_text("utf-8")).get("pid") == os.getpid():  # not another's
+            marker.unlink()
 
 
 def serve_worker(argument: str, soap: socket.socket, web: socket.socket, index: int, ready: Ready) -> int:
@@ -148,7 +155,8 @@ def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: s
         )
         reports = Reports(store)
         pages = web_app(services=services, public_url=public, checks=lambda: ready_checks(instance, trust, reports),
-                        collect=lambda: store_metrics(log, trust, reports))
+                        collect=lambda: store_metrics(log, trust, reports),
+                        routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
         Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
                background=_chores(gate, trust, register, tls)).run()

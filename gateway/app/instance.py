@@ -158,19 +158,25 @@ class Instance:
 
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""
-        wanted = load_parties(file, folder=self.folder)
-        return [str(change) for change in plan(self.register.everyone, wanted)]
+        return [str(change) for change in plan(self._stated(), load_parties(file, folder=self.folder))]
+
+    def _stated(self) -> tuple[Party, ...]:
+        """The parties as their file states them, whatever the day."""
+        return load_parties(self.folder / "parties.toml")
 
     def apply_parties(self, file: Path, *, who: str, why: str) -> list[str]:
         """Make the file the address book; journaled. The file is taken over as it is, comments included."""
-        changes = self.plan_parties(file)
-        if changes:
-            fresh = self.folder / "parties.toml.new"
-            shutil.copyfile(file, fresh)
-            fresh.replace(self.folder / "parties.toml")
-            with self.operations() as operations:
-                operations.note(f"parties apply: {len(changes)} change(s)", who=who, why=why)
-        return changes
+        fresh = self.folder / "parties.toml.new"
+        shutil.copyfile(file, fresh)  # read once: what is planned is what is taken over
+        try:
+            changes = self.plan_parties(fresh)
+            if changes:
+                with self.operations() as operations:
+                    operations.note(f"parties apply: {len(changes)} change(s)", who=who, why=why)
+                    fresh.replace(self.folder / "parties.toml")
+            return changes
+        finally:
+            fresh.unlink(missing_ok=True)
 
 
 def open_instance(folder: Path) -> Instance:

@@ -6,7 +6,7 @@ import typer
 
 from gateway.cli import instance, messages, party, sets
 from gateway.cli.output import err, escape
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, PeerRefused
 
 app = typer.Typer(
     name="gateway", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -23,10 +23,16 @@ def main() -> None:
     """Entry point. Exit code 0 ok, 1 refused or failed, 2 wrong use."""
     try:
         app()
+    except BrokenPipeError:  # whoever read our output had enough
+        sys.exit(0)
     except GatewayError as error:
         err.print(f"[bold red]{type(error).__name__}:[/] {escape(error.detail or str(error))}")
-        for finding in error.findings:
+        fault = error.fault if isinstance(error, PeerRefused) else None
+        for finding in fault.findings if fault else error.findings:
             err.print(f"  {escape(finding.xpath)}  {escape(finding.rule)}: {escape(finding.nl)}")
+        if fault and fault.ticket:
+            err.print(f"  ticket {escape(fault.ticket)}")
         sys.exit(1)
-    except BrokenPipeError:
-        sys.exit(0)
+    except OSError as error:
+        err.print(f"[bold red]error:[/] {escape(str(error.filename or ''))}: {escape(error.strerror or str(error))}")
+        sys.exit(1)

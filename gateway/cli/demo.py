@@ -84,7 +84,7 @@ def _prove(folder: Path, message: bytes) -> None:
         if not verdict["holds"]:
             raise DemoFailed(f"journaal: {verdict['cause']}")
     with _step("  bewijs controleren, met het bericht erbij"):
-        checks = gateway_app.verify_evidence(octets, message, [folder / "pki" / "ca.pem"])
+        checks = gateway_app.verify_evidence(octets, message, [folder / "pki" / "ca.pem"], instance.settings.hub.oin)
     for one in checks:
         out.print(f"    {'✓' if one.holds else '✗'} {escape(one.name)}: {escape(one.detail)}")
     if not all(one.holds for one in checks):

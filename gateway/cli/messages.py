@@ -138,10 +138,15 @@ def verify_evidence(
                                                  help="The message element: proves that this is the content.")] = None,
     anchor: Annotated[list[Path] | None, typer.Option("--anchor", exists=True, dir_okay=False,
                                                       help="A CA certificate (PEM) to trust.")] = None,
+    hub_oin: Annotated[str | None, typer.Option("--hub-oin", help="The OIN of the hub that must have signed.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check an evidence file, without hub or database; exit 1 when anything in it does not hold."""
-    checks = gateway_app.verify_evidence(file.read_bytes(), message.read_bytes() if message else None, anchor or [])
+    """Check an evidence file, without hub or database; exit 1 when anything in it does not hold.
+
+    Whose word the file is, only --anchor and --hub-oin can tell.
+    """
+    content = message.read_bytes() if message else None
+    checks = gateway_app.verify_evidence(file.read_bytes(), content, anchor or [], hub_oin)
     if as_json:
         print_json([{"check": one.name, "holds": one.holds, "detail": one.detail} for one in checks])
     else:

@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-out = Console(highlight=False, soft_wrap=True)
+_UNBOUNDED = 1000  # columns; in a pipe there is no edge to fold at, and tables take only what they need
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _UNBOUNDED)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_UNBOUNDED = 1000  # columns; tables take only what they need
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The instance folder.", show_default=False)]
@@ -77,7 +77,7 @@ def print_rows(title: str, rows: Iterable[Mapping[str, object]], columns: Sequen
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=number == 0)
     for row in listed:
         table.add_row(*(escape(_cell(row.get(column))) for column in columns))
-    out.print(table, width=None if out.is_terminal else _UNBOUNDED)  # in a pipe there is no edge to fold at
+    out.print(table)
 
 
 def _cell(value: object) -> str:

@@ -74,8 +74,12 @@ def inbox(
             else:
                 print_rows(f"Postbus van {party}", rows, _INBOX, empty="geen wachtende berichten")
         elif action == "get":
-            sys.stdout.buffer.write(client.collect(refs[0]).octets + b"\n")
-            sys.stdout.buffer.flush()
+            octets = client.collect(refs[0]).octets
+            if as_json:
+                print_json({"referentienummer": refs[0], "bericht": octets.decode()})
+            else:
+                sys.stdout.buffer.write(octets + b"\n")
+                sys.stdout.buffer.flush()
         else:
             _confirm(client.confirm(*refs), as_json)
 

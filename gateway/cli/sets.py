@@ -1,5 +1,7 @@
-"""Commands for message sets: validate one message, list, check, write WSDL."""
+"""Commands for message sets: validate one message, list, check, write WSDL, make samples, tell what changed."""
 
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -65,3 +67,73 @@ def write_wsdl(xsd: Xsd = None, wsdl: Wsdl = None) -> None:
     """Write the WSDL of every set from its manifest; the same input gives the same octets."""
     for path, changed in gateway_app.write_wsdl(xsd, wsdl):
         out.print(f"{'written ' if changed else 'same    '} {escape(str(path))}")
+
+
+def _moment(written: str) -> datetime:
+    """A moment with an offset from UTC; "now" for this one."""
+    try:
+        found = datetime.now(UTC) if written == "now" else datetime.fromisoformat(written)
+    except ValueError as error:
+        raise typer.BadParameter(f"{written} is no moment; write 2026-03-02T09:30:00Z or now") from error
+    if found.tzinfo is None:
+        raise typer.BadParameter(f"{written} has no offset from UTC; add Z")
+    return found
+
+
+@sets.command("sample")
+def sample(
+    name: Annotated[str, typer.Argument(metavar="SET", help="For instance schuldregeling/2.0.")],
+    element: Annotated[str, typer.Argument(metavar="ELEMENT", help="A message, an answer or a service request.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same octets.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="So many, with the seeds that follow.")] = 1,
+    mode: Annotated[str, typer.Option(help="minimal, random or full.")] = "random",
+    sender: Annotated[str | None, typer.Option("--from", metavar="PARTY-UUID", help="Afzender.")] = None,
+    receivers: Annotated[list[str] | None, typer.Option("--to", metavar="PARTY-UUID", help="Ontvanger.")] = None,
+    at: Annotated[datetime | None, typer.Option(
+        parser=_moment, metavar="TIME", help="TijdstipBericht: UTC with Z, or now; else the seed's.")] = None,
+    documents: Annotated[list[str] | None, typer.Option(
+        "--document", metavar="KIND", help="A document in the header, for instance beschikking.")] = None,
+    bsn: Annotated[bool, typer.Option("--bsn", help="With a BSN where parties may agree on one.")] = False,
+    folder: Annotated[Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="Write files.")] = None,
+    xsd: Xsd = None,
+) -> None:
+    """Make valid messages with invented content, on stdout or as files ELEMENT-SEED.xml."""
+    made = gateway_app.sample_messages(
+        name, element, seeds=range(seed, seed + count), mode=mode, sender=sender, receivers=tuple(receivers or ()),
+        at=at, documents=tuple(documents or ()), bsn=bsn, xsd=xsd)
+    for file_name, octets in made:
+        if folder is None:
+            sys.stdout.buffer.write(octets)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / file_name).write_bytes(octets)
+            out.print(escape(str(folder / file_name)))
+
+
+@sets.command("diff")
+def diff(
+    old: Annotated[str, typer.Argument(metavar="SET", help="For instance schuldregeling/1.1.")],
+    new: Annotated[str, typer.Argument(metavar="SET", help="For instance schuldregeling/2.0.")],
+    as_json: Json = False, xsd: Xsd = None,
+) -> None:
+    """Tell what changed from one message set to another, in Dutch and English."""
+    changes = gateway_app.diff_sets(old, new, xsd)
+    if as_json:
+        print_json(changes)
+        return
+    for one in changes:
+        shown = f"  ({', '.join(one['messages'])})" if isinstance(one["messages"], tuple) and one["messages"] else ""
+        out.print(f"{escape(str(one['nl']))}{escape(shown)}\n  [dim]{escape(str(one['en']))}[/]")
+    if not changes:
+        out.print("[bold green]geen verschil[/]")
+
+
+@sets.command("docs")
+def write_docs(
+    to: Annotated[Path, typer.Option("--out", file_okay=False, help="The folder to write into.")] = Path("build/docs"),
+    url: Annotated[str | None, typer.Option("--url", help="The hub's address for parties, for on the pages.")] = None,
+    xsd: Xsd = None,
+) -> None:
+    """Write the documentation of every set as web pages, Dutch and English; the same input gives the same octets."""
+    count, changed = gateway_app.write_docs(to, xsd=xsd, public_url=url)
+    out.print(f"{count} files, {changed} new or changed; begin at {escape(str(to / 'index.html'))}")

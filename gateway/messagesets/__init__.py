@@ -2,24 +2,32 @@
 
 from typing import TYPE_CHECKING
 
+from gateway.messagesets.bridges import Crossed, cross
 from gateway.messagesets.catalog import Catalog, load_catalog
 from gateway.messagesets.inspection import check_set
 from gateway.messagesets.message import Message
+from gateway.messagesets.proof import check_bridges
 from gateway.messagesets.sets import MessageSet, read_schema
 from gateway.messagesets.validation import read_message, validate, validate_text
 from gateway.messagesets.wsdl import write_wsdl
 
 if TYPE_CHECKING:
     from gateway.messagesets.diff import Change, compare_sets
+    from gateway.messagesets.docs import SiteFile, build_docs
     from gateway.messagesets.sample import sample_message
 
 __all__ = [
     "Catalog",
     "Change",
+    "Crossed",
     "Message",
     "MessageSet",
+    "SiteFile",
+    "build_docs",
+    "check_bridges",
     "check_set",
     "compare_sets",
+    "cross",
     "load_catalog",
     "read_message",
     "read_schema",
@@ -29,11 +37,13 @@ __all__ = [
     "write_wsdl",
 ]
 
-_LATE = {"Change": "diff", "compare_sets": "diff", "sample_message": "sample"}  # name → module
+_LATE = {  # name → module
+    "Change": "diff", "compare_sets": "diff", "sample_message": "sample", "SiteFile": "docs", "build_docs": "docs",
+}
 
 
 def __getattr__(name: str) -> object:
-    """What only commands and tests ask for is imported when asked: it needs xmlschema, which starts slowly."""
+    """What the line itself never asks for is imported when asked: most of it needs xmlschema, which starts slowly."""
     if name in _LATE:
         from importlib import import_module
 

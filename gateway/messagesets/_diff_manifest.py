@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 
-from gateway.messagesets._diff_words import Change, change
+from gateway.messagesets._diff_words import STAYS, Change, change
 from gateway.messagesets.rules import Assert
 from gateway.messagesets.sets import MessageSet
 from gateway.values import MessageType, RoleRule
@@ -13,7 +13,8 @@ Row = tuple[str, str, str | None]  # state, message, outcome
 _TERMS: tuple[tuple[str, str, str], ...] = (
     ("answer_working_days", "antwoord", "answer"), ("expires_working_days", "bewaren", "keeping"))
 _FACTS: tuple[tuple[str, str, str], ...] = (
-    ("berichttype", "Berichttype", "Berichttype"), ("version", "Versie", "Versie"), ("sender_role", "van", "from"),
+    ("berichttype", "Berichttype in de header", "Berichttype in the header"),
+    ("version", "berichtversie", "message version"), ("sender_role", "van", "from"),
     ("receiver_role", "naar", "to"), ("answers", "antwoord op", "answers"),
     ("repeatable", "mag vaker antwoorden", "may answer again"), ("unasked", "mag ongevraagd", "may come unasked"),
     ("max_per_conversation", "hoogstens per conversatie", "at most per conversation"),
@@ -25,7 +26,7 @@ _FACTS: tuple[tuple[str, str, str], ...] = (
 
 def set_changes(old: MessageSet, new: MessageSet) -> Iterator[Change]:
     """Status, profile and what else holds for the whole set."""
-    rows: tuple[tuple[str, str, Callable[[MessageSet], str]], ...] = (
+    rows: tuple[tuple[str, str, Callable[[MessageSet], str | None]], ...] = (
         ("status", "status", lambda one: one.status), ("profiel", "profile", lambda one: one.profile),
         ("versleuteling van de inhoud", "encryption of the body", lambda one: _plain(one.sealed)),
         ("titel", "title", lambda one: one.title_nl),
@@ -34,9 +35,9 @@ def set_changes(old: MessageSet, new: MessageSet) -> Iterator[Change]:
     for nl, en, ask in rows:
         if ask(old) != ask(new):
             yield change("set", nl, ask(old), ask(new), where_en=en)
-    for kind, before, after in (("operation", _operations(old), _operations(new)),):
-        yield from (change(f"{kind}-removed", name, before[name], None) for name in before if name not in after)
-        yield from (change(f"{kind}-added", name, None, after[name]) for name in after if name not in before)
+    before, after = _operations(old), _operations(new)
+    yield from (change("operation-removed", name, before[name], None) for name in before if name not in after)
+    yield from (change("operation-added", name, None, after[name]) for name in after if name not in before)
 
 
 def _operations(message_set: MessageSet) -> dict[str, str]:
@@ -64,7 +65,8 @@ def message_changes(old: MessageSet, new: MessageSet, names: Mapping[str, str]) 
     for before, after in names.items():
         one, other = old.messages.get(before), new.messages.get(after)
         if one is not None and other is not None:
-            yield from _facts(one, other, {**names})
+            follows = (one.version, other.version) == (old.key.version, new.key.version)
+            yield from _facts(one, other, names, follows=follows)
             demands = old.requirements[before].demand, new.requirements[after].demand
             for nl, en, was, now in (
                 ("controles", "checks", demands[0].checks, demands[1].checks),
@@ -76,7 +78,7 @@ def message_changes(old: MessageSet, new: MessageSet, names: Mapping[str, str]) 
                     yield _of_message(after, nl, en, _plain(was), _plain(now))
 
 
-def _facts(old: MessageType, new: MessageType, names: Mapping[str, str]) -> Iterator[Change]:
+def _facts(old: MessageType, new: MessageType, names: Mapping[str, str], *, follows: bool) -> Iterator[Change]:
     for attribute, nl, en in _TERMS:
         was, now = getattr(old, attribute), getattr(new, attribute)
         if was != now:
@@ -85,9 +87,8 @@ def _facts(old: MessageType, new: MessageType, names: Mapping[str, str]) -> Iter
         was, now = getattr(old, attribute), getattr(new, attribute)
         if attribute == "answers":
             was = frozenset(names.get(name, name) for name in was)
-        if attribute == "berichttype" and names.get(was) == now:
-            continue  # told by the new name
-        if was != now:
+        told = (attribute == "berichttype" and names.get(was) == now) or (attribute == "version" and follows)
+        if was != now and not told:  # told by the new name, or by the version of the set
             yield _of_message(new.element, nl, en, _plain(was), _plain(now))
 
 
@@ -113,7 +114,7 @@ def transition_changes(old: MessageSet, new: MessageSet, names: Mapping[str, str
 
 
 def _steps(message_set: MessageSet) -> dict[Row, str]:
-    return {(state, row.message, row.outcome): row.next or state
+    return {(state, row.message, row.outcome): STAYS if row.next is None or row.next == state else row.next
             for row in message_set.choreography.transitions for state in row.states}
 
 
@@ -141,7 +142,7 @@ def _test(rule: Assert) -> str:
 def _plain(value: object) -> str | None:
     """A value of a manifest as text; None for what is absent."""
     if isinstance(value, bool):
-        return "ja/yes" if value else "nee/no"
+        return str(value).lower()  # as the manifest writes it
     if isinstance(value, Iterable) and not isinstance(value, str):
         return ", ".join(sorted(map(str, value))) or None
     return str(value) if value is not None else None

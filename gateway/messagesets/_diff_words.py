@@ -13,19 +13,22 @@ _WORDS: dict[str, _ROW] = {  # kind → (nl, en); {w} where, {o} old, {n} new
     "message-removed": ("Bericht {w} is vervallen ({o}).", "Message {w} is gone ({o})."),
     "message-renamed": ("Bericht {o} heet nu {n}; de opbouw is dezelfde.",
                         "Message {o} is now called {n}; its structure is the same."),
-    "message-replaced": ("Bericht {o} heet nu {n}; de opbouw lijkt er sterk op.",
-                         "Message {o} is now called {n}; its structure is much alike."),
+    "message-replaced": ("Bericht {n} komt waarschijnlijk in de plaats van {o}: inhoud en plaats lijken op elkaar.",
+                         "Message {n} probably takes the place of {o}: content and place are alike."),
     "term": ("Termijn van {w}: {o} → {n} werkdagen.", "Term of {w}: {o} → {n} working days."),
     "message-changed": ("{w}: {o} → {n}.", "{w}: {o} → {n}."),
     "element-added": ("Element {w} is toegevoegd ({n}).", "Element {w} was added ({n})."),
     "element-removed": ("Element {w} is vervallen (was {o}).", "Element {w} was removed (was {o})."),
-    "occurrence": ("Element {w} mag nu {n} keer voorkomen (was {o}).", "Element {w} may now occur {n} times (was {o})."),
+    "occurrence": (
+        "Element {w} mag nu {n} keer voorkomen (was {o}).", "Element {w} may now occur {n} times (was {o})."),
     "order": ("De volgorde in {w} is veranderd: {o} → {n}.", "The order in {w} changed: {o} → {n}."),
     "choice": ("De keuzes in {w} zijn anders ingedeeld.", "The choices in {w} are arranged in another way."),
-    "type": ("De inhoud van {w} is van een ander type: {o} → {n}.", "The content of {w} is of another type: {o} → {n}."),
+    "type": (
+        "De inhoud van {w} is van een ander type: {o} → {n}.", "The content of {w} is of another type: {o} → {n}."),
     "value-added": ("{w} kent de nieuwe waarde {n}.", "{w} has the new value {n}."),
     "value-removed": ("{w} kent de waarde {o} niet meer.", "{w} no longer has the value {o}."),
-    "values": ("De lijst van waarden van {w} is veranderd: {o} → {n}.", "The list of values of {w} changed: {o} → {n}."),
+    "values": (
+        "De lijst van waarden van {w} is veranderd: {o} → {n}.", "The list of values of {w} changed: {o} → {n}."),
     "facet": ("Beperking {w}: {o} → {n}.", "Restriction {w}: {o} → {n}."),
     "transition-added": ("Nieuwe stap: {w} → {n}.", "New step: {w} → {n}."),
     "transition-removed": ("Vervallen stap: {w} → {o}.", "Step gone: {w} → {o}."),
@@ -37,7 +40,9 @@ _WORDS: dict[str, _ROW] = {  # kind → (nl, en); {w} where, {o} old, {n} new
     "operation-removed": ("Operatie {w} is vervallen.", "Operation {w} is gone."),
 }
 KINDS = tuple(_WORDS)
-_NOTHING: _ROW = ("niets", "nothing")
+STAYS = "="  # what a step leads to when the state stays
+_VALUES: dict[str | None, tuple[str | None, ...]] = {
+    None: ("niets", "nothing"), STAYS: ("dezelfde toestand", "the same state")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,7 @@ class Change:
 
     kind: str  # one of KINDS
     where: str  # message, type or place in one; role, rule, state
-    old: str | None
+    old: str | None  # as the schema or manifest has it; None: nothing
     new: str | None
     nl: str
     en: str
@@ -62,6 +67,6 @@ def change(kind: str, where: str, old: str | None, new: str | None, *, where_en:
     nl, en = _WORDS[kind]
     return Change(
         kind=kind, where=where, old=old, new=new,
-        nl=nl.format(w=where, o=old or _NOTHING[0], n=new or _NOTHING[0]),
-        en=en.format(w=where_en or where, o=old or _NOTHING[1], n=new or _NOTHING[1]),
+        nl=nl.format(w=where, o=_VALUES.get(old, (old,))[0], n=_VALUES.get(new, (new,))[0]),
+        en=en.format(w=where_en or where, o=_VALUES.get(old, (old,))[-1], n=_VALUES.get(new, (new,))[-1]),
     )

@@ -16,7 +16,7 @@ from typing import TypeVar
 from lxml import etree
 
 from gateway.messagesets._sample_tree import Builder, content_model, simple_type, tags
-from gateway.messagesets._sample_values import fraction_digits, primitive
+from gateway.messagesets._sample_values import fits, fraction_digits, primitive
 from gateway.messagesets._sample_xpath import Call, Expression, Literal, Operation, Path, Step, literals, paths, written
 from gateway.names import clark
 
@@ -99,7 +99,8 @@ class Repair:
         plain = Step(axis="child", test=step.test)
         present = self._nodes(Path(steps=(plain,)), parent)
         fitting = self._nodes(Path(steps=(step,)), parent)
-        if (fitting or present) and not extra:
+        short = _position(step) > len(present)  # the third of two: one more brings it nearer
+        if (fitting or (present and not short)) and not extra:
             return self._random.choice(fitting or present)
         tag = self._tag(step.test, parent)
         if tag is None or not self._builder.rearrange(parent, more=tag):
@@ -229,7 +230,9 @@ class Repair:
     def _candidates(self, test: Expression, leaf: Node, leaves: list[Node], node: Node) -> Iterator[str]:
         yield from self._enumerated(leaf)
         yield from literals(test)
-        yield from (f"{text}{leaf.text}" for text in literals(test) if text)
+        for text in literals(test):
+            yield f"{text}{leaf.text}"
+            yield from _days_around(f"{_dashed(text)}{(leaf.text or '')[10:]}")
         for other in leaves:
             yield other.text or ""
             yield from _days_around(other.text or "")
@@ -289,7 +292,7 @@ class Repair:
         """Write a value that the type allows."""
         declared = self._builder.declaration(leaf)
         kind = simple_type(declared) if declared is not None else None
-        if kind is None or self._is_fixed(leaf) or not kind.is_valid(text):
+        if kind is None or self._is_fixed(leaf) or not fits(kind, text):
             return False
         leaf.text = text
         return True
@@ -297,6 +300,12 @@ class Repair:
     def _shuffled(self, things: list[T]) -> list[T]:
         self._random.shuffle(things)
         return things
+
+
+def _position(step: Step) -> int:
+    """The place among its kind that a step asks for; 0 when it asks for none."""
+    first = step.predicates[0] if step.predicates else None
+    return int(first.written) if isinstance(first, Literal) and first.written.isdigit() else 0
 
 
 def _read_by(side: Expression) -> Path | None:
@@ -311,6 +320,11 @@ def _is_truth(expression: Expression) -> bool:
     if isinstance(expression, Call):
         return expression.name in ("boolean", "not", "contains", "starts-with", "true", "false")
     return isinstance(expression, Operation) and expression.operator in ("and", "or", *_OPPOSITE)
+
+
+def _dashed(text: str) -> str:
+    """A date that a rule writes as a number, 20260131, as an element holds it."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
 
 
 def _days_around(text: str) -> Iterator[str]:

@@ -5,18 +5,22 @@ Everything built here fits the schema; what the rules ask beyond it is for _samp
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 from lxml import etree
+from xmlschema import XMLSchema10
 from xmlschema.validators import XsdAnyElement, XsdComplexType, XsdElement, XsdGroup, XsdSimpleType
 
 from gateway.errors import Misconfigured
 from gateway.messagesets._sample_values import Values
+from gateway.messagesets.sets import MessageSet, read_schema
 from gateway.names import clark, set_namespace
 
 Particle = XsdElement | XsdAnyElement | XsdGroup
+Above = tuple[str, ...]  # tags of the element that is filled and of those around it
 MODES = ("minimal", "random", "full")
-_DEEPEST = 12  # below this, optional parts are left out: a type may hold itself
+_DEEPEST = 12  # levels; below this, optional parts are left out
 _MOST_REPEATED = 3
 _UNKNOWN = clark(set_namespace("voorbeeld", "0.0"), "Voorbeeld")  # where anything may stand
 
@@ -52,7 +56,7 @@ class Builder:
         """A new message. Raises Misconfigured when the schema leaves no way to make one."""
         message = etree.Element(str(self.root.name), nsmap=self._nsmap)
         try:
-            self._fill(message, self.root, 0)
+            self._fill(message, self.root)
         except _ImpossibleError as error:
             raise Misconfigured(f"{self.root.name}: the schema asks for what this message may not hold") from error
         return message
@@ -79,15 +83,15 @@ class Builder:
         least = {more: len(kept.get(more, ())) + 1} if more else {}
         gone = frozenset({str(less.tag)} - kept.keys()) if less is not None else frozenset()
         try:
-            return self._arrange(parent, model, Wish(least=least, without=gone, kept=kept), _depth(parent))
+            return self._arrange(parent, model, Wish(least=least, without=gone, kept=kept))
         except _ImpossibleError:
             parent[:] = before
             return False
 
-    def _fill(self, node: "etree._Element", declared: XsdElement, depth: int) -> None:
+    def _fill(self, node: "etree._Element", declared: XsdElement) -> None:
         model = content_model(declared)
         if model is not None:
-            self._arrange(node, model, Wish(), depth)
+            self._arrange(node, model, Wish())
             return
         parent = node.getparent()
         key = (str(parent.tag) if parent is not None else "", str(node.tag))
@@ -95,9 +99,10 @@ class Builder:
         if kind is not None:
             node.text = self.fixed.get(key) or self.values.text(str(node.tag), kind)
 
-    def _arrange(self, node: "etree._Element", model: XsdGroup, wish: Wish, depth: int) -> bool:
+    def _arrange(self, node: "etree._Element", model: XsdGroup, wish: Wish) -> bool:
         pool = {tag: list(nodes) for tag, nodes in (wish.kept or {}).items()}
-        plan = list(self._times(model, wish, pool, depth))
+        above = (str(node.tag), *(str(one.tag) for one in node.iterancestors()))
+        plan = list(self._times(model, wish, pool, above))
         count = {tag: sum(step[0] == tag for step in plan) for tag in wish.least}
         if any(count[tag] < least for tag, least in wish.least.items()):
             raise _ImpossibleError
@@ -105,7 +110,7 @@ class Builder:
         for tag, declared, present in plan:
             child = etree.SubElement(node, tag) if present is None else present
             if present is None and declared is not None:
-                self._fill(child, declared, depth + 1)
+                self._fill(child, declared)
             made.append(child)
         for child in list(node):
             node.remove(child)
@@ -113,26 +118,26 @@ class Builder:
         return True
 
     def _times(self, part: Particle, wish: Wish, pool: dict[str, list["etree._Element"]],
-               depth: int) -> Iterator[tuple[str, XsdElement | None, "etree._Element | None"]]:
+               above: Above) -> Iterator[tuple[str, XsdElement | None, "etree._Element | None"]]:
         """The children that one particle gives: tag, declaration, and the node when it stands there already."""
         if isinstance(part, XsdGroup):
-            for _ in range(self._rounds(part, wish, pool, depth)):
-                yield from self._group(part, wish, pool, depth)
+            for _ in range(self._rounds(part, wish, pool, above)):
+                yield from self._group(part, wish, pool, above)
             return
         tag = str(part.name) if isinstance(part, XsdElement) else _UNKNOWN
         kept = pool.pop(tag, [])
-        count = self._count(part, tag, len(kept), wish, depth)
+        count = self._count(part, tag, len(kept), wish, above)
         declared = part if isinstance(part, XsdElement) else None
         pool.setdefault(tag, kept[count:])
         yield from ((tag, declared, kept[index] if index < len(kept) else None) for index in range(count))
 
     def _group(self, group: XsdGroup, wish: Wish, pool: dict[str, list["etree._Element"]],
-               depth: int) -> Iterator[tuple[str, XsdElement | None, "etree._Element | None"]]:
+               above: Above) -> Iterator[tuple[str, XsdElement | None, "etree._Element | None"]]:
         parts: list[Particle] = list(group)
         if group.model == "choice":
             parts = [self._branch(parts, wish, pool)]
         for part in parts:
-            yield from self._times(part, wish, pool, depth)
+            yield from self._times(part, wish, pool, above)
 
     def _branch(self, parts: list[Particle], wish: Wish, pool: Mapping[str, list["etree._Element"]]) -> Particle:
         able = [part for part in parts if self._can(part, wish)]
@@ -142,7 +147,7 @@ class Builder:
                  for part in able]
         return self._random.choice([part for part, value in zip(able, worth, strict=True) if value == max(worth)])
 
-    def _rounds(self, group: XsdGroup, wish: Wish, pool: Mapping[str, list["etree._Element"]], depth: int) -> int:
+    def _rounds(self, group: XsdGroup, wish: Wish, pool: Mapping[str, list["etree._Element"]], above: Above) -> int:
         if not self._can_once(group, wish):
             if group.min_occurs:
                 raise _ImpossibleError
@@ -150,26 +155,26 @@ class Builder:
         inside = tags(group)
         needed = max((wish.least.get(tag, 0) for tag in inside), default=0)
         if wish.kept is None:
-            return max(self._chosen(group, depth), min(needed, 1))
+            return max(self._chosen(group, above), min(needed, 1))
         present = max((len(pool.get(tag, ())) for tag in inside), default=0)
         repeated = max(present, needed) if group.max_occurs != 1 else min(1, max(present, needed))
         return max(group.min_occurs, min(repeated, _most(group)))
 
-    def _count(self, part: XsdElement | XsdAnyElement, tag: str, present: int, wish: Wish, depth: int) -> int:
+    def _count(self, part: XsdElement | XsdAnyElement, tag: str, present: int, wish: Wish, above: Above) -> int:
         needed = wish.least.get(tag, 0)
         if tag in wish.without or not self._can_once(part, wish):
             if part.min_occurs:
                 raise _ImpossibleError
             return 0
-        count = self._chosen(part, depth) if wish.kept is None else max(present, part.min_occurs)
+        count = self._chosen(part, above) if wish.kept is None else max(present, part.min_occurs)
         return min(max(count, needed), _most(part))
 
-    def _chosen(self, part: Particle, depth: int) -> int:
+    def _chosen(self, part: Particle, above: Above) -> int:
         """How many of an optional or repeatable particle a fresh message gets."""
         low = part.min_occurs
         high = min(_most(part), max(low, _MOST_REPEATED))
-        if self._mode == "minimal" or depth > _DEEPEST:
-            return low
+        if self._mode == "minimal" or part.name in above or len(above) > _DEEPEST:
+            return low  # within itself only as often as it must: it would grow without end
         if self._mode == "full":
             return max(low, min(high, 1 if _most(part) == 1 else 2))
         return low if self._random.random() < 0.5 else self._random.randint(low, high)
@@ -198,6 +203,12 @@ class Builder:
             known = str(declared.name) not in self._banned if model is None else self._can_once(model, Wish())
             self._possible[id(declared)] = known
         return known
+
+
+@lru_cache(maxsize=32)
+def schema_of(message_set: MessageSet) -> XMLSchema10:
+    """A set's schema, read once per process."""
+    return read_schema(message_set)
 
 
 def content_model(declared: XsdElement) -> XsdGroup | None:
@@ -237,7 +248,3 @@ def tags(part: Particle) -> list[str]:
 
 def _most(part: Particle) -> int:
     return part.max_occurs if part.max_occurs is not None else 1000
-
-
-def _depth(node: "etree._Element") -> int:
-    return sum(1 for _ in node.iterancestors())

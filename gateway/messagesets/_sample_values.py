@@ -48,7 +48,7 @@ class Values:
     def text(self, tag: str, kind: XsdSimpleType) -> str:
         """A value for an element. Raises Misconfigured, naming the element, when none is found."""
         for candidate in islice(self.candidates(tag, kind), _TRIES):
-            if kind.is_valid(candidate):
+            if fits(kind, candidate):
                 return candidate
         raise Misconfigured(f"{tag}: no value found for type {kind.name or 'without a name'}; simplify its facets")
 
@@ -132,6 +132,14 @@ class Values:
                     child.text = hashlib.sha256(octets).hexdigest()
                 case "Omvang":
                     child.text = str(len(octets))
+
+
+def fits(kind: XsdSimpleType, text: str) -> bool:
+    """Is this a value of the type? xmlschema lets an error of the calendar through for years past 9999."""
+    try:
+        return kind.is_valid(text)
+    except OverflowError:
+        return False
 
 
 def primitive(kind: XsdSimpleType) -> str:

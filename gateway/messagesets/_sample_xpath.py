@@ -39,10 +39,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """A location path from the context node, or from what `start` gives."""
+    """A location path from the context node, or from what `start` gives once `filters` have been applied."""
 
     steps: tuple[Step, ...]
     start: "Expression | None" = None
+    filters: tuple["Expression", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +95,8 @@ def written(expression: Expression) -> str:
             return f"{name}({', '.join(map(written, arguments))})"
         case Operation(operator=operator, left=left, right=right):
             return f"({written(left)} {operator} {written(right)})"
-        case Path(steps=steps, start=start):
-            begin = [] if start is None else [written(start)]
+        case Path(steps=steps, start=start, filters=filters):
+            begin = [] if start is None else [written(start) + "".join(f"[{written(one)}]" for one in filters)]
             return "/".join([*begin, *("" if step.axis == "//" else step.written for step in steps)])
 
 
@@ -164,12 +165,9 @@ class _Reader:
         first = self._primary()
         if first is None:
             return Path(steps=tuple(self._steps()))
-        start: Expression = first
-        if self.here == "[":
-            start = Path(start=first, steps=(Step(axis="self", test="node()", predicates=self._predicates()),))
-        if self.here in ("/", "//"):
-            return Path(start=start, steps=tuple(self._steps()))
-        return start
+        filters = self._predicates()
+        steps = tuple(self._steps()) if self.here in ("/", "//") else ()
+        return Path(start=first, filters=filters, steps=steps) if filters or steps else first
 
     def _primary(self) -> Expression | None:
         """What is no step: a literal, a variable, a call, or something in parentheses; None for a step."""

@@ -74,6 +74,8 @@ _CHECKS: dict[str, _ROW] = {
                           "The SHA-256 of the content is not the stated value."),
     "attachment-type": ("De inhoud is niet van het opgegeven MimeType.",
                         "The content is not of the stated MimeType."),
+    "contact": ("Een telefoonnummer of een e-mailadres is verplicht.",
+                "A telephone number or an e-mail address is required."),
     "bsn-never": ("In dit bericht mag geen burgerservicenummer staan.",
                   "This message may not hold a citizen service number."),
     "bsn-always": ("In dit bericht moet een burgerservicenummer staan.",

@@ -6,13 +6,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.errors import Misconfigured
+from gateway.messagesets.bridges import Way, check_inverses, ways
 from gateway.messagesets.inspection import check_set
 from gateway.messagesets.manifest import read_manifest
+from gateway.messagesets.proof import check_bridges
 from gateway.messagesets.rules import read_rules
 from gateway.messagesets.schema import SchemaFile
-from gateway.messagesets.sets import MessageSet, compile_set
+from gateway.messagesets.sets import SERVED, MessageSet, compile_set
 from gateway.names import KN
-from gateway.values import Service, SetKey
+from gateway.values import RoleRule, Service, SetKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,7 @@ class Catalog:
     sets: Mapping[SetKey, MessageSet]
     services: Mapping[str, Service]  # by path of the SOAP listener
     namespaces: Mapping[str, MessageSet]
+    ways: Mapping[tuple[SetKey, str], Mapping[str, Way]]  # set and element → version → the versions on the way to it
 
     def get(self, key: SetKey) -> MessageSet | None:
         return self.sets.get(key)
@@ -30,11 +33,18 @@ class Catalog:
     def by_namespace(self, namespace: str) -> MessageSet | None:
         return self.namespaces.get(namespace)
 
+    def bridged_to(self, key: SetKey, element: str) -> Mapping[str, RoleRule]:
+        """The served versions to which this message may be bridged, as far as its type can say; who receives there."""
+        role = self.sets[key].messages[element].receiver_role
+        return {version: way[-1].roles[role] for version, way in self.ways.get((key, element), {}).items()
+                if way[-1].status in SERVED}
+
     def problems(self, wsdl: Path | None = None) -> list[str]:
-        """What `check_set` finds in all sets; `wsdl` is the folder of WSDL files, by default beside the sets'."""
+        """What `check_set` and `check_bridges` find in all sets; `wsdl` is by default the folder beside the sets'."""
         return [
             problem for message_set in self.sets.values()
-            for problem in check_set(message_set, wsdl=wsdl or self.root.parent / "wsdl")
+            for problem in (*check_set(message_set, wsdl=wsdl or self.root.parent / "wsdl"),
+                            *check_bridges(message_set, self.sets))
         ]
 
 
@@ -52,10 +62,13 @@ def load_catalog(root: Path) -> Catalog:
     rules = read_rules(shared.folder / shared.rules) if shared.rules else None
     known: dict[Path, SchemaFile] = {}
     compiled = [compile_set(manifest, rules, known) for manifest in manifests]
+    sets = MappingProxyType({message_set.key: message_set for message_set in compiled})
+    check_inverses(sets)
     return Catalog(
         root=root,
-        sets=MappingProxyType({message_set.key: message_set for message_set in compiled}),
+        sets=sets,
         services=MappingProxyType({
             path: service for message_set in compiled for path, service in message_set.services.items()}),
         namespaces=MappingProxyType({message_set.namespace: message_set for message_set in compiled}),
+        ways=ways(sets),
     )

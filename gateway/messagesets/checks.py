@@ -40,6 +40,9 @@ def mod_97(account: str) -> bool:
     return int("".join(str(int(character, 36)) for character in account[4:] + account[:4])) % 97 == 1
 
 
+REACH = frozenset({"Telefoonnummer", "Emailadres"})  # one of these says how to reach somebody
+
+
 def content(node: "etree._Element") -> str:
     """The text of an element as XSD sees it: comments do not interrupt it, white space around it does not count."""
     text = "".join(node.itertext()) if len(node) else node.text
@@ -66,6 +69,16 @@ def check_accounts(message: "etree._Element", tags: tuple[str, ...]) -> Iterator
     for node in _leaves(message, tags):
         if not mod_97(content(node)):
             yield Wrong(node=node, rule="mod-97")
+
+
+def check_contacts(message: "etree._Element", tags: tuple[str, ...]) -> Iterator[Wrong]:
+    """A telephone number or an e-mail address in each element with one of `tags`.
+
+    XSD could say it only by a choice of sequences, which common SOAP toolkits read wrongly or turn into untyped lists.
+    """
+    for node in message.iter(*tags) if tags else ():
+        if not any(etree.QName(child).localname in REACH for child in node.iterchildren("*")):
+            yield Wrong(node=node, rule="contact")
 
 
 def has_text(message: "etree._Element", tags: tuple[str, ...]) -> bool:

@@ -36,7 +36,7 @@ def check_set(message_set: MessageSet, *, wsdl: Path) -> list[str]:
 
 def _hashes(message_set: MessageSet) -> Iterator[str]:
     manifest = message_set.folder / "manifest.toml"
-    present = {path.name: path for path in sorted(message_set.folder.iterdir())
+    present = {path.relative_to(message_set.folder).as_posix(): path for path in sorted(message_set.folder.rglob("*"))
                if path.suffix in (".xsd", ".sch", ".xsl", ".xslt")}
     for name in sorted(message_set.hashes.keys() - present.keys()):
         yield f"{manifest}: [files] names {name}, which is not here; remove the line or restore the file"
@@ -69,7 +69,7 @@ def _rules(message_set: MessageSet) -> Iterator[str]:
     spaces = {message_set.prefix: message_set.namespace, "kn": KN}
     for element, needed in message_set.requirements.items():
         for name, test in needed.demand.outcomes.items():
-            for unknown in _unknown(test, spaces, message_set):
+            for unknown in unknown_names(test, spaces, message_set):
                 yield f"{message_set.folder / 'manifest.toml'}: {element}: outcome {name} names {unknown}; correct it"
     if message_set.rules is None:
         return
@@ -77,13 +77,14 @@ def _rules(message_set: MessageSet) -> Iterator[str]:
     live = {one.id for needed in message_set.requirements.values() for book in needed.books for one in book.asserts}
     for rule in (rule for pattern in message_set.rules.patterns for rule in pattern):
         for one in rule.asserts:
-            for unknown in _unknown(" | ".join((*rule.contexts, one.test)), spaces, message_set):
+            for unknown in unknown_names(" | ".join((*rule.contexts, one.test)), spaces, message_set):
                 yield f"{path}: {one.id} names {unknown}, which the schema does not; correct it"
             if one.id not in live and not message_set.core:
                 yield f"{path}: {one.id} can fire in no message of the set; correct its context"
 
 
-def _unknown(expression: str, spaces: Mapping[str, str], message_set: MessageSet) -> list[str]:
+def unknown_names(expression: str, spaces: Mapping[str, str], message_set: MessageSet) -> list[str]:
+    """The element names in an expression that the set's schema does not have."""
     return [name for name in sorted(element_names(expression))
             if clark(spaces.get(name.partition(":")[0], ""), name.partition(":")[2]) not in message_set.naming.known]
 

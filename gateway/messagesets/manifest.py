@@ -6,8 +6,8 @@ docs/message-sets.md.
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -27,6 +27,7 @@ MAX_ATTACHMENT_OCTETS = 5 * 1024 * 1024  # the published proposal; a message may
 T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_VERSION = re.compile(r"\d{1,2}\.\d{1,2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,17 @@ class Demand:
     checks: frozenset[str] = frozenset()
     outcomes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # name → XPath 1.0
     max_attachment_octets: int = MAX_ATTACHMENT_OCTETS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeRule:
+    """One declared mapping of a message to another version of its module."""
+
+    message: str
+    to: str  # version of the module
+    element: str  # what the message is called there
+    xslt: str  # file, from the folder of the set
+    when: str | None  # XPath 1.0: of which messages nothing would be lost; None: of all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +80,7 @@ class Manifest:
     demands: Mapping[str, Demand]
     choreography: Choreography | None
     services: tuple[ServiceRule, ...]
+    bridges: tuple[BridgeRule, ...]
     files: Mapping[str, str]  # file name → SHA-256, hex
 
 
@@ -94,10 +107,10 @@ def _manifest(top: Table, folder: Path) -> Manifest:
     roles = {} if core else _by_name(top, "role", _role, lambda role: role.name)
     pairs = {} if core else _by_name(
         top, "message", lambda table: _message(table, namespace, roles), lambda pair: pair[0].element)
-    messages = {element: message for element, (message, _) in pairs.items()}
-    for element, message in messages.items():
-        for answered in sorted(message.answers - {other.berichttype for other in messages.values()}):
-            top.refuse("message", f"{element} answers {answered}, which is no message of this set")
+    messages = _with_families(top, {element: message for element, (message, _) in pairs.items()})
+    sealed = top.one_of("body", ("clear", "sealed"), default="clear") == "sealed"
+    if sealed and top.has("bridge"):
+        top.refuse("bridge", "the hub can't map what it can't read; take it out, or make the body clear")
     return Manifest(
         folder=folder,
         key=key,
@@ -107,7 +120,7 @@ def _manifest(top: Table, folder: Path) -> Manifest:
         title_en=top.text("title_en"),
         status=top.one_of("status", STATUSES),
         profile=top.one_of("profile", PROFILES),
-        sealed=top.one_of("body", ("clear", "sealed"), default="clear") == "sealed",
+        sealed=sealed,
         schema=top.text("schema"),
         rules=top.optional_text("rules"),
         roles=MappingProxyType(roles),
@@ -115,8 +128,19 @@ def _manifest(top: Table, folder: Path) -> Manifest:
         demands=MappingProxyType({element: demand for element, (_, demand) in pairs.items()}),
         choreography=None if core else _choreography(top, messages),
         services=tuple(_by_name(top, "service", _service, lambda service: service.name).values()) if core else (),
+        bridges=() if core else tuple(_bridges(top, key, messages)),
         files=MappingProxyType(top.table("files").hashes()) if top.has("files") else MappingProxyType({}),
     )
+
+
+def _with_families(top: Table, messages: Mapping[str, MessageType]) -> dict[str, MessageType]:
+    """The messages, each with the families of what it answers."""
+    families = {message.berichttype: message.correlates_as for message in messages.values()}
+    for element, message in messages.items():
+        for answered in sorted(message.answers - families.keys()):
+            top.refuse("message", f"{element} answers {answered}, which is no message of this set")
+    return {element: replace(message, answered_families=frozenset(families[one] for one in message.answers))
+            for element, message in messages.items()}
 
 
 def _by_name(top: Table, key: str, read: Callable[[Table], T], name: Callable[[T], str]) -> dict[str, T]:
@@ -153,7 +177,8 @@ def _message(table: Table, namespace: str, roles: Mapping[str, RoleRule]) -> tup
         element=element,
         namespace=namespace,
         berichttype=table.optional_text("berichttype") or element,
-        version=table.name("version", re.compile(r"\d{1,2}\.\d{1,2}")),
+        version=table.name("version", _VERSION),
+        family=table.optional_text("family"),
         sender_role=table.one_of("from", tuple(roles)),
         receiver_role=table.one_of("to", tuple(roles)),
         answers=frozenset(table.texts("answers", optional=True)),
@@ -193,6 +218,19 @@ def _choreography(top: Table, messages: Mapping[str, MessageType]) -> Choreograp
         transitions=tuple(rows),
         enforced=top.one_of("choreography", ("enforce", "warn")) == "enforce",
     )
+
+
+def _bridges(top: Table, key: SetKey, messages: Mapping[str, MessageType]) -> Iterator[BridgeRule]:
+    for table in top.tables("bridge"):
+        mapped = table.texts("message", allowed=tuple(messages))
+        element, to = table.optional_text("element"), table.name("to", _VERSION)
+        if element is not None and len(mapped) > 1:
+            table.refuse("element", "is one name for several messages; write a [[bridge]] for each")
+        if to == key.version:
+            table.refuse("to", "is this version; name another version of the module")
+        xslt, when = table.text("xslt"), table.optional_text("when")
+        table.done()
+        yield from (BridgeRule(message=one, to=to, element=element or one, xslt=xslt, when=when) for one in mapped)
 
 
 def _service(table: Table) -> ServiceRule:

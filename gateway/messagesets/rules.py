@@ -22,7 +22,7 @@ from gateway.messagesets._places import Places
 from gateway.messagesets._xpath import parser
 from gateway.names import SCHEMATRON, XML, clark
 
-_FUNCTIONS = frozenset((
+FUNCTIONS = frozenset((
     "boolean", "ceiling", "concat", "contains", "count", "false", "floor", "id", "lang", "last", "local-name", "name",
     "namespace-uri", "normalize-space", "not", "number", "position", "round", "starts-with", "string", "string-length",
     "substring", "substring-after", "substring-before", "sum", "translate", "true",
@@ -171,7 +171,7 @@ def _assert(node: "etree._Element", path: Path, english: Mapping[str, str]) -> A
     test = node.get("test", "")
     if not node.get("id") or not test or not texts:
         _refuse(node, path, 'needs an id, a test, and in diagnostics the id of a diagnostic with xml:lang="en"')
-    unknown = functions(test) - _FUNCTIONS
+    unknown = functions(test) - FUNCTIONS
     if unknown:
         _refuse(node, path, f"calls {', '.join(sorted(unknown))}; use the functions of XPath 1.0 only")
     return Assert(
@@ -262,7 +262,7 @@ def compile_xpath(test: str, namespaces: Mapping[str, str], where: str) -> XPath
 
     Raises Misconfigured, beginning with `where`.
     """
-    unknown = functions(test) - _FUNCTIONS
+    unknown = functions(test) - FUNCTIONS
     if unknown:
         raise Misconfigured(f"{where}: calls {', '.join(sorted(unknown))}; use the functions of XPath 1.0 only")
     return _compiled(f"boolean({anchored(test)})", namespaces, where)

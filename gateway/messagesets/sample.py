@@ -5,26 +5,25 @@ breaks (_sample_repair) until none is left. What comes out has passed read_messa
 For `gateway sets sample`, the test kit and the tests; the hub itself never imports this.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from random import Random
 
 from lxml import etree
-from xmlschema import XMLSchema10
 
 from gateway.errors import GatewayError, Misconfigured
 from gateway.messagesets._pattern import anchored
 from gateway.messagesets._places import places
 from gateway.messagesets._sample_repair import Repair
-from gateway.messagesets._sample_tree import MODES, Builder
+from gateway.messagesets._sample_tree import MODES, Builder, schema_of
 from gateway.messagesets._sample_values import Values
 from gateway.messagesets._sample_xpath import Expression, parse
-from gateway.messagesets.checks import check_attachments
+from gateway.messagesets.checks import REACH, check_attachments, check_contacts
 from gateway.messagesets.message import HEADER
 from gateway.messagesets.rules import broken_rules
-from gateway.messagesets.sets import MessageSet, read_schema
+from gateway.messagesets.sets import MessageSet
 from gateway.messagesets.validation import read_message
 from gateway.names import KN, clark
 from gateway.values import MessageType
@@ -35,6 +34,7 @@ _FIRST_MOMENT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)  # a sample's own, so tha
 _CONTROL = "kn:Berichtheader/kn:Stuurgegevens/kn:"
 _CONSENT = "toestemmingsverklaring"  # what parties ask where the manifest says ground = true
 _MOST_RECEIVERS = 3
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")  # kn:UuidType
 
 Wrong = tuple[str, "etree._Element", Expression, bool]  # rule, node, test, what it should be
 
@@ -52,15 +52,16 @@ def sample_message(
     documents  kinds of document the header must hold beside those that the manifest asks for
     bsn        put a citizen service number where the manifest lets the parties agree on one
 
-    Raises Misconfigured when the set has no such element, and, naming the rule that stands in the way, when none of
-    ATTEMPTS × STEPS moves gives a valid message.
+    Raises Misconfigured when the set has no such element, for an order that its manifest does not allow, and, naming
+    the rule that stands in the way, when none of ATTEMPTS × STEPS moves gives a valid message.
     """
     if element not in message_set.elements:
         raise Misconfigured(f"{message_set.key} has no element {element}; use one of "
                             f"{', '.join(sorted(message_set.messages) or sorted(message_set.elements))}")
     if mode not in MODES:
         raise Misconfigured(f"mode {mode} is not known; use {', '.join(MODES)}")
-    task = _Task(message_set, element, mode, sender, receivers, at, tuple(documents), bsn)
+    _check_parties(message_set.messages.get(element), sender, receivers)
+    task = _Task(message_set, element, mode, sender, tuple(dict.fromkeys(receivers)), at, tuple(documents), bsn)
     stuck: Counter[str] = Counter()
     for attempt in range(ATTEMPTS):
         random = Random(f"{message_set.key} {element} {mode} {seed} {attempt}")  # noqa: S311 - samples, no secrets
@@ -72,9 +73,12 @@ def sample_message(
                         f"stand in the way: {worst}; simplify them, or correct the schema they contradict")
 
 
-@lru_cache(maxsize=32)
-def _schema(message_set: MessageSet) -> XMLSchema10:
-    return read_schema(message_set)
+def _check_parties(kind: MessageType | None, sender: str | None, receivers: tuple[str, ...]) -> None:
+    for party in (sender, *receivers):
+        if party is not None and not _UUID.fullmatch(party):
+            raise Misconfigured(f"{party} is no party id; write a UUID, as `gateway parties list` shows it")
+    if kind is not None and len(set(receivers)) > kind.max_receivers:
+        raise Misconfigured(f"{kind.element} goes to at most {kind.max_receivers}; name fewer receivers")
 
 
 class _Task:
@@ -125,9 +129,8 @@ class _Task:
         if self._sender is not None:
             fixed[control, clark(KN, "Afzender")] = self._sender
         values = Values(random, at, self._vocabulary)
-        spaces = dict(sorted(self._spaces.items(), reverse=True)) if self._set.core else self._spaces
-        root = _schema(self._set).maps.elements[self._tag]
-        return Builder(values, root, self._mode, banned, fixed, spaces)
+        root = schema_of(self._set).maps.elements[self._tag]
+        return Builder(values, root, self._mode, banned, fixed, self._spaces)
 
     def _rule_spaces(self) -> dict[str, str]:
         return dict(self._set.rules.namespaces) if self._set.rules is not None else {}
@@ -155,12 +158,11 @@ class _Task:
         """A citizen service number, where one must stand or was asked for."""
         if kind.bsn != "always" and not (kind.bsn == "agreed" and self._bsn):
             return
-        known = places(self._vocabulary.children, self._tag) or {}
+        direct = sorted(self._vocabulary.children.get(self._tag) or ())
+        known = places(self._vocabulary.children, self._tag) or {tag: ((tag,),) for tag in direct}
         found = sorted(path for tag in self._vocabulary.bsn for path in known.get(tag, ()))
-        prefixes = {namespace: prefix for prefix, namespace in self._spaces.items()}
         if found:
-            steps = map(etree.QName, random.choice(found))
-            yield "/".join(f"{prefixes[step.namespace or '']}:{step.localname}" for step in steps)
+            yield "/".join(self._name(etree.QName(step)) for step in random.choice(found))
 
     def _address(self, message: "etree._Element") -> None:
         nodes = message.iterfind(f"{HEADER}/{clark(KN, 'Stuurgegevens')}/{clark(KN, 'Ontvanger')}")
@@ -178,9 +180,22 @@ class _Task:
         for test in facts:
             if not repair.holds(test, message):
                 yield "manifest", message, test, True
+        for wrong in check_contacts(message, self._vocabulary.contact):
+            yield wrong.rule, wrong.node, parse(self._reach(str(wrong.node.tag))), True
         for book in self._needed.books if self._needed is not None else ():
             for node, rule in broken_rules(book, message):
                 yield rule.id, node, parse(anchored(rule.test)), not rule.report
+
+    def _reach(self, tag: str) -> str:
+        """The test that somebody with this tag can be reached."""
+        known = [one for one in map(etree.QName, sorted(self._vocabulary.children.get(tag) or ()))
+                 if one.localname in REACH]
+        return " or ".join(self._name(one) for one in known) or "false()"
+
+    def _name(self, qname: etree.QName) -> str:
+        """An element's name with the prefix of the set or of the shared set."""
+        prefix = next(prefix for prefix, namespace in self._spaces.items() if namespace == qname.namespace)
+        return f"{prefix}:{qname.localname}"
 
     def _proven(self, message: "etree._Element", stuck: Counter[str]) -> bytes | None:
         """The file, once it is accepted as any other would be."""

@@ -24,6 +24,7 @@ MAX_FINDINGS = 20  # the sender corrects these first; more would only lengthen t
 
 _BSN = frozenset({"bsn", "bsntype", "burgerservicenummer", "burgerservicenummertype"})
 _IBAN = frozenset({"iban", "ibantype", "rekeningnummer", "rekeningnummertype"})
+_CONTACT = frozenset({"contactpersoontype", "contactgegevenstype"})
 _REMOTE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:|^[/\\]|\\")
 _REFERENCES = tuple(clark(XSD, name) for name in ("import", "include"))
 _FORBIDDEN = tuple(clark(XSD, name) for name in ("redefine", "override"))
@@ -63,6 +64,7 @@ class Vocabulary:
     values: frozenset[str]
     bsn: tuple[str, ...]
     iban: tuple[str, ...]
+    contact: tuple[str, ...]  # someone who must be reachable
     attached: tuple[str, ...]  # the content of an attachment
     children: Children
 
@@ -83,6 +85,7 @@ def read_vocabulary(schema: Path, root: Path, known: dict[Path, SchemaFile]) -> 
         values=frozenset(value for file in files.values() for value in file.values),
         bsn=_holding(typed, derived, _BSN),
         iban=_holding(typed, derived, _IBAN),
+        contact=_holding(typed, derived, _CONTACT),
         attached=tuple(sorted({element for element, _ in typed if etree.QName(element).localname == "Inhoud"})),
         children=children(file.holdings for file in files.values()),
     )

@@ -10,6 +10,7 @@ from lxml import etree
 
 from gateway import names
 from gateway.errors import Misconfigured
+from gateway.messagesets._bridge import Bridge, compile_bridges
 from gateway.messagesets._places import Children, places
 from gateway.messagesets._xpath import Naming
 from gateway.messagesets.manifest import Demand, Manifest, ServiceRule
@@ -54,6 +55,7 @@ class MessageSet:
     schema: Schema
     naming: Naming
     requirements: Mapping[str, Requirements]  # by element
+    bridges: Mapping[str, tuple[Bridge, ...]]  # by element; to other versions of the module
     rules: RuleFile | None
     hashes: Mapping[str, str]  # file → SHA-256, as the manifest states them
 
@@ -119,6 +121,7 @@ def compile_set(manifest: Manifest, shared: RuleFile | None, known: dict[Path, S
             element: _requirements(manifest, element, [file for file in (shared, own) if file], vocabulary.children)
             for element in manifest.messages
         }),
+        bridges=compile_bridges(manifest),
         rules=own,
         hashes=manifest.files,
     )

@@ -16,7 +16,7 @@ from lxml import etree
 from gateway.errors import AttachmentWrong, BsnNotAllowed, GatewayError, NotXml, SchemaInvalid, VersionNotAgreed
 from gateway.messagesets._texts import check_finding
 from gateway.messagesets._xpath import parser
-from gateway.messagesets.checks import Wrong, check_accounts, check_attachments, check_bsn, has_text
+from gateway.messagesets.checks import Wrong, check_accounts, check_attachments, check_bsn, check_contacts, has_text
 from gateway.messagesets.message import Message, read_fields, read_header
 from gateway.messagesets.rules import broken_rules
 from gateway.messagesets.schema import MAX_FINDINGS
@@ -107,6 +107,7 @@ def _meets_rules(element: "etree._Element", needed: Requirements, message_set: M
 
 def _meets_checks(element: "etree._Element", needed: Requirements, message_set: MessageSet) -> None:
     demand, vocabulary = needed.demand, message_set.schema.vocabulary
+    _refuse_wrong(check_contacts(element, vocabulary.contact), element, message_set, SchemaInvalid)
     if "eleven-test" in demand.checks:
         _refuse_wrong(check_bsn(element, vocabulary.bsn), element, message_set, SchemaInvalid)
     if "mod-97" in demand.checks:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lxml import etree
@@ -18,6 +18,7 @@ from gateway.security import (
     SignedEnvelope,
     Signing,
     canonical,
+    confirms_something,
     seal,
     verify,
 )
@@ -165,12 +166,12 @@ class PartyClient:
 
     def _believe(self, octets: bytes, action: str, signed: SignedEnvelope, status: int) -> Element:
         now: datetime = self.clock()
-        policy = SecurityPolicy(
-            token_signed=self.policy.token_signed, skew=self.policy.skew, max_age=self.policy.max_age,
-            confirms=(signed.signature_value,),
-        )
+        policy = replace(self.policy, confirms=(signed.signature_value,))
         try:
             envelope = parse(octets, Limits())
+            # A fault given before our envelope was parsed can confirm no signature, and says so (WSS SMS §8.5).
+            if envelope.is_fault and not confirms_something(envelope):
+                policy = replace(policy, confirms=("",))
             verified = verify(envelope, policy, self.check_hub, now)
             addressing = read_addressing(envelope)
         except GatewayError as error:

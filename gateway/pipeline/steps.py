@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway.errors import TABLE, ConversationForeign, MailboxUnknown, ReceiverUnknown
-from gateway.messagesets import Message, MessageSet
+from gateway.errors import TABLE, ConversationForeign, MailboxUnknown, ReceiverUnknown, RefusedError, SchemaInvalid
+from gateway.messagesets import Catalog, Message, MessageSet
+from gateway.pipeline.bridging import bridge
 from gateway.pipeline.gate import Gate
 from gateway.ports import Transaction
 from gateway.routing import address, check_reference, expiry, next_state
@@ -23,7 +23,19 @@ from gateway.soap import (
     write_receipt,
     write_waiting,
 )
-from gateway.values import Acceptance, Conversation, Entry, Listed, Party, Permit, Proof, Search, Step
+from gateway.values import (
+    Acceptance,
+    Bridged,
+    Conversation,
+    Entry,
+    Finding,
+    Listed,
+    Party,
+    Permit,
+    Proof,
+    Search,
+    Step,
+)
 
 _AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
 _LIST_DEFAULT: Final = 100
@@ -46,23 +58,46 @@ class Request:
 
 
 def record(request: Request, gate: Gate) -> bytes:
-    """address → choreograph → journal: accept a message and give its receipt, after the commit."""
+    """address → bridge → choreograph → journal: accept a message and give its receipt, after the commit."""
     message_set = gate.catalog.sets[request.permit.service.key]
     acceptance = _acceptance(request, message_set, gate)
-    entry = gate.journal.transaction(lambda tx: _record(tx, acceptance, message_set))
-    return write_receipt(entry)
+    try:
+        addressed = _addressed(request, acceptance, message_set, gate)
+    except RefusedError:
+        # The address book may have changed since the first time: a repeated request still gets the stored facts.
+        known = gate.journal.transaction(lambda tx: tx.known(acceptance))
+        if known is None:
+            raise
+        return write_receipt(known)
+    return write_receipt(gate.journal.transaction(lambda tx: _record(tx, addressed, gate.catalog)))
 
 
-def _record(tx: Transaction, acceptance: Acceptance, message_set: MessageSet) -> Entry:
+def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet, gate: Gate) -> Acceptance:
+    """The message with its addressees, and what those get who take another version."""
+    key, message_type = acceptance.key, acceptance.message_type
+    bridges = gate.catalog.bridged_to(key, message_type.element)
+    receivers = address(
+        sender=request.sender, header=acceptance.header, message_type=message_type, has_bsn=request.message.has_bsn,
+        service=request.permit.service, roles=message_set.roles, register=gate.register(), bridges=bridges,
+    )
+    bridged = bridge(acceptance.payload, message_type, key, receivers, bridges, gate.catalog)
+    return replace(acceptance, receivers=receivers, bridged=bridged)
+
+
+def _record(tx: Transaction, acceptance: Acceptance, catalog: Catalog) -> Entry:
     known = tx.known(acceptance)
     if known is not None:
         return known
-    conversations = tuple(_advance(tx, acceptance, party, message_set) for party in acceptance.receivers)
+    conversations = tuple(_advance(tx, acceptance, party, catalog) for party in acceptance.receivers)
     return tx.record(acceptance, conversations)
 
 
-def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, message_set: MessageSet) -> Conversation:
-    """The conversation with one addressee, in the state this message brings it to."""
+def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, catalog: Catalog) -> Conversation:
+    """The conversation with one addressee, in the state this message brings it to.
+
+    A bridged message must also be allowed by the table of the version in which it arrives: the addressee's software
+    knows no other.
+    """
     header, message_type = acceptance.header, acceptance.message_type
     conversation = tx.conversation(acceptance, receiver.id)
     if conversation is None:
@@ -70,15 +105,24 @@ def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, message_s
             raise ConversationForeign("the number is in use between other parties")
         conversation = Conversation(
             id=None, module=acceptance.key.module, conversatie=header.conversatie, initiator=header.afzender,
-            counterpart=receiver.id, state=message_set.choreography.initial,
+            counterpart=receiver.id, state=catalog.sets[acceptance.key].choreography.initial,
         )
     opening = conversation.id is None
-    limited = message_type.max_per_conversation is not None and not opening
-    seen = tx.count(conversation, message_type.berichttype) if limited else 0
-    state = next_state(message_set.choreography, conversation.state, message_type, acceptance.outcomes, seen)
+    state = _state(tx, conversation, acceptance, catalog)
+    if receiver.id in acceptance.bridged:
+        _state(tx, conversation, acceptance.bridged[receiver.id], catalog)
     question = tx.question(conversation, header.cross) if header.cross and not opening else None
     check_reference(message_type, header, question, opening=opening)
     return replace(conversation, state=state)
+
+
+def _state(tx: Transaction, conversation: Conversation, message: Acceptance | Bridged, catalog: Catalog) -> str:
+    """The state after a message, by the table of its version."""
+    message_type = message.message_type
+    limited = message_type.max_per_conversation is not None and conversation.id is not None
+    seen = tx.count(conversation, message_type.correlates_as) if limited else 0
+    table = catalog.sets[message.key].choreography
+    return next_state(table, conversation.state, message_type, message.outcomes, seen)
 
 
 def _acceptance(request: Request, message_set: MessageSet, gate: Gate) -> Acceptance:
@@ -86,15 +130,15 @@ def _acceptance(request: Request, message_set: MessageSet, gate: Gate) -> Accept
     header, message_type = message.header, operation.message_type
     assert header is not None, "validate() gave a message of a module"
     assert message_type is not None, "Step.RECORD has a message type"
-    receivers = address(
-        sender=request.sender, header=header, message_type=message_type, has_bsn=message.has_bsn,
-        service=request.permit.service, roles=message_set.roles, register=gate.register(),
-    )
+    if header.vervalt_op is not None and header.vervalt_op <= request.now:
+        place = f"/{message_set.prefix}:{operation.name}/kn:Berichtheader/kn:Stuurgegevens/kn:VervaltOp"
+        raise SchemaInvalid((Finding(xpath=place, rule="vervalt-op", nl="VervaltOp ligt niet in de toekomst.",
+                                     en="VervaltOp does not lie in the future."),))
     payload, before, after = message_octets(verified.body, verified.child, verified.body_inclusive)
     days = message_type.expires_working_days or gate.term_days
     expires_at = expiry(request.now, days, gate.is_working_day)
     return Acceptance(
-        key=request.permit.service.key, header=header, message_type=message_type, receivers=receivers,
+        key=request.permit.service.key, header=header, message_type=message_type, receivers=(),
         outcomes=message.outcomes, payload=payload, message_digest=hashlib.sha256(payload).digest(),
         body_digest=verified.body_digest, message_id=request.message_id, received_at=request.now,
         expires_at=min(expires_at, header.vervalt_op) if header.vervalt_op else expires_at,
@@ -130,16 +174,11 @@ def confirm(request: Request, gate: Gate) -> bytes:
 
 def find_parties(request: Request, gate: Gate) -> bytes:
     """ZoekDeelnemer: active parties that fit every given field."""
-    name = (request.field("Naam") or "").casefold()
-    kvk, branch = request.field("KvKNummer"), request.field("Vestigingsnummer")
-    role, module = request.field("Organisatietype"), request.field("Module")
-    found = (
-        party for party in gate.register().parties()
-        if party.active and name in party.name.casefold()
-        and kvk in (None, party.kvk) and (branch is None or branch in party.vestigingen)
-        and (role is None or role in party.roles) and (module is None or module in party.modules)
+    found = gate.register().find(
+        naam=request.field("Naam"), kvk=request.field("KvKNummer"), vestigingsnummer=request.field("Vestigingsnummer"),
+        rol=request.field("Organisatietype"), module=request.field("Module"),
     )
-    return write_parties("ZoekDeelnemer", islice(found, _PARTIES_SHOWN))
+    return write_parties("ZoekDeelnemer", found[:_PARTIES_SHOWN])
 
 
 def show_party(request: Request, gate: Gate) -> bytes:
@@ -201,4 +240,9 @@ def _boolean(value: str | None) -> bool | None:
 
 def _midnight(value: str | None) -> datetime | None:
     """The start of a Dutch calendar day, in UTC."""
-    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=_AMSTERDAM).astimezone(UTC)
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=_AMSTERDAM).astimezone(UTC)
+    except OverflowError:  # the first or last day there is: no bound
+        return None

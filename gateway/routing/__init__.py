@@ -1,6 +1,6 @@
 """Parties, who may send what, the tables of states, and terms. Pure: no XML, no store, no clock."""
 
-from gateway.routing.admit import address, admit, represented
+from gateway.routing.admit import address, admit, not_taken, represented, taken_as
 from gateway.routing.calendar import expiry
 from gateway.routing.choreography import allowed, check_reference, next_state
 from gateway.routing.delivery import DeliveryEvent, advance
@@ -8,5 +8,5 @@ from gateway.routing.register import AddressBook
 
 __all__ = [
     "AddressBook", "DeliveryEvent", "address", "admit", "advance", "allowed", "check_reference", "expiry", "next_state",
-    "represented",
+    "not_taken", "represented", "taken_as",
 ]

@@ -5,6 +5,8 @@ before it is verified; so `address` runs after validation (docs/decisions/0004).
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from gateway.errors import (
     ActionMismatch,
@@ -21,6 +23,8 @@ from gateway.errors import (
 )
 from gateway.ports import Register
 from gateway.values import Finding, Header, MessageType, Party, Permit, RoleRule, Service, SetKey
+
+_NONE: Final[Mapping[str, RoleRule]] = MappingProxyType({})
 
 
 def admit(*, service: Service, action: str, body: tuple[str, str], caller: Party, register: Register) -> Permit:
@@ -63,13 +67,16 @@ def represented(*, caller: Party, signer_oin: str, claimed: str | None, register
 
 def address(
     *, sender: Party, header: Header, message_type: MessageType, has_bsn: bool, service: Service,
-    roles: Mapping[str, RoleRule], register: Register,
+    roles: Mapping[str, RoleRule], register: Register, bridges: Mapping[str, RoleRule] = _NONE,
 ) -> tuple[Party, ...]:
     """The addressees of a valid message.
 
     1 the sender itself plays the role and has module and version; 2 each addressee is known, active, another, and
     plays the receiving role with module and version; 3 documents the sender must send along are there; 4 a BSN only
     between parties that may process it.
+
+    Takes   `bridges`: other versions that such a message can be brought to, and the role that receives it there. An
+            addressee that takes one of those instead of the sender's is let through; `taken_as` says which.
 
     Raises  RoleNotAllowed, ModuleNotAgreed, VersionNotAgreed, ReceiverUnknown, NotAuthorised, GroundMissing,
             BsnNotAllowed.
@@ -78,7 +85,8 @@ def address(
     wanted = _wanted(header, message_type, roles, register)
     if len(wanted) > message_type.max_receivers:
         raise NotAuthorised(f"{message_type.element} takes at most {message_type.max_receivers} addressee(s)")
-    receivers = tuple(_receiver(one, sender, message_type, service.key, roles, register) for one in wanted)
+    role = roles[message_type.receiver_role]
+    receivers = tuple(_receiver(one, sender, role, service.key, register, bridges) for one in wanted)
     for required in message_type.documents | (sender.requires if message_type.ground else frozenset()):  # 3
         if required not in header.documents:
             raise GroundMissing(f"{sender.slug} must send a {required} along")
@@ -102,6 +110,10 @@ def _any_may_play(parties: Iterable[Party], role: RoleRule, key: SetKey) -> None
     raise first or RoleNotAllowed("nobody plays this role")
 
 
+def _plays(party: Party, role: RoleRule) -> bool:
+    return bool(party.roles & role.parties) and (not role.subtypes or party.subtype in role.subtypes)
+
+
 def _may_play(party: Party, role: RoleRule, key: SetKey) -> None:
     if not party.roles & role.parties:
         raise RoleNotAllowed(f"{party.slug} does not have role {role.name}")
@@ -111,15 +123,33 @@ def _may_play(party: Party, role: RoleRule, key: SetKey) -> None:
     if not versions:
         raise ModuleNotAgreed(f"{party.slug} has not switched on {key.module}")
     if key.version not in versions:
-        error = VersionNotAgreed(f"{party.slug} takes {key.module} {', '.join(versions)}, not {key.version}")
-        error.findings = (
-            Finding(
-                xpath="/", rule="versie",
-                nl=f"De deelnemer ondersteunt {key.module} in versie {', '.join(versions)}.",
-                en=f"The party takes {key.module} in version {', '.join(versions)}.",
-            ),
-        )
-        raise error
+        raise not_taken(party, key)
+
+
+def taken_as(party: Party, key: SetKey, bridges: Mapping[str, RoleRule]) -> tuple[str, ...]:
+    """The versions in which a party that does not take `key` takes such a message, newest first; else none."""
+    versions = party.modules.get(key.module, ())
+    if key.version in versions:
+        return ()
+    taken = (one for one in versions if one in bridges and _plays(party, bridges[one]))
+    return tuple(sorted(taken, key=lambda one: tuple(map(int, one.split("."))), reverse=True))
+
+
+def not_taken(party: Party, key: SetKey, *, tried: tuple[str, ...] = ()) -> VersionNotAgreed:
+    """The refusal that names the versions the party takes; `tried`: those that this one message does not fit into."""
+    versions = ", ".join(party.modules[key.module])
+    error = VersionNotAgreed(f"{party.slug} takes {key.module} {versions}, not {key.version}"
+                             + (f"; nor can this message be bridged to {', '.join(tried)}" if tried else ""))
+    error.findings = (
+        Finding(
+            xpath="/", rule="versie", nl=f"De deelnemer ondersteunt {key.module} in versie {versions}.",
+            en=f"The party takes {key.module} in version {versions}.",
+        ),
+        *(Finding(xpath="/", rule="overzetten",
+                  nl=f"Dit bericht is niet zonder verlies over te zetten naar versie {one}.",
+                  en=f"This message can't be brought to version {one} without loss.") for one in tried),
+    )
+    return error
 
 
 def _wanted(
@@ -139,13 +169,13 @@ def _wanted(
 
 
 def _receiver(
-    party_id: str, sender: Party, message_type: MessageType, key: SetKey, roles: Mapping[str, RoleRule],
-    register: Register,
+    party_id: str, sender: Party, role: RoleRule, key: SetKey, register: Register, bridges: Mapping[str, RoleRule],
 ) -> Party:
     party = register.by_id(party_id)
     if party is None or not party.active:
         raise ReceiverUnknown("the addressee is not in the address book, or not active")
     if party.id == sender.id:
         raise ReceiverUnknown("the addressee is the sender itself")
-    _may_play(party, roles[message_type.receiver_role], key)  # 2
+    if not taken_as(party, key, bridges):
+        _may_play(party, role, key)  # 2
     return party

@@ -27,7 +27,8 @@ def check_reference(message: MessageType, header: Header, question: Question | N
     """Does CrossReferentienummer fit? `question` is what it names within the conversation, None when nothing.
 
     1 an opening message has none; 2 an answer names an open question of the counterpart that it may answer, at most
-    one answer each unless the type repeats; 3 any other reference must name a message of this conversation.
+    one answer each unless the type repeats; 3 any other reference must name a message of this conversation. Question
+    and answer may be of two versions: messages are known by their families.
 
     Raises  CrossReferenceWrong.
     Source  docs/conversations.md, rules of correlation.
@@ -41,8 +42,8 @@ def check_reference(message: MessageType, header: Header, question: Question | N
     if question is None:  # 3
         raise CrossReferenceWrong("the conversation has no message of that number")
     if message.answers:  # 2
-        if question.berichttype not in message.answers or question.sender == header.afzender:
-            raise CrossReferenceWrong(f"{message.element} does not answer {question.berichttype}")
+        if question.family not in message.answers_as or question.sender == header.afzender:
+            raise CrossReferenceWrong(f"{message.element} does not answer {question.family}")
         if question.answered and not message.repeatable:
             raise CrossReferenceWrong("the question has been answered already")
 

@@ -28,13 +28,21 @@ from gateway.security.pki import (
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
-from gateway.security.wsse import CheckCertificate, SecurityPolicy, Signer, Verified, claimed_signatures, verify
+from gateway.security.wsse import (
+    CheckCertificate,
+    SecurityPolicy,
+    Signer,
+    Verified,
+    claimed_signatures,
+    confirms_something,
+    verify,
+)
 
 __all__ = [
     "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "CheckResult", "Checked",
     "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Outgoing", "SecurityPolicy", "SignedEnvelope",
     "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "canonical", "check_certificate",
-    "claimed_signatures", "default_description", "describe", "load_certificate", "load_certificates", "load_crls",
-    "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets", "seal", "verify", "verify_evidence",
-    "write_evidence",
+    "claimed_signatures", "confirms_something", "default_description", "describe", "load_certificate",
+    "load_certificates", "load_crls", "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets",
+    "seal", "verify", "verify_evidence", "write_evidence",
 ]

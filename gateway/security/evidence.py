@@ -18,15 +18,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
-from gateway.errors import MalformedEnvelope
+from gateway.errors import CertificateRejected, MalformedEnvelope
 from gateway.names import DS, KN, clark
 from gateway.security._trust import is_issued_by
+from gateway.security._x509 import extensions, oin_of
 from gateway.security.algorithms import DIGESTS, signature_holds
 from gateway.security.c14n import canonical
 from gateway.security.seal import Signing
 from gateway.soap import Element, check_xml_octets, declare, leaf, read_xml, stamp
 from gateway.values import Proof
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROOT = clark(KN, "Bewijs")
 
 
@@ -83,25 +85,30 @@ def write_evidence(facts: EvidenceFacts, signing: Signing, now: datetime) -> byt
     return octets
 
 
-def verify_evidence(octets: bytes, message: bytes | None, anchors: Sequence[bytes]) -> list[EvidenceCheck]:
+def verify_evidence(
+    octets: bytes, message: bytes | None, anchors: Sequence[bytes], hub_oin: str | None = None
+) -> list[EvidenceCheck]:
     """Check an evidence file from its octets alone.
 
-    1 the hub's signature; 2 its certificate under an anchor; 3 the sender's SignatureValue over SignedInfo; 4 the
-    sender's certificate under an anchor; 5 the signed Body is the one the hub journaled; 6 the chain of leaves from
-    the acceptance to the head; 7 what the records say: accepted, collected, confirmed; 8 with the message element at
-    hand: that it is that content, and that the sender signed exactly it.
+    1 the hub's signature; 2 its certificate under an anchor, and that its holder is the hub; 3 the sender's
+    SignatureValue over SignedInfo; 4 the sender's certificate under an anchor; 5 the signed Body is the one the hub
+    journaled; 6 the chain of leaves from the acceptance to the head; 7 what the records say: accepted, bridged,
+    collected, confirmed; 8 with the message element at hand: that it is that content, and that the sender signed
+    exactly it; or that it is that content as it was bridged for an addressee.
 
-    Takes   `anchors`: CA certificates (PEM or DER). Raises nothing for a file that does not hold: it says so.
+    Takes   `anchors`: CA certificates (PEM or DER), and the hub's OIN. Without these two nobody knows whose word the
+            file is: any organisation under the CA could write one. Raises nothing for a file that does not hold.
     """
     try:
         check_xml_octets(octets)
         root, hub = _signed_root(octets)
+        file = _File(root)
     except Exception as error:  # signxml and cryptography raise many kinds; each of them means: not proven
         return [EvidenceCheck(name="handtekening van het knooppunt", holds=False, detail=_reason(error))]
-    file = _File(root)
     checks = [
         EvidenceCheck(name="handtekening van het knooppunt", holds=True, detail=_subject(hub)),
-        _under_anchor("certificaat van het knooppunt", hub, anchors),
+        _under_anchor("certificaat van het knooppunt", hub, anchors, file.written_at),
+        _is_hub(hub, hub_oin),
         *file.sender(anchors),
         *file.journal(),
     ]
@@ -168,8 +175,6 @@ def _signed_root(octets: bytes) -> tuple[Element, x509.Certificate]:
     if root.tag != _ROOT or not stated:
         raise MalformedEnvelope("no evidence file: kn:Bewijs with a certificate was expected")
     certificate = x509.load_der_x509_certificate(b64decode(stated))
-    # The verifier checks dates at the moment of the check; evidence must outlive the certificate, and the certificate's
-    # dates at the moment of signing are part of the anchor check below.
     config = SignatureConfiguration(location="./", expect_references=1)
     results = XMLVerifier().verify(root, x509_cert=certificate, expect_config=config)
     result = results[0] if isinstance(results, list) else results
@@ -187,6 +192,7 @@ class _File:
         def field(group: str, name: str) -> str:
             return root.findtext(f"{group}/{clark(KN, name)}") or ""
 
+        self.written_at = datetime.fromisoformat(root.findtext(clark(KN, "Opgemaakt")) or "")
         self.signed_info = b64decode(field(signing, "SignedInfo"))
         self.signature = b64decode(field(signing, "SignatureValue"))
         self.method = field(signing, "SignatureMethod")
@@ -198,6 +204,13 @@ class _File:
         records = [json.loads(line.record) for one in self.journals for line in one.lines if line.record]
         self.records = sorted(records, key=lambda record: int(record.get("at", 0)))
         self.accepted: dict[str, object] = next((one for one in self.records if one.get("kind") == "accepted"), {})
+        bridged = self.accepted.get("bridged")
+        self.bridged: list[dict[str, object]] = bridged if isinstance(bridged, list) else []
+
+    @property
+    def accepted_at(self) -> datetime:
+        """When the hub took the message, by its journal."""
+        return _EPOCH + timedelta(microseconds=int(str(self.accepted.get("at", 0))))
 
     def sender(self, anchors: Sequence[bytes]) -> list[EvidenceCheck]:
         key = self.certificate.public_key()
@@ -208,7 +221,7 @@ class _File:
         return [
             EvidenceCheck(name="handtekening van de afzender, zoals in het journaal", holds=holds,
                           detail=_subject(self.certificate)),
-            _under_anchor("certificaat van de afzender", self.certificate, anchors),
+            _under_anchor("certificaat van de afzender", self.certificate, anchors, self.accepted_at),
             EvidenceCheck(
                 name="ondertekende Body is de aangenomen Body",
                 holds=digest.hex() == journaled if method == "sha256" else None,
@@ -229,12 +242,28 @@ class _File:
             EvidenceCheck(name=words[record["kind"]], holds=sound, detail=_time(record["at"]))
             for record in self.records if record.get("kind") in words
         ]
+        checks += [
+            EvidenceCheck(name=f"overgezet voor ontvanger {one['ontvanger']}", holds=sound, detail=self._bridging(one))
+            for one in self.bridged
+        ]
         return checks
+
+    def _bridging(self, one: dict[str, object]) -> str:
+        return (f"{one['berichttype']} {one['versie']}, SHA-256 {one['delivered_digest']}; verzonden: "
+                f"{self.accepted['berichttype']} {self.accepted['versie']}, SHA-256 {self.accepted['message_digest']}")
 
     def content(self, message: bytes) -> list[EvidenceCheck]:
         check_xml_octets(message)
         payload = canonical(read_xml(message))
         digest = hashlib.sha256(payload).hexdigest()
+        delivered = next((one for one in self.bridged if one["delivered_digest"] == digest), None)
+        if delivered is not None:
+            return [
+                EvidenceCheck(name="dit bericht is de inhoud, overgezet voor een ontvanger", holds=True,
+                              detail=self._bridging(delivered)),
+                EvidenceCheck(name="de afzender tekende precies deze inhoud", holds=None,
+                              detail="hij tekende het bericht voordat het knooppunt het overzette"),
+            ]
         same = digest == self.accepted.get("message_digest")
         checks = [EvidenceCheck(name="dit bericht is de inhoud", holds=same, detail=f"SHA-256 {digest}")]
         if len(self.shell) != 2:
@@ -269,15 +298,43 @@ def _chain_holds(stretch: JournalStretch) -> bool:
     return bool(stretch.lines) and hash_ == stretch.head
 
 
-def _under_anchor(name: str, certificate: x509.Certificate, anchors: Sequence[bytes]) -> EvidenceCheck:
+def _is_hub(certificate: x509.Certificate, hub_oin: str | None) -> EvidenceCheck:
+    name = "ondertekenaar van dit bestand is het knooppunt"
+    try:
+        oin = oin_of(certificate)
+    except CertificateRejected as error:
+        return EvidenceCheck(name=name, holds=False, detail=error.detail)
+    if hub_oin is None:
+        return EvidenceCheck(name=name, holds=None, detail=f"OIN {oin}; geen OIN opgegeven om mee te vergelijken")
+    return EvidenceCheck(name=name, holds=oin == hub_oin, detail=f"OIN {oin}")
+
+
+def _under_anchor(
+    name: str, certificate: x509.Certificate, anchors: Sequence[bytes], at: datetime
+) -> EvidenceCheck:
+    """Issued by an anchor, in force at that moment, and meant for signing."""
     if not anchors:
         return EvidenceCheck(name=name, holds=None, detail=f"geen anker opgegeven; uitgever {_issuer(certificate)}")
     for anchor in anchors:
         load = x509.load_pem_x509_certificates if b"-----BEGIN" in anchor else lambda der: [
             x509.load_der_x509_certificate(der)]
         if any(is_issued_by(certificate, one) for one in load(anchor)):
-            return EvidenceCheck(name=name, holds=True, detail=f"uitgegeven door {_issuer(certificate)}")
+            wrong = _unfit(certificate, at)
+            return EvidenceCheck(name=name, holds=not wrong, detail=wrong or f"uitgegeven door {_issuer(certificate)}")
     return EvidenceCheck(name=name, holds=False, detail=f"uitgever {_issuer(certificate)} is geen opgegeven anker")
+
+
+def _unfit(certificate: x509.Certificate, at: datetime) -> str:
+    """Why the certificate could not sign at that moment; empty when it could."""
+    if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+        return f"niet geldig op {stamp(at)}"
+    try:
+        usage = extensions(certificate).usage
+    except CertificateRejected as error:
+        return error.detail
+    if usage is None or not (usage.digital_signature or usage.content_commitment):
+        return "niet bedoeld om mee te ondertekenen (key usage)"
+    return ""
 
 
 def _subject(certificate: x509.Certificate) -> str:
@@ -289,7 +346,7 @@ def _issuer(certificate: x509.Certificate) -> str:
 
 
 def _time(microseconds: int) -> str:
-    return stamp(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds))
+    return stamp(_EPOCH + timedelta(microseconds=microseconds))
 
 
 def _reason(error: Exception) -> str:

@@ -158,6 +158,13 @@ def claimed_signatures(envelope: Envelope) -> tuple[str, ...]:
     return tuple(value for value in compact if _BASE64.fullmatch(value) and len(value) <= 2048)[:1]
 
 
+def confirms_something(envelope: Envelope) -> bool:
+    """Does an answer state the signature it confirms, proven or not?"""
+    if envelope.security is None:
+        return False
+    return any(one.get("Value") for one in envelope.security.iterchildren(_CONFIRMATION))
+
+
 def _layout(envelope: Envelope) -> _Parts:
     if envelope.security is None:
         raise SecurityMissing("no wsse:Security header")

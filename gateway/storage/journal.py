@@ -10,9 +10,10 @@ from gateway import ports
 from gateway.errors import DuplicateConflict, Replayed, StorageError
 from gateway.storage.engine import Store
 from gateway.storage.records import ACCEPTED, REFUSED, accepted_record, entry_of, micros, moment_of, refused_facts
-from gateway.storage.sealing import Sealer, context_of
+from gateway.storage.sealing import Sealed, Sealer, context_of
 from gateway.storage.session import Query
 from gateway.storage.tables import (
+    bridged_payloads,
     certificates,
     conversations,
     deliveries,
@@ -54,7 +55,7 @@ _INITIATOR = Query(
     .where(conversations.c.conversatie == bindparam("conversatie"), conversations.c.module == bindparam("module"))
     .order_by(conversations.c.id).limit(1))
 _QUESTION = Query(
-    select(messages.c.berichttype, messages.c.afzender, deliveries.c.answered_by)
+    select(messages.c.family, messages.c.afzender, deliveries.c.answered_by)
     .join_from(messages, deliveries, deliveries.c.message == messages.c.id)
     .where(deliveries.c.conversation == bindparam("conversation"),
            deliveries.c.message.in_(select(messages.c.id).where(
@@ -64,7 +65,7 @@ _COUNT = Query(
     select(func.count())
     .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message))
     .where(deliveries.c.conversation == bindparam("conversation"),
-           messages.c.berichttype == bindparam("berichttype")))
+           messages.c.family == bindparam("family")))
 
 _ADD_MESSAGE = Query(
     insert(messages).values({column.name: bindparam(column.name) for column in messages.c if column.name != "id"})
@@ -80,7 +81,8 @@ _MOVE_CONVERSATION = Query(
     update(conversations).where(conversations.c.id == bindparam("this")).values(state=bindparam("next")))
 _ADD_DELIVERY = Query(
     insert(deliveries).values({name: bindparam(name) for name in (
-        "message", "receiver", "conversation", "state", "received_at", "expires_at")}))
+        "message", "receiver", "conversation", "state", "received_at", "expires_at", "set_version", "berichttype",
+        "versie")}))
 _MARK_ANSWERED = Query(
     update(deliveries)
     .where(deliveries.c.message == select(messages.c.id).where(
@@ -91,6 +93,8 @@ _MARK_ANSWERED = Query(
     .values(answered_by=bindparam("answer")))
 _ADD_REFUSAL = Query(insert(refusals).values({column.name: bindparam(column.name) for column in refusals.c}))
 _ADD_PAYLOAD = Query(insert(payloads).values({column.name: bindparam(column.name) for column in payloads.c}))
+_ADD_BRIDGED_PAYLOAD = Query(
+    insert(bridged_payloads).values({column.name: bindparam(column.name) for column in bridged_payloads.c}))
 
 
 class SqlJournal(ports.Journal):
@@ -170,10 +174,10 @@ class SqlTransaction(ports.Transaction):
         row = self._write.one(_QUESTION, referentienummer=referentienummer, conversation=conversation.id)
         if row is None:
             return None
-        return Question(berichttype=row[0], sender=row[1], answered=row[2] is not None)
+        return Question(family=row[0], sender=row[1], answered=row[2] is not None)
 
-    def count(self, conversation: Conversation, berichttype: str) -> int:
-        row = self._write.one(_COUNT, conversation=conversation.id, berichttype=berichttype)
+    def count(self, conversation: Conversation, family: str) -> int:
+        row = self._write.one(_COUNT, conversation=conversation.id, family=family)
         return 0 if row is None else int(row[0])
 
     def record(self, acceptance: Acceptance, conversations: tuple[Conversation, ...]) -> Entry:
@@ -191,7 +195,7 @@ class SqlTransaction(ports.Transaction):
         position, journal_hash = chain.add(ACCEPTED, micros(acceptance.received_at), message, record)
         for receiver, conversation in zip(acceptance.receivers, conversations, strict=True):
             self._add_delivery(message, acceptance, receiver.id, self._keep(conversation))
-        self._add_payload(message, acceptance)
+        self._add_payloads(message, acceptance)
         return Entry(  # the same as entry_of() reads from the record when it is asked again; a test holds them equal
             referentienummer=acceptance.header.referentienummer, conversatie=acceptance.header.conversatie,
             ontvangers=tuple(receiver.id for receiver in acceptance.receivers),
@@ -204,7 +208,8 @@ class SqlTransaction(ports.Transaction):
             _ADD_MESSAGE, node=node, position=position, referentienummer=header.referentienummer,
             afzender=header.afzender, conversatie=header.conversatie, cross=header.cross,
             module=acceptance.key.module, set_version=acceptance.key.version,
-            berichttype=acceptance.message_type.berichttype, versie=header.versie,
+            berichttype=acceptance.message_type.berichttype, family=acceptance.message_type.correlates_as,
+            versie=header.versie,
             received_at=micros(acceptance.received_at), expires_at=micros(acceptance.expires_at),
             signer_oin=acceptance.proof.signer_oin, message_id=acceptance.message_id,
             message_digest=acceptance.message_digest, body_digest=acceptance.body_digest)
@@ -238,19 +243,30 @@ class SqlTransaction(ports.Transaction):
         return int(row[0])
 
     def _add_delivery(self, message: int, acceptance: Acceptance, receiver: str, conversation: int) -> None:
+        bridged = acceptance.bridged.get(receiver)
         self._write.run(
             _ADD_DELIVERY, message=message, receiver=receiver, conversation=conversation,
             state=_AVAILABLE, received_at=micros(acceptance.received_at),
-            expires_at=micros(acceptance.expires_at))
+            expires_at=micros(acceptance.expires_at), set_version=bridged and bridged.key.version,
+            berichttype=bridged and bridged.message_type.berichttype, versie=bridged and bridged.message_type.version)
         header = acceptance.header
         if header.cross is not None and acceptance.message_type.answers:
             # The question came from the one who now gets the answer, and was delivered to the one who answers.
             self._write.run(_MARK_ANSWERED, question=header.cross, asker=receiver, answerer=header.afzender,
                             within=conversation, answer=message)
 
-    def _add_payload(self, message: int, acceptance: Acceptance) -> None:
+    def _add_payloads(self, message: int, acceptance: Acceptance) -> None:
+        """Seal what is delivered: as it was sent, when any addressee gets it so, and once in each other version."""
+        if len(acceptance.bridged) < len(acceptance.receivers):
+            sealed = self._seal(acceptance, acceptance.payload, None)
+            self._write.run(_ADD_PAYLOAD, message=message, epoch=sealed.epoch, wrapped=sealed.wrapped,
+                            sealed=sealed.octets)
+        for version, payload in {one.key.version: one.payload for one in acceptance.bridged.values()}.items():
+            sealed = self._seal(acceptance, payload, version)
+            self._write.run(_ADD_BRIDGED_PAYLOAD, message=message, set_version=version, epoch=sealed.epoch,
+                            wrapped=sealed.wrapped, sealed=sealed.octets)
+
+    def _seal(self, acceptance: Acceptance, payload: bytes, bridged_to: str | None) -> Sealed:
         header = acceptance.header
-        sealed = self._sealer.seal(acceptance.payload, context_of(header.referentienummer, header.afzender),
-                                   acceptance.received_at)
-        self._write.run(_ADD_PAYLOAD, message=message, epoch=sealed.epoch, wrapped=sealed.wrapped,
-                        sealed=sealed.octets)
+        context = context_of(header.referentienummer, header.afzender, bridged_to)
+        return self._sealer.seal(payload, context, acceptance.received_at)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.sql import Select
 
 from gateway.storage.records import maybe_moment, micros, moment_of
@@ -18,9 +18,11 @@ OPEN: Final = (DeliveryState.BESCHIKBAAR, DeliveryState.OPGEHAALD)
 COLUMNS: Final = (
     messages.c.referentienummer, messages.c.cross, messages.c.conversatie, messages.c.afzender, deliveries.c.receiver,
     messages.c.berichttype, messages.c.versie, messages.c.module, deliveries.c.received_at, deliveries.c.expires_at,
-    deliveries.c.state, deliveries.c.collected_at, deliveries.c.confirmed_at, messages.c.id,
+    deliveries.c.state, deliveries.c.collected_at, deliveries.c.confirmed_at, deliveries.c.set_version,
+    deliveries.c.berichttype, deliveries.c.versie, messages.c.id,
 )
-MESSAGE: Final = len(COLUMNS) - 1  # where in such a row the message's number stands
+BRIDGED_TO: Final = 13  # where in such a row the version stands in which the addressee gets it; None: as it was sent
+MESSAGE: Final = len(COLUMNS) - 1  # … and the message's number
 
 FROM_DELIVERIES: Final = deliveries.join(messages, messages.c.id == deliveries.c.message)
 _FROM_MESSAGES: Final = messages.join(deliveries, deliveries.c.message == messages.c.id)
@@ -37,11 +39,13 @@ def overdue(row: Row, now: datetime) -> bool:
     return row[10] in OPEN and row[9] <= micros(now)
 
 
-def listed(row: Row, now: datetime) -> Listed:
-    """A row of COLUMNS as it must be shown at `now`."""
+def listed(row: Row, now: datetime, party: str | None = None) -> Listed:
+    """A row of COLUMNS as it must be shown at `now` to this party; None: to the operator."""
+    to_addressee = row[BRIDGED_TO] is not None and party == row[4]
     return Listed(
         referentienummer=row[0], cross=row[1], conversatie=row[2], afzender=row[3], ontvanger=row[4],
-        berichttype=row[5], versie=row[6], module=row[7], received_at=moment_of(row[8]), expires_at=moment_of(row[9]),
+        berichttype=row[14] if to_addressee else row[5], versie=row[15] if to_addressee else row[6],
+        bridged_to=row[BRIDGED_TO], module=row[7], received_at=moment_of(row[8]), expires_at=moment_of(row[9]),
         status=DeliveryState.VERLOPEN if overdue(row, now) else DeliveryState(row[10]),
         collected_at=maybe_moment(row[11]), confirmed_at=maybe_moment(row[12]),
     )
@@ -54,7 +58,7 @@ def find(session: Session, search: Search, now: datetime) -> list[Listed]:
     """
     rows = [row for branch in _branches(search) for row in session.adhoc(Query(branch))]
     rows.sort(key=lambda row: (row[8], row[MESSAGE], row[4]), reverse=True)
-    return [listed(row, now) for row in rows[:search.limit]]
+    return [listed(row, now, search.party) for row in rows[:search.limit]]
 
 
 _Condition = ColumnElement[bool]
@@ -107,14 +111,21 @@ def _within(search: Search, moment: ColumnElement[int]) -> Iterator[_Condition]:
         yield moment < micros(search.until)
 
 
+def _seen(search: Search, sent: ColumnElement[str], delivered: ColumnElement[str]) -> ColumnElement[str]:
+    """What the one who searches sees of a message: as it was delivered to him, or as it was sent."""
+    if search.party is None:
+        return sent
+    return case((_receiver == search.party, func.coalesce(delivered, sent)), else_=sent)
+
+
 def _conditions(search: Search) -> Iterator[_Condition]:
     equal = (
         (messages.c.referentienummer, search.referentienummer),
         (messages.c.cross, search.cross),
         (messages.c.afzender, search.afzender),
         (deliveries.c.receiver, search.ontvanger),
-        (messages.c.berichttype, search.berichttype),
-        (messages.c.versie, search.versie),
+        (_seen(search, messages.c.berichttype, deliveries.c.berichttype), search.berichttype),
+        (_seen(search, messages.c.versie, deliveries.c.versie), search.versie),
     )
     yield from (column == value for column, value in equal if value is not None)
     if search.conversatie is not None:

@@ -1,24 +1,35 @@
 """The mailbox: implements ports.Mailbox. Collecting and confirming are journalled with the change they make.
 
 A message of another party, an expired one, a confirmed one and one that never was give the same refusal: no oracle.
-Erasing: the sealed payload goes in the transaction in which the last addressee confirms or its term ends.
+Erasing: the sealed payload goes in the transaction in which the last addressee confirms or its term ends; where a
+message is delivered in several versions, each with the last addressee of its version.
 """
 
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy import exists as exists_
 
 from gateway import ports
 from gateway.errors import MailboxUnknown, StorageError
 from gateway.storage.engine import Store
-from gateway.storage.listing import COLUMNS, FROM_DELIVERIES, MESSAGE, OPEN, find, listed, not_indexed, overdue
+from gateway.storage.listing import (
+    BRIDGED_TO,
+    COLUMNS,
+    FROM_DELIVERIES,
+    MESSAGE,
+    OPEN,
+    find,
+    listed,
+    not_indexed,
+    overdue,
+)
 from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, delivery_facts, micros
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import conversations, deliveries, messages, payloads
+from gateway.storage.tables import bridged_payloads, conversations, deliveries, messages, payloads
 from gateway.storage.writer import Write
 from gateway.values import DeliveryState, Listed, Search
 
@@ -31,7 +42,7 @@ _WAITING_IN_CONVERSATION = _IN_TERM.where(
     deliveries.c.conversation.in_(
         select(conversations.c.id).where(conversations.c.conversatie == bindparam("conversatie"))),
     not_indexed(deliveries.c.receiver) == bindparam("party"), not_indexed(deliveries.c.state) == bindparam("state"))
-_OF_TYPE = messages.c.berichttype == bindparam("berichttype")
+_OF_TYPE = func.coalesce(deliveries.c.berichttype, messages.c.berichttype) == bindparam("berichttype")
 _LISTS = {  # by: narrowed to a type, to a conversation
     (False, False): Query(_WAITING),
     (True, False): Query(_WAITING.where(_OF_TYPE)),
@@ -49,6 +60,9 @@ _FIND = Query(_MINE)
 _FIND_TO_CHANGE = Query(_MINE.with_for_update(of=messages))
 _PAYLOAD = Query(select(payloads.c.epoch, payloads.c.wrapped, payloads.c.sealed)
                  .where(payloads.c.message == bindparam("message")))
+_BRIDGED_PAYLOAD = Query(select(bridged_payloads.c.epoch, bridged_payloads.c.wrapped, bridged_payloads.c.sealed)
+                         .where(bridged_payloads.c.message == bindparam("message"),
+                                bridged_payloads.c.set_version == bindparam("set_version")))
 _DUE = Query(select(*COLUMNS).select_from(FROM_DELIVERIES)
              .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
              .order_by(deliveries.c.expires_at).limit(bindparam("limit")).with_for_update(of=messages))
@@ -58,12 +72,17 @@ _THIS = (deliveries.c.message == bindparam("this"), deliveries.c.receiver == bin
 _COLLECT = Query(update(deliveries).where(*_THIS).values(state=bindparam("next"), collected_at=bindparam("at")))
 _CONFIRM = Query(update(deliveries).where(*_THIS).values(state=bindparam("next"), confirmed_at=bindparam("at")))
 _END = Query(update(deliveries).where(*_THIS).values(state=bindparam("next")))
+_OPEN_OF_THIS = select(deliveries.c.message).where(
+    deliveries.c.message == bindparam("this"),
+    deliveries.c.state.in_([bindparam(f"open_{state}", state.value) for state in OPEN]))
 _ERASE = Query(delete(payloads).where(
-    payloads.c.message == bindparam("this"),
-    ~exists_(select(deliveries.c.message).where(
-        deliveries.c.message == bindparam("this"),
-        deliveries.c.state.in_([bindparam(f"open_{state}", state.value) for state in OPEN])))))
+    payloads.c.message == bindparam("this"), ~exists_(_OPEN_OF_THIS.where(deliveries.c.set_version.is_(None)))))
+_ERASE_BRIDGED = Query(delete(bridged_payloads).where(
+    bridged_payloads.c.message == bindparam("this"), bridged_payloads.c.set_version == bindparam("version"),
+    ~exists_(_OPEN_OF_THIS.where(deliveries.c.set_version == bindparam("version")))))
 _EPOCH_IN_USE = Query(select(payloads.c.message).where(payloads.c.epoch == bindparam("epoch")).limit(1))
+_EPOCH_IN_BRIDGED_USE = Query(
+    select(bridged_payloads.c.message).where(bridged_payloads.c.epoch == bindparam("epoch")).limit(1))
 
 
 class SqlMailbox(ports.Mailbox):
@@ -85,19 +104,22 @@ class SqlMailbox(ports.Mailbox):
                 session.all(query, party=party, state=state.value, now=micros(now), limit=limit, **given)
                 for state in OPEN))
         rows.sort(key=lambda row: (row[8], row[MESSAGE]))
-        return [listed(row, now) for row in rows[:limit]]
+        return [listed(row, now, party) for row in rows[:limit]]
 
     def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, bytes]:
         """See ports.Mailbox. Collecting again only reads. Raises StorageError when the payload does not open."""
         with self._store.read() as session:
             row = _first_open(session.all(_FIND, referentienummer=referentienummer, party=party), now)
-            sealed = session.one(_PAYLOAD, message=row[MESSAGE])
+            version = row[BRIDGED_TO]
+            sealed = (session.one(_PAYLOAD, message=row[MESSAGE]) if version is None else
+                      session.one(_BRIDGED_PAYLOAD, message=row[MESSAGE], set_version=version))
         if sealed is None:
             raise StorageError(f"the payload of {referentienummer} is missing")
         octets = self._sealer.unseal(
-            Sealed(epoch=sealed[0], wrapped=bytes(sealed[1]), octets=bytes(sealed[2])), context_of(row[0], row[3]))
+            Sealed(epoch=sealed[0], wrapped=bytes(sealed[1]), octets=bytes(sealed[2])),
+            context_of(row[0], row[3], version))
         if row[10] == DeliveryState.OPGEHAALD:
-            return listed(row, now), octets
+            return listed(row, now, party), octets
         mark = partial(_mark_collected, message=row[MESSAGE], party=party, referentienummer=referentienummer, now=now)
         return self._store.write(mark), octets
 
@@ -125,7 +147,8 @@ class SqlMailbox(ports.Mailbox):
         """
         old = [epoch for epoch in self._sealer.keys.epochs() if epoch < epoch_of(now - timedelta(days=1))]
         with self._store.read() as session:
-            unused = [epoch for epoch in old if session.one(_EPOCH_IN_USE, epoch=epoch) is None]
+            unused = [epoch for epoch in old if not any(
+                session.one(query, epoch=epoch) for query in (_EPOCH_IN_USE, _EPOCH_IN_BRIDGED_USE))]
         for epoch in unused:
             self._sealer.keys.destroy(epoch)
         return unused
@@ -147,7 +170,7 @@ def _mark_collected(write: Write, *, message: int, party: str, referentienummer:
         write.run(_COLLECT, this=message, party=party, next=DeliveryState.OPGEHAALD.value, at=micros(now))
         write.chain.append(COLLECTED, at=now, message=message, facts=delivery_facts(row[0], row[3], row[4]))
         row = (*row[:10], DeliveryState.OPGEHAALD.value, micros(now), *row[12:])
-    return listed(row, now)
+    return listed(row, now, party)
 
 
 def _confirm(write: Write, party: str, referentienummer: str, now: datetime) -> bool:
@@ -156,7 +179,7 @@ def _confirm(write: Write, party: str, referentienummer: str, now: datetime) -> 
         if row[10] == DeliveryState.OPGEHAALD and not overdue(row, now):
             write.run(_CONFIRM, this=row[MESSAGE], party=party, next=DeliveryState.BEVESTIGD.value, at=micros(now))
             write.chain.append(CONFIRMED, at=now, message=row[MESSAGE], facts=delivery_facts(row[0], row[3], row[4]))
-            write.run(_ERASE, this=row[MESSAGE])
+            _erase(write, row)
             return True
     return any(row[10] == DeliveryState.BEVESTIGD for row in rows)
 
@@ -174,7 +197,15 @@ def _expire(write: Write, now: datetime, limit: int) -> int:
 def end_delivery(write: Write, row: Row, state: DeliveryState) -> None:
     """Move a delivery to a state from which nobody can collect, and erase what nobody else waits for."""
     write.run(_END, this=row[MESSAGE], party=row[4], next=state.value)
-    write.run(_ERASE, this=row[MESSAGE])
+    _erase(write, row)
+
+
+def _erase(write: Write, row: Row) -> None:
+    """Erase the payload of a delivery that ended, unless another addressee still waits for the same octets."""
+    if row[BRIDGED_TO] is None:
+        write.run(_ERASE, this=row[MESSAGE])
+    else:
+        write.run(_ERASE_BRIDGED, this=row[MESSAGE], version=row[BRIDGED_TO])
 
 
 def deliveries_of(session: Session, referentienummer: str, receiver: str) -> list[Row]:

@@ -10,7 +10,7 @@ from json import JSONDecodeError, JSONEncoder, loads
 from json.encoder import encode_basestring_ascii as _text
 from typing import Final
 
-from gateway.values import Acceptance, Entry, Refusal
+from gateway.values import Acceptance, Bridged, Entry, Refusal
 
 ACCEPTED: Final = "accepted"
 REFUSED: Final = "refused"
@@ -68,11 +68,13 @@ def accepted_record(acceptance: Acceptance, *, message: int, certificate: str, s
     header, proof = acceptance.header, acceptance.proof
     parent = "" if header.bovenliggend is None else f'"bovenliggend":{_text(header.bovenliggend)},'
     cross = "" if header.cross is None else f'"cross":{_text(header.cross)},'
+    crossed = [_bridged_facts(receiver, one) for receiver, one in acceptance.bridged.items()]
+    bridged = f'"bridged":{_encoder.encode(crossed)},' if crossed else ""
     receivers = ",".join([_text(receiver.id) for receiver in acceptance.receivers])
     return (
         f'{{"afzender":{_text(header.afzender)},"at":{micros(acceptance.received_at)},'
         f'"berichttype":{_text(acceptance.message_type.berichttype)},"body_digest":"{acceptance.body_digest.hex()}",'
-        f'{parent}"caller_oin":{_text(proof.caller_oin)},"certificate":"{certificate}",'
+        f'{parent}{bridged}"caller_oin":{_text(proof.caller_oin)},"certificate":"{certificate}",'
         f'"conversatie":{_text(header.conversatie)},{cross}"expires_at":{micros(acceptance.expires_at)},'
         f'"kind":"{ACCEPTED}","message":{message},"message_digest":"{acceptance.message_digest.hex()}",'
         f'"message_id":{_text(acceptance.message_id)},"module":{_text(acceptance.key.module)},'
@@ -81,6 +83,18 @@ def accepted_record(acceptance: Acceptance, *, message: int, certificate: str, s
         f'"signature_digest":"{signature_digest}","signer_oin":{_text(proof.signer_oin)},'
         f'"versie":{_text(header.versie)}}}'
     )
+
+
+def _bridged_facts(receiver: str, one: Bridged) -> dict[str, object]:
+    """What one addressee gets, who takes another version than the sender's."""
+    return {
+        "ontvanger": receiver,
+        "set_version": one.key.version,
+        "berichttype": one.message_type.berichttype,
+        "versie": one.message_type.version,
+        "octets": len(one.payload),
+        "delivered_digest": one.message_digest.hex(),
+    }
 
 
 def entry_of(position: int, journal_hash: bytes, record: str, *, repeated: bool = False) -> Entry:

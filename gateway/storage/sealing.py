@@ -166,6 +166,6 @@ def _decrypt(key: AESGCM, octets: bytes, context: bytes) -> bytes:
     return key.decrypt(octets[:_NONCE], octets[_NONCE:], context)
 
 
-def context_of(referentienummer: str, afzender: str) -> bytes:
-    """What ties sealed octets to their message."""
-    return f"{referentienummer}\n{afzender}".encode()
+def context_of(referentienummer: str, afzender: str, bridged_to: str | None = None) -> bytes:
+    """What ties sealed octets to their message, and to the version it was bridged to."""
+    return "\n".join((referentienummer, afzender, *([bridged_to] if bridged_to else []))).encode()

@@ -8,7 +8,7 @@ no index more than that needs: at every commit each index is another page to wri
     chain_heads, entries, refusals  the journal: an append-only hash chain per node
     messages, proofs, certificates  what was accepted and who signed it: metadata and digests, kept
     conversations, deliveries       state: one row per conversation, one per addressee of a message
-    payloads                        sealed octets of messages that are still to be confirmed, and nothing else
+    payloads, bridged_payloads      sealed octets of messages that are still to be confirmed, and nothing else
 """
 
 from typing import Final
@@ -58,6 +58,7 @@ messages = Table(
     Column("module", Text, nullable=False),
     Column("set_version", Text, nullable=False),
     Column("berichttype", Text, nullable=False),
+    Column("family", Text, nullable=False),  # MessageType.correlates_as: what answers and limits go by
     Column("versie", Text, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
@@ -140,6 +141,9 @@ deliveries = Table(
     Column("collected_at", BigInteger),
     Column("confirmed_at", BigInteger),
     Column("answered_by", _key),  # the latest message that answers this one; a key here would need one more index
+    Column("set_version", Text),  # in which this addressee gets it; this and the next two absent: as it was sent
+    Column("berichttype", Text),
+    Column("versie", Text),
     PrimaryKeyConstraint("message", "receiver"),
     Index("ix_deliveries_mailbox", "receiver", "state", "received_at", "message"),
     Index("ix_deliveries_due", "state", "expires_at"),
@@ -155,4 +159,16 @@ payloads = Table(
     Column("sealed", LargeBinary, nullable=False),
     ForeignKeyConstraint(["message"], ["messages.id"]),
     Index("ix_payloads_epoch", "epoch"),
+)
+
+# A message in other versions than its sender's: a table of its own, so that the others keep their simple key.
+bridged_payloads = Table(
+    "bridged_payloads", metadata,
+    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    Column("set_version", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("message", "set_version"),
+    Index("ix_bridged_payloads_epoch", "epoch"),
 )

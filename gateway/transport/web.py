@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.values import Service
 
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
+_CACHED = "public, max-age=300"  # documents are the same for everyone, until the hub starts with other message sets
 
 # No inline script or style, no third party, no frames; a page can't send its address elsewhere.
 SECURITY_HEADERS: Mapping[bytes, bytes] = {
@@ -42,6 +43,30 @@ class Check:
 
     ok: bool
     text: str  # cause and remedy when it does not hold; never content, never a secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One file as it is served."""
+
+    content_type: str
+    octets: bytes
+
+
+def document_routes(find: Callable[[str], Document | None], folders: Iterable[str]) -> list[BaseRoute]:
+    """Routes for `/` and for everything below these folders, for `web_app`.
+
+    `find` is asked in a thread, with the path below `/`; a path that ends in `/` means its `index.html`. It must look
+    the path up, never build a file name from it. None: there is no such document.
+    """
+    async def document(request: Request) -> Response:
+        path = str(request.scope["path"]).removeprefix("/")
+        found = await run_in_threadpool(find, path + "index.html" if path.endswith("/") or not path else path)
+        if found is None:
+            return PlainTextResponse("Not Found", status_code=404)
+        return Response(found.octets, headers={"content-type": found.content_type, "cache-control": _CACHED})
+
+    return [Route("/", document), *(Route(f"/{folder}/{{path:path}}", document) for folder in folders)]
 
 
 def web_app(

@@ -2,10 +2,12 @@
 
 import re
 import uuid
+from dataclasses import replace
 
 import pytest
 from lxml import etree
 
+from gateway.routing import AddressBook
 from tests.foreign import U
 from tests.line import KN, POSTBUS, SE, SHV, SR, Line, code, example
 
@@ -104,8 +106,8 @@ def test_address_book_and_ping(line):
     assert field(found, "Identificatie") == ["11111111-1111-4111-8111-000000000002"]
     one = "<Identificatie>11111111-1111-4111-8111-000000000002</Identificatie>"
     assert field(ask(line, "HaalDeelnemerOp", one, service="adresboek"), "Naam")[0] == "Voorbeeld Energie"
-    assert code(ask(line, "HaalDeelnemerOp", f"<Identificatie>{uuid.uuid4()}</Identificatie>", service="adresboek")) == (
-        "SKP004")
+    nobody = f"<Identificatie>{uuid.uuid4()}</Identificatie>"
+    assert code(ask(line, "HaalDeelnemerOp", nobody, service="adresboek")) == "SKP004"
     assert field(ask(line, "Ping", service="beheer"), "Naam") == ["Voorbeeldknooppunt"]
 
 
@@ -220,3 +222,31 @@ def test_findings_name_place_and_rule_but_no_value(line):
 def test_a_service_keeps_to_its_own_address(line):
     child = f'<Ping xmlns="{KN}"/>'.encode()
     assert code(line.send(child, path=POSTBUS, party="energie")) == "SKP007"
+
+
+def test_a_repeated_message_gets_its_receipt_when_the_addressee_has_left_since(line):
+    child = example("Kennisgeving-volledig")
+    first = send(line, child)
+    book = line.gate.register()
+    gone = AddressBook(replace(party, active=party.slug != "energie") for party in book.everyone)
+    line.gate = replace(line.gate, register=lambda: gone)
+    assert field(send(line, child), "JournaalHash") == field(first, "JournaalHash")
+    assert code(send(line, renumber(child))) == "SKP004"
+
+
+def test_a_message_that_has_expired_already_is_refused(line):
+    for past in ("2020-01-02T00:00:00Z", "2026-01-01T00:00:00Z"):
+        moment = rb"<\g<1>TijdstipBericht>2020-01-01T00:00:00Z</\g<1>TijdstipBericht>"
+        expiry = rf"<\g<1>VervaltOp>{past}</\g<1>VervaltOp>".encode()
+        child = re.sub(rb"<((?:\w+:)?)TijdstipBericht>[^<]*</(?:\w+:)?TijdstipBericht>", moment + expiry,
+                       example("Kennisgeving-volledig"), count=1)
+        reply = send(line, child)
+        assert code(reply) == "SKP001"
+        assert b"VervaltOp" in reply.octets
+    assert line.rows("messages") == 0
+
+
+def test_a_search_from_the_first_day_there_is(line):
+    send(line, example("Kennisgeving-volledig"))
+    found = ask(line, "ZoekLogboek", "<VanafDatum>0001-01-01</VanafDatum>", service="logboek")
+    assert field(found, "Berichttype") == ["Kennisgeving"]

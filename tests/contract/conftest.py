@@ -51,15 +51,15 @@ class Hub:
     def accept(self, message: Acceptance, state: str = "GEMELD") -> Entry:
         return self.journal.transaction(accept(message, state))
 
-    def payloads(self) -> int:
-        """How many sealed payloads the database holds."""
+    def payloads(self, table: str = "payloads") -> int:
+        """How many sealed payloads the database holds, in this table."""
         from sqlalchemy import func, select
 
         from gateway.storage.session import Query
-        from gateway.storage.tables import payloads
+        from gateway.storage.tables import metadata
 
         with self.store.read() as session:
-            row = session.one(Query(select(func.count()).select_from(payloads)))
+            row = session.one(Query(select(func.count()).select_from(metadata.tables[table])))
         assert row is not None
         return int(row[0])
 

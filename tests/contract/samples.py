@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 from gateway import ports
 from gateway.values import (
     Acceptance,
+    Bridged,
     Conversation,
     Entry,
     Header,
@@ -73,6 +74,15 @@ def acceptance(name: str, *, sender: Party = GEMEENTE, receivers: tuple[Party, .
 
 def accept(message: Acceptance, state: str = "GEMELD") -> "Accept":
     return Accept(message, state)
+
+
+def bridged(message: Acceptance, *receivers: Party, version: str = "1.1") -> Acceptance:
+    """The same message, which these addressees get in another version of the module."""
+    payload = message.payload.replace(b"/>", f" in='{version}'/>".encode())
+    kind = replace(message.message_type, element="SaldoVraag", berichttype="SaldoVraag", version=version)
+    return replace(message, bridged={**message.bridged, **{receiver.id: Bridged(
+        key=replace(KEY, version=version), message_type=kind, outcomes=frozenset(), payload=payload,
+        message_digest=sha256(payload).digest()) for receiver in receivers}})
 
 
 class Accept:

@@ -119,7 +119,7 @@ def test_question_is_answered_once_the_answer_is_recorded(hub: Hub) -> None:
         return (tx.question(energie, number("vraag")), tx.question(bank, number("vraag")),
                 tx.count(energie, "SaldoVerzoekAntwoord"))
 
-    open_question = Question(berichttype="SaldoVerzoek", sender=GEMEENTE.id, answered=False)
+    open_question = Question(family="SaldoVerzoek", sender=GEMEENTE.id, answered=False)
     assert hub.journal.transaction(look) == (open_question, open_question, 0)
     hub.accept(answer)
     assert hub.journal.transaction(look) == (replace(open_question, answered=True), open_question, 1)

@@ -37,7 +37,7 @@ def serial(certificate: bytes) -> int:
     return x509.load_der_x509_certificate(certificate).serial_number
 
 
-# --- DER, by hand, for what no library still writes ---------------------------------------------------------------
+# --- DER, by hand, for what no library still writes -----------------------------------------------
 
 def tlv(tag: int, *content: bytes) -> bytes:
     octets = b"".join(content)

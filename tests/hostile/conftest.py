@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.app.instance import utc_now
 from tests.hostile.attack import Canary, Target
+from tests.hostile.wire import Wire, listening
 from tests.line import make_line
 
 
@@ -20,5 +22,19 @@ def canary() -> Iterator[Canary]:
 def target(template: Path, tmp_path_factory: pytest.TempPathFactory, canary: Canary) -> Iterator[Target]:
     """The example world."""
     line = make_line(template, tmp_path_factory.mktemp("hostile") / "instance")
-    yield Target(line=line, canary=canary)
-    line.store.close()
+    made = Target(line=line, canary=canary)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def listener(target: Target) -> Iterator[Wire]:
+    with listening(target) as made:
+        yield made
+
+
+@pytest.fixture
+def wire(listener: Wire) -> Wire:
+    """The same hub on a TLS port, where it is now; the line's own clock is set to it."""
+    listener.target.line.at = utc_now()
+    return listener

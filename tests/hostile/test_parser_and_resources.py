@@ -1,28 +1,20 @@
 """What a parser can be made to fetch, expand, hold or misread (standards catalogue 5.3)."""
 
-import codecs
-import gzip
 import itertools
-from collections.abc import Callable
 
 import pytest
 from lxml import etree
 
 from gateway.errors import (
-    ActionMismatch,
     MalformedEnvelope,
-    MessageIdWrong,
     NotUtf8,
     NotXml,
     SchemaInvalid,
     SignatureInvalid,
     TooLarge,
-    UnknownMessage,
-    VersionMismatch,
 )
-from tests import foreign
 from tests.foreign import S
-from tests.hostile.attack import CAP, SURNAME, Target, body, message
+from tests.hostile.attack import CAP, SURNAME, Target, message
 from tests.line import KN, SR, code
 
 XI = "http://www.w3.org/2001/XInclude"
@@ -35,7 +27,7 @@ def put(octets: bytes, inside: bytes, *, instead: bytes = SURNAME.encode()) -> b
     return octets.replace(instead, inside, 1)
 
 
-# --- entities, DTDs, fetching ------------------------------------------------------------------------------------
+# --- entities, DTDs, fetching ---------------------------------------------------------------------
 
 SUBSETS = {
     "external entity, file": '[<!ENTITY x SYSTEM "file:///etc/hostname">]',
@@ -45,7 +37,8 @@ SUBSETS = {
     "external entity, netdoc": '[<!ENTITY x SYSTEM "netdoc:/etc/hostname">]',
     "parameter entity": '[<!ENTITY % p SYSTEM "{canary}"> %p; <!ENTITY x "">]',
     "parameter entity that builds another": (
-        '[<!ENTITY % f SYSTEM "file:///etc/hostname"> <!ENTITY % e "<!ENTITY &#37; s SYSTEM \'{canary}?%f;\'>"> %e; %s;]'),
+        '[<!ENTITY % f SYSTEM "file:///etc/hostname">'
+        ' <!ENTITY % e "<!ENTITY &#37; s SYSTEM \'{canary}?%f;\'>"> %e; %s;]'),
     "external subset": 'SYSTEM "{canary}"',
     "external subset, public": 'PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "{canary}"',
     "unparsed entity": '[<!NOTATION n SYSTEM "{canary}"> <!ENTITY x SYSTEM "{canary}" NDATA n>]',
@@ -135,7 +128,7 @@ def test_a_stylesheet(target: Target) -> None:
         target.repels(octets, *([NotXml] if octets.startswith(b"<?xml-") else [MalformedEnvelope]))
 
 
-# --- size, depth, width ------------------------------------------------------------------------------------------
+# --- size, depth, width ---------------------------------------------------------------------------
 
 def padded(octets: bytes, size: int) -> bytes:
     """The same request in exactly `size` octets: white space where nothing is signed, in two text nodes."""
@@ -162,15 +155,17 @@ def test_far_too_large_costs_nothing(target: Target) -> None:
 def test_long_values(target: Target) -> None:
     """libxml2 stops at 10,000,000 characters of text; below that a pattern would take 350 MB to say no."""
     target.repels(target.signed(message(surname="x" * 9_900_000)), SchemaInvalid, reason="value-length")
-    target.repels(target.signed(message(surname="x " * 4_900_000)), SchemaInvalid, reason="value-length")
+    target.repels(target.signed(message(surname="x " * 5_000)), SchemaInvalid, reason="value-length", cpu=0.1)
     target.repels(put(target.signed(), b"x" * 10_100_000), NotXml)
     target.repels(put(target.signed(), b"&#65;" * 1_900_000), SignatureInvalid)
-    target.repels(target.signed().replace(b"<sr:Klant>", b'<sr:Klant a="' + b"x" * 9_900_000 + b'">', 1), SignatureInvalid)
+    long = b'<sr:Klant a="' + b"x" * 9_900_000 + b'">'
+    target.repels(target.signed().replace(b"<sr:Klant>", long, 1), SignatureInvalid)
 
 
 def test_as_much_text_as_ever_fits(target: Target) -> None:
     """Every value short of the bound at which it is refused unread, and as many as there may be."""
-    line = b"<sr:Vordering><sr:FactuurnummerSEVolgensSHV>" + b"x " * 4_000 + b"</sr:FactuurnummerSEVolgensSHV></sr:Vordering>"
+    line = (b"<sr:Vordering><sr:FactuurnummerSEVolgensSHV>" + b"x " * 4_000
+            + b"</sr:FactuurnummerSEVolgensSHV></sr:Vordering>")
     child = message().replace(b"</sr:Vorderingen>", line * 490 + b"</sr:Vorderingen>")
     target.repels(target.signed(child), SchemaInvalid, cpu=2.0)
 
@@ -269,7 +264,7 @@ def test_many_repeated_elements(target: Target) -> None:
     target.repels(target.signed(child), SchemaInvalid)
 
 
-# --- SOAP encoding and schema attacks ------------------------------------------------------------------------------
+# --- SOAP encoding and schema attacks -------------------------------------------------------------
 
 @pytest.mark.parametrize("attribute", [
     f'xmlns:e="{ENC}" e:arrayType="x[99999999]"', f'xmlns:e="{ENC}" e:root="1"', 'href="#x"', 'id="x"', 'Id="x"',
@@ -304,7 +299,7 @@ def _leaves() -> list[str]:
     return [etree.QName(one).localname for one in etree.fromstring(message()).iter("{*}*") if not len(one)]
 
 
-TRAPS = ["a" * 5_000 + "!", "0" * 5_000, "1 " * 2_500 + "x", "." * 5_000, "@" * 5_000, "-" * 5_000 + "0", "\u0301" * 4_000]
+TRAPS = ["a" * 5_000 + "!", "1 " * 2_500 + "x", "-." * 2_500 + "0@", "\u0301" * 4_000]
 
 
 @pytest.mark.parametrize("name", sorted(set(_leaves())))
@@ -312,93 +307,3 @@ def test_patterns_do_not_explode(target: Target, name: str) -> None:
     """Each value of a message in turn, with texts made to drive a back-tracking pattern mad."""
     for trap in TRAPS:
         target.repels(target.signed(message(**{name: trap})), SchemaInvalid, cpu=0.5)
-
-
-# --- encodings, declarations ---------------------------------------------------------------------------------------
-
-ENCODED: dict[str, tuple[Callable[[str], bytes], type]] = {
-    "utf-16 with mark": (lambda t: t.encode("utf-16"), NotUtf8),
-    "utf-16 little": (lambda t: t.encode("utf-16-le"), NotUtf8),
-    "utf-16 big": (lambda t: t.encode("utf-16-be"), NotUtf8),
-    "utf-16 big with mark": (lambda t: codecs.BOM_UTF16_BE + t.encode("utf-16-be"), NotUtf8),
-    "utf-32": (lambda t: t.encode("utf-32"), NotUtf8),
-    "utf-32 big": (lambda t: t.encode("utf-32-be"), NotUtf8),
-    "ebcdic": (lambda t: t.encode("cp037"), NotUtf8),
-    "utf-7, undeclared": (lambda t: t.replace("<", "+ADw-").encode(), NotXml),
-    "utf-7, declared": (lambda t: b'<?xml version="1.0" encoding="UTF-7"?>' + t.encode("utf-7"), NotUtf8),
-    "latin-1, declared": (lambda t: b'<?xml version="1.0" encoding="ISO-8859-1"?>' + t.encode("latin-1"), NotUtf8),
-    "latin-1, undeclared": (lambda t: t.replace(SURNAME, "\u00e9").encode("latin-1"), NotUtf8),
-    "utf-8, declared as utf-16": (lambda t: b'<?xml version="1.0" encoding="UTF-16"?>' + t.encode(), NotUtf8),
-    "an unknown encoding": (lambda t: b'<?xml version="1.0" encoding="x-rot13"?>' + t.encode(), NotUtf8),
-    "overlong": (lambda t: t.encode().replace(SURNAME.encode(), b"\xc0\xbc"), NotUtf8),
-    "overlong of three": (lambda t: t.encode().replace(SURNAME.encode(), b"\xe0\x80\xbc"), NotUtf8),
-    "a lone surrogate": (lambda t: t.encode().replace(SURNAME.encode(), b"\xed\xa0\x80"), NotUtf8),
-    "a pair of surrogates": (lambda t: t.encode().replace(SURNAME.encode(), b"\xed\xa0\xbd\xed\xb8\x80"), NotUtf8),
-    "beyond Unicode": (lambda t: t.encode().replace(SURNAME.encode(), b"\xf4\x90\x80\x80"), NotUtf8),
-    "NUL": (lambda t: t.encode().replace(SURNAME.encode(), b"\0"), NotUtf8),
-    "NUL at the end": (lambda t: t.encode() + b"\0", NotUtf8),
-    "a control character": (lambda t: t.encode().replace(SURNAME.encode(), b"\x1b[31m"), NotXml),
-    "a non-character": (lambda t: t.encode().replace(SURNAME.encode(), "\ufffe".encode()), NotXml),
-    "two marks": (lambda t: codecs.BOM_UTF8 * 2 + t.encode(), NotXml),
-    "cut off": (lambda t: t.encode()[:-9], NotXml),
-    "empty": (lambda t: b"", NotXml),
-    "white space": (lambda t: b" \n", NotXml),
-    "two declarations": (lambda t: b'<?xml version="1.0"?><?xml version="1.0"?>' + t.encode(), NotXml),
-    "white space before the declaration": (lambda t: b' <?xml version="1.0"?>' + t.encode(), NotXml),
-    "version 1.1": (lambda t: b'<?xml version="1.1"?>' + t.encode(), NotXml),
-    "version 2.0": (lambda t: b'<?xml version="2.0"?>' + t.encode(), NotXml),
-    "no version": (lambda t: b'<?xml encoding="UTF-8"?>' + t.encode(), NotXml),
-    "standalone maybe": (lambda t: b'<?xml version="1.0" standalone="maybe"?>' + t.encode(), NotXml),
-    "a declaration of other order": (lambda t: b'<?xml encoding="UTF-8" version="1.0"?>' + t.encode(), NotXml),
-    "garbage behind": (lambda t: t.encode() + b"garbage", NotXml),
-    "a second root": (lambda t: t.encode() + t.encode(), NotXml),
-    "a comment behind": (lambda t: t.encode() + b"<!-- -->", MalformedEnvelope),
-    "a comment before": (lambda t: b"<!-- -->" + t.encode(), MalformedEnvelope),
-    "text before": (lambda t: b"x" + t.encode(), NotXml),
-    "json": (lambda t: b'{"Kennisgeving": {}}', NotXml),
-    "html": (lambda t: b"<html><body><script>alert(1)</script></body></html>", VersionMismatch),
-    "gzip": (lambda t: gzip.compress(t.encode()), NotUtf8),
-    "a doubled attribute": (lambda t: t.encode().replace(b"<sr:Klant>", b'<sr:Klant a="" a="">', 1), NotXml),
-    "an undeclared prefix": (lambda t: t.encode().replace(b"<sr:Klant>", b'<sr:Klant q:a="">', 1), NotXml),
-    "xmlns redefined": (lambda t: t.encode().replace(b"<sr:Klant>", b'<sr:Klant xmlns:xml="urn:x">', 1), NotXml),
-    "prefix xmlns": (lambda t: t.encode().replace(b"<sr:Klant>", b'<sr:Klant xmlns:xmlns="urn:x">', 1), NotXml),
-    "section end in text": (lambda t: t.encode().replace(SURNAME.encode(), b"]]>"), NotXml),
-}
-
-
-@pytest.mark.parametrize("name", ENCODED)
-def test_octets_that_are_not_the_one_encoding(target: Target, name: str) -> None:
-    encode, error = ENCODED[name]
-    target.repels(encode(target.signed().decode()), error)
-
-
-# --- words of the peer in our own -----------------------------------------------------------------------------------
-
-@pytest.mark.parametrize("text", [
-    "'; DROP TABLE messages; --", '" or "1"="1', "&#13;&#10;Injected: yes", "&#x9b;31m", "&lt;script&gt;alert(1)&lt;/script&gt;",
-    "]] | //* | [[", "%s%n{0}${{7*7}}", "KANARIE" * 200, "\u202e\u2066", "../../etc/passwd"])
-def test_words_that_mean_something_elsewhere(target: Target, text: str) -> None:
-    """In Action, MessageID, From and every text of the header: refused, and repeated nowhere."""
-    entity = text.encode()
-    octets = target.signed(message(Referentienummer="PLACE")).replace(b"PLACE", entity)
-    target.repels(octets, SignatureInvalid)
-    for field, error in (("Referentienummer", SchemaInvalid), ("Afzender", SchemaInvalid), ("Versie", SchemaInvalid)):
-        reply = target.repels(target.signed(message(**{field: text})), error)
-        assert b"DROP" not in reply.octets
-        assert b"alert" not in reply.octets
-    shown = etree.fromstring(b"<x>" + entity + b"</x>").text
-    reply = target.repels(target.signed(action=f"urn:x:{shown}"[:900]), UnknownMessage)
-    assert b"DROP" not in reply.octets
-    if any(letter in shown for letter in ' <>"\r\n') or len(shown) > 480:
-        target.repels(target.signed(message_id=f"urn:x:{shown}"), MessageIdWrong)
-    else:  # taken as it is, and given back as it is: escaped as XML in the answer, as JSON in the journal
-        root = target.build(message_id=f"urn:x:{shown}")
-        body(root).append(etree.Element("{urn:x}second"))
-        target.repels(foreign.octets(root), MalformedEnvelope)
-        reply = target.line.post(target.signed(message_id=f"urn:x:{shown}"))
-        assert etree.fromstring(reply.octets).findtext(f".//{{{foreign.A}}}RelatesTo") == f"urn:x:{shown}"
-
-
-def test_a_soapaction_full_of_words(target: Target) -> None:
-    for value in ("x\x1b[31m", '"<script>"', "'; --", "x" * 10_000):
-        target.repels(target.signed(), ActionMismatch, soap_action=value)

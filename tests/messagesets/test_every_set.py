@@ -7,7 +7,17 @@ import pytest
 import zeep
 from lxml import etree, isoschematron
 
-from gateway.messagesets import MessageSet, check_set, load_catalog, read_schema, write_wsdl
+from gateway.messagesets import (
+    Message,
+    MessageSet,
+    check_bridges,
+    check_set,
+    cross,
+    load_catalog,
+    read_message,
+    read_schema,
+    write_wsdl,
+)
 from gateway.messagesets._places import places
 from gateway.messagesets.rules import broken_rules
 from gateway.names import KN
@@ -28,6 +38,36 @@ def test_every_folder_is_a_set() -> None:
 @EACH
 def test_a_set_has_no_problems(key: SetKey) -> None:
     assert check_set(CATALOG.sets[key], wsdl=ROOT / "wsdl") == []
+
+
+@EACH
+def test_bridges_of_a_set_lose_nothing(key: SetKey) -> None:
+    assert check_bridges(CATALOG.sets[key], CATALOG.sets) == []
+
+
+@EACH
+def test_a_bridged_message_leads_to_the_same_state_in_both_versions(key: SetKey) -> None:
+    """Versions share a conversation, so wherever both tables allow the message they must agree on what follows."""
+    here = CATALOG.sets[key]
+    for element in here.bridges:
+        for path in sorted((here.folder / "examples" / "valid").glob(f"{element}-*.xml")):
+            message = read_message(path.read_bytes(), CATALOG.by_namespace)
+            octets = etree.tostring(message.element, method="c14n", exclusive=True)
+            for way in CATALOG.ways[key, element].values():
+                crossed = cross(octets, element, way)
+                if crossed is not None:
+                    mine, theirs = (following(*one) for one in ((message, here), (crossed.message, way[-1])))
+                    assert all(mine[state] == theirs[state] for state in mine.keys() & theirs.keys()), path
+
+
+def following(message: Message, message_set: MessageSet) -> dict[str, str]:
+    """State → the state after this message, where it may come."""
+    found: dict[str, str] = {}
+    for row in message_set.choreography.transitions:
+        if row.message == message.element_name and row.outcome in (None, *message.outcomes):
+            for state in row.states:
+                found.setdefault(state, row.next or state)
+    return found
 
 
 @EACH

@@ -145,7 +145,7 @@ class Schemas:
 
     def _attribute(self, node: "etree._Element", depth: int) -> Row:
         kind = self._type(node)
-        return Row(depth=depth, kind="attribute", name=node.get("name") or node.get("ref", ""),
+        return Row(depth=depth, kind="attribute", name=node.get("name", node.get("ref", "")),
                    lowest=int(node.get("use") == "required"), highest=1, type_name=self._type_name(node),
                    simple=self._simple(node, kind), words=Words.of(documentation(node)))
 

@@ -19,7 +19,8 @@ _ALWAYS: tuple[Reason, ...] = (
     (errors.SenderMismatch, "Afzender hoort niet bij het certificaat", "Afzender does not match the certificate"),
     (errors.ReceiverUnknown, "de ontvanger is onbekend", "the receiver is unknown"),
     (errors.RoleNotAllowed, "afzender of ontvanger heeft de rol niet", "sender or receiver does not have the role"),
-    (errors.ModuleNotAgreed, "een van beide heeft de module niet aan staan", "one of them has not switched on the module"),
+    (errors.ModuleNotAgreed, "een van beide heeft de module niet aan staan",
+     "one of them has not switched on the module"),
     (errors.VersionNotAgreed, "de ontvanger heeft de versie niet aan staan, of Versie is onjuist",
      "the receiver has not switched on the version, or Versie is wrong"),
     (errors.DuplicateConflict, "het Referentienummer is al gebruikt voor iets anders",
@@ -59,7 +60,8 @@ def fault_list(here: Here, reasons: Iterator[Reason]) -> Html:
     return join(
         table(lang("Fouten die bij dit bericht horen", "Faults that belong to this message"),
               (lang("Code", "Code"), lang("Wanneer", "When"), lang("Tekst", "Text")), rows),
-        tag("p", lang("Daarnaast kan elk bericht fouten krijgen over de envelop, de beveiliging en het knooppunt zelf: ",
+        tag("p", lang("Daarnaast kan elk bericht fouten krijgen over de envelop, de beveiliging en het knooppunt "
+                      "zelf: ",
                       "Besides, any message can get faults about the envelope, the security and the hub itself: "),
             tag("a", lang("alle fouten", "all faults"), href=here.to(FAULTS)), "."))
 
@@ -77,9 +79,9 @@ def faults_page(here: Here) -> Sheet:
         "is the hub's doing.")
     body = join(
         tag("p", intro, class_="lead"),
-        tag("p", lang("Alle weigeringen om de beveiliging (SKP015) luiden met opzet gelijk; de oorzaken hieronder helpen "
-                      "zoeken.", "All refusals about security (SKP015) read alike on purpose; the causes below help "
-                      "you search.")),
+        tag("p", lang(
+            "Alle weigeringen om de beveiliging (SKP015) luiden met opzet gelijk; hieronder staat wat erachter zit.",
+            "All refusals about security (SKP015) read alike on purpose; below is what may be behind them.")),
         tag("nav", tag("ul", [tag("li", tag("a", code, href=f"#{code}")) for code in codes], class_="toc"),
             aria_label=lang("Codes", "Codes")),
         [_code(lang, code) for code in codes])
@@ -94,7 +96,7 @@ def _code(lang: Lang, code: str) -> Html:
         table(lang(f"Oorzaken van {code}", f"Causes of {code}"),
               (lang("Fout", "Fault"), lang("Techniek", "Technical"), lang("Oorzaak", "Cause"),
                lang("Wat te doen", "What to do")),
-              [_fault(lang, kind, alone=len(texts) == 1) for kind in kinds]))
+              [_fault(lang, kind, alone=len(texts) == 1) for kind in kinds], class_="faults"))
 
 
 def _fault(lang: Lang, kind: type[GatewayError], *, alone: bool) -> Html:

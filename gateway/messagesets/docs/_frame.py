@@ -58,7 +58,8 @@ def write_page(page: Page, lang: Lang, path: str, *, at: str = "") -> bytes:
             _header(here, site), "\n", _trail(here, sheet),
             tag("main", tag("h1", sheet.title), "\n", sheet.body, id="inhoud"), "\n",
             tag("footer", tag("p", lang(
-                "Deze pagina's zijn gemaakt uit de berichtensets zelf: wat hier staat, is wat het knooppunt controleert.",
+                "Deze pagina's zijn gemaakt uit de berichtensets zelf: wat hier staat, is wat het knooppunt "
+                "controleert.",
                 "These pages are made from the message sets themselves: what they say is what the hub checks."))),
         ), lang=lang.value), "\n",
     ).encode()

@@ -16,7 +16,7 @@ class Html(str):
     __slots__ = ()
 
 
-Part: TypeAlias = "str | int | None | Iterable[Part]"  # a child: mark-up, text, nothing, or several of these
+Part: TypeAlias = "str | int | Iterable[Part] | None"  # a child: mark-up, text, nothing, or several of these
 Attribute: TypeAlias = "str | int | float | bool | None"
 
 
@@ -25,7 +25,7 @@ def join(*parts: Part) -> Html:
     return Html("".join(_flat(parts)))
 
 
-def tag(name: str, *parts: Part, **attributes: Attribute) -> Html:
+def tag(name: str, /, *parts: Part, **attributes: Attribute) -> Html:
     """One element. In the name of an attribute `_` stands for `-`, and one at its end is dropped (`class_`).
 
     An attribute of None or False is left out; True gives its own name as value.

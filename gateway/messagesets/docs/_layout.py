@@ -102,14 +102,16 @@ def _swept(layers: list[list[Node]], near: Mapping[str, list[str]], *, down: boo
     for layer in layers if down else layers[::-1]:
         here = {node.key: number for number, node in enumerate(layer)}
 
-        def centre(node: Node, here: Mapping[str, int] = here) -> float:
-            known = [place[key] for key in near[node.key] if key in place]
-            return sum(known) / len(known) if known else float(here[node.key])
-
-        ordered = sorted(layer, key=lambda node: (centre(node), here[node.key]))
+        centre = {node.key: _mean([place[key] for key in near[node.key] if key in place], here[node.key])
+                  for node in layer}
+        ordered = sorted(layer, key=lambda node: (centre[node.key], here[node.key]))
         place = {node.key: number for number, node in enumerate(ordered)}
         result.append(ordered)
     return result if down else result[::-1]
+
+
+def _mean(numbers: Sequence[int], otherwise: int) -> float:
+    return sum(numbers) / len(numbers) if numbers else float(otherwise)
 
 
 def _swapped(layers: list[list[Node]], segments: Sequence[Segment]) -> list[list[Node]]:
@@ -144,7 +146,7 @@ def _crossings(layers: Iterable[Sequence[Node]], segments: Sequence[Segment]) ->
 
 
 def _spread(layers: Sequence[Sequence[Node]], near: Mapping[str, list[str]]) -> dict[str, float]:
-    """Across: each node near the mean of its neighbours, in order and apart; bends pull hardest, so lines are straight."""
+    """Each node near the mean of its neighbours, in order and apart; bends pull hardest, so lines are straight."""
     bends = {node.key for layer in layers for node in layer if node.bend}
     x: dict[str, float] = {}
     for layer in layers:

@@ -30,17 +30,20 @@ _HEADERS = ("Neem To, Action en MessageID op zoals het profiel zegt, en ondertek
 
 ADVICE: Final[dict[type[GatewayError], Advice]] = {
     errors.NotAuthenticated: _advice(
-        "Het TLS-certificaat is verlopen, ingetrokken, niet van een vertrouwde CA, of het OIN hoort niet bij een actieve "
-        "deelnemer.",
+        "Het TLS-certificaat is verlopen, ingetrokken, niet van een vertrouwde CA, of het OIN hoort niet bij een "
+        "actieve deelnemer.",
         "The TLS certificate is expired, revoked, not from a trusted CA, or its OIN is not that of an active party.",
-        "Controleer geldigheid en OIN (serialNumber van het subject) van uw TLS-certificaat; laat het zo nodig opnemen.",
+        "Controleer geldigheid en OIN (serialNumber van het subject) van uw TLS-certificaat; laat het zo nodig "
+        "opnemen.",
         "Check validity and OIN (serialNumber of the subject) of your TLS certificate; have it registered if needed."),
     errors.NotFound: _advice(
         "Het pad van de URL is niet dat van een dienst.", "The path of the URL is not that of a service.",
-        "Gebruik het adres van de berichtpagina, letter voor letter.", "Use the address of the message's page, exactly."),
+        "Gebruik het adres van de berichtpagina, letter voor letter.",
+        "Use the address of the message's page, exactly."),
     errors.MethodNotAllowed: _advice(
         "Het verzoek is geen POST.", "The request is no POST.",
-        "Stuur berichten met POST; GET alleen voor ?wsdl en ?xsd=.", "Send messages by POST; GET is for ?wsdl and ?xsd=."),
+        "Stuur berichten met POST; GET alleen voor ?wsdl en ?xsd=.",
+        "Send messages by POST; GET is for ?wsdl and ?xsd=."),
     errors.TooLarge: _advice(
         "Het verzoek is groter dan het knooppunt aanneemt.", "The request is larger than the hub takes.",
         "Verklein bijlagen of verdeel de inhoud over meer berichten.", "Reduce attachments, or use several messages."),
@@ -50,8 +53,10 @@ ADVICE: Final[dict[type[GatewayError], Advice]] = {
         "Stuur Content-Type: text/xml; charset=utf-8, zonder Content-Encoding.",
         "Send Content-Type: text/xml; charset=utf-8, without Content-Encoding."),
     errors.NotXml: _advice(
-        "De inhoud is geen welgevormd XML 1.0, of bevat een DTD.", "The content is no well-formed XML 1.0, or holds a DTD.",
-        "Schrijf de envelop met een XML-bibliotheek; laat DOCTYPE weg.", "Write the envelope with an XML library; no DOCTYPE."),
+        "De inhoud is geen welgevormd XML 1.0, of bevat een DTD.",
+        "The content is no well-formed XML 1.0, or holds a DTD.",
+        "Schrijf de envelop met een XML-bibliotheek; laat DOCTYPE weg.",
+        "Write the envelope with an XML library; no DOCTYPE."),
     errors.MalformedEnvelope: _advice(
         "De envelop heeft niet precies één Body met één element, of bevat commentaar, een verwerkingsinstructie of "
         "attributen die SOAP 1.1 hier niet kent.",
@@ -77,7 +82,8 @@ ADVICE: Final[dict[type[GatewayError], Advice]] = {
     errors.AddressingError: _advice(
         "Een WS-Addressing-header heeft een waarde of vorm die het profiel niet toestaat, bijvoorbeeld een ReplyTo die "
         "niet anonymous is.",
-        "A WS-Addressing header has a value or form the profile does not allow, such as a ReplyTo that is not anonymous.",
+        "A WS-Addressing header has a value or form the profile does not allow, such as a ReplyTo that is not "
+        "anonymous.",
         "Gebruik WS-Addressing 1.0 (2005/08) en laat ReplyTo en FaultTo weg of anonymous.",
         "Use WS-Addressing 1.0 (2005/08), and leave ReplyTo and FaultTo out or anonymous."),
     errors.AddressingMissing: _advice("wsa:Action ontbreekt.", "wsa:Action is missing.", *_HEADERS),
@@ -115,7 +121,8 @@ ADVICE: Final[dict[type[GatewayError], Advice]] = {
         "The Ontvanger is not in the address book or not active; or no party belongs to the Routering.",
         "Zoek de deelnemer op met ZoekDeelnemer.", "Look the party up with ZoekDeelnemer."),
     errors.ModuleNotAgreed: _advice(
-        "Afzender of ontvanger heeft deze module niet aan staan.", "Sender or receiver has not switched on this module.",
+        "Afzender of ontvanger heeft deze module niet aan staan.",
+        "Sender or receiver has not switched on this module.",
         "Kijk in het adresboek welke modules de ontvanger heeft; vraag uw eigen module aan.",
         "See in the address book which modules the receiver has; apply for your own module."),
     errors.VersionNotAgreed: _advice(
@@ -164,7 +171,8 @@ ADVICE: Final[dict[type[GatewayError], Advice]] = {
     errors.ReferenceMissing: _advice(
         "Een deel dat ondertekend moet zijn is dat niet: Body, elke wsa-header, Timestamp en token.",
         "A part that must be signed is not: Body, each wsa header, Timestamp and token.",
-        "Maak voor elk van die delen één Reference op wsu:Id.", "Make one Reference by wsu:Id for each of those parts."),
+        "Maak voor elk van die delen één Reference op wsu:Id.",
+        "Make one Reference by wsu:Id for each of those parts."),
     errors.AlgorithmForbidden: _advice(
         "Een algoritme buiten de lijst, bijvoorbeeld SHA-1 of gewone (inclusive) C14N.",
         "An algorithm outside the list, such as SHA-1 or inclusive C14N.",
@@ -197,8 +205,10 @@ ADVICE: Final[dict[type[GatewayError], Advice]] = {
         "This ConversatieReferentienummer is in use between other parties.",
         "Maak voor elke nieuwe conversatie een nieuwe UUID.", "Make a new UUID for every new conversation."),
     errors.CrossReferenceWrong: _advice(
-        "CrossReferentienummer ontbreekt, noemt geen bericht dat hiermee wordt beantwoord, of dat bericht is al beantwoord.",
-        "CrossReferentienummer is missing, names no message that this one answers, or that message was answered before.",
+        "CrossReferentienummer ontbreekt, noemt geen bericht dat hiermee wordt beantwoord, of dat bericht is al "
+        "beantwoord.",
+        "CrossReferentienummer is missing, names no message that this one answers, or that message was answered "
+        "before.",
         "Neem het Referentienummer over van het bericht dat u beantwoordt.",
         "Take the Referentienummer of the message that you answer."),
     errors.DuplicateConflict: _advice(

@@ -51,7 +51,8 @@ nav ul, nav ol { list-style: none; margin: 0; padding-block: 0; }
 footer { padding-block: 1.5rem 2.5rem; border-top: 1px solid var(--line); color: var(--quiet); font-size: .9rem; }
 .lead { font-size: 1.15rem; }
 .quiet, caption, .basis { color: var(--quiet); }
-.toc { columns: 16rem; padding-left: 1.2rem; }
+.toc { columns: 15rem; padding-left: 0; }
+.toc li { padding-block: .1rem; }
 .wide { overflow-x: auto; margin-block: .75rem 1.25rem; }
 table { border-collapse: collapse; width: 100%; font-size: .95rem; }
 caption { text-align: left; padding-block: .25rem .5rem; }
@@ -61,10 +62,15 @@ tbody th { font-weight: 600; }
 tbody tr:hover > * { background: var(--soft); }
 .wide p, .wide ul { margin: 0; max-width: none; }
 .wide ul { padding-left: 1.1rem; }
-.elements { min-width: 54rem; }
-.elements th { white-space: nowrap; font-weight: 500; }
+.elements { min-width: 56rem; }
+.elements div { overflow-wrap: anywhere; }
+.elements tbody th { white-space: nowrap; font-weight: 500; }
+.elements td:nth-child(3) { min-width: 15rem; }
 .elements td:nth-child(2) { white-space: nowrap; }
-.elements td:nth-child(4) { min-width: 16rem; }
+.elements td:nth-child(4) { min-width: 15rem; }
+.faults { min-width: 60rem; }
+.faults td:nth-child(2) { min-width: 17rem; }
+th .quiet { font-weight: 400; }
 .must { font-weight: 700; }
 .d1 { padding-left: 1.25rem; } .d2 { padding-left: 2.5rem; } .d3 { padding-left: 3.75rem; }
 .d4 { padding-left: 5rem; } .d5 { padding-left: 6.25rem; } .d6 { padding-left: 7.5rem; }
@@ -91,6 +97,7 @@ td details { margin: 0; }
 .cards ul { padding-left: 1.1rem; }
 .cards ul li { border: 0; padding: 0; background: none; }
 .steps { padding-left: 0; list-style: none; }
+figure { margin: 1rem 0; }
 .figure { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; padding: .5rem; }
 .diagram { display: block; margin-inline: auto; font-size: 13px; }
 .diagram text { text-anchor: middle; fill: var(--ink); }
@@ -107,6 +114,5 @@ td details { margin: 0; }
   h1 { font-size: 1.6rem; }
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: .6rem; }
 }
-@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 @media print { header, .trail, footer, .skip { display: none; } pre { max-height: none; } a { color: inherit; } }
 """

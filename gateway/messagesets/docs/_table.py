@@ -11,7 +11,8 @@ _FEW = 6  # more values than this are folded
 _DEEPEST = 9  # the style sheet indents as far
 _KINDS = {
     "string": ("tekst", "text"), "normalizedString": ("tekst op één regel", "text on one line"),
-    "token": ("tekst op één regel", "text on one line"), "boolean": ("ja of nee (true, false)", "yes or no (true, false)"),
+    "token": ("tekst op één regel", "text on one line"), "boolean": ("ja of nee (true, false)",
+                                                                     "yes or no (true, false)"),
     "date": ("datum", "date"), "dateTime": ("datum en tijd", "date and time"), "time": ("tijd", "time"),
     "gYear": ("jaar", "year"), "gYearMonth": ("jaar en maand", "year and month"), "gMonth": ("maand", "month"),
     "duration": ("tijdsduur", "duration"), "decimal": ("getal", "number"), "integer": ("geheel getal", "whole number"),
@@ -29,6 +30,10 @@ _FACETS = {
     "maxExclusive": ("minder dan {}", "less than {}"), "totalDigits": ("ten hoogste {} cijfers", "at most {} digits"),
     "fractionDigits": ("ten hoogste {} decimalen", "at most {} decimals"),
 }
+_RANGES = (
+    (("minLength", "maxLength"), "{} tot en met {} {}", "{} to {} {}"),
+    (("minInclusive", "maxInclusive"), "{} tot en met {}", "{} to {}"),
+)
 
 
 def element_table(rows: Iterable[Row], lang: Lang, caption: str, link: Callable[[str], str], basis: str) -> Html:
@@ -68,26 +73,30 @@ def _often(one: Row) -> str:
 def _type(one: Row, lang: Lang, link: Callable[[str], str]) -> Part:
     if one.elsewhere:
         return tag("a", lang("eigen pagina", "page of its own"), href=link(one.elsewhere))
-    name = tag("span", tag("code", one.type_name), class_="quiet") if one.type_name else None
+    name = tag("code", one.type_name, class_="quiet") if one.type_name else None
     if one.simple is not None:
-        return join(_described(one.simple, lang), tag("br") if name else None, name)
+        return join(_described(one.simple, lang), tag("div", name) if name else None, _folded(one.simple, lang))
     if one.repeated:
         return join(name, lang(": dezelfde onderdelen als hierboven", ": the same parts as above"))
     return name
 
 
 def _described(simple: Simple, lang: Lang) -> Html:
-    """A simple type in words."""
+    """A simple type in words, or its values."""
+    if simple.values:
+        return _values(simple.values, lang)
     unit = lang("octetten", "octets") if simple.base.endswith("Binary") else lang("tekens", "characters")
     kind = lang(*_KINDS[simple.base]) if simple.base in _KINDS else simple.base
-    words = [kind, *(lang(*_FACETS[name]).format(value, unit) for name, value in simple.facets if name in _FACETS)]
-    return join("" if simple.values else ", ".join(words), _values(simple.values, lang),
-                [_pattern(one, lang) for one in simple.patterns if not simple.values])
+    facets = dict(simple.facets)
+    words = [kind]
+    for pair, nl, en in _RANGES:
+        if all(name in facets for name in pair):
+            words.append(lang(nl, en).format(*(facets.pop(name) for name in pair), unit))
+    words += [lang(*_FACETS[name]).format(value, unit) for name, value in facets.items() if name in _FACETS]
+    return join(", ".join(words))
 
 
-def _values(values: tuple[Value, ...], lang: Lang) -> Part:
-    if not values:
-        return None
+def _values(values: tuple[Value, ...], lang: Lang) -> Html:
     items = tag("ul", [tag("li", tag("code", one.value), join(" ", lang.dutch(one.text)) if one.text else None)
                        for one in values])
     if len(values) <= _FEW:
@@ -95,5 +104,8 @@ def _values(values: tuple[Value, ...], lang: Lang) -> Part:
     return tag("details", tag("summary", lang(f"{len(values)} waarden", f"{len(values)} values")), items)
 
 
-def _pattern(pattern: str, lang: Lang) -> Html:
-    return tag("details", tag("summary", lang("patroon", "pattern")), tag("code", pattern))
+def _folded(simple: Simple, lang: Lang) -> Part:
+    if simple.values or not simple.patterns:
+        return None
+    return tag("details", tag("summary", lang("patroon", "pattern")),
+               [tag("div", tag("code", pattern)) for pattern in simple.patterns])

@@ -79,7 +79,8 @@ def test_accepts_an_envelope_indented_before_signing():
     assert check(foreign.octets(root))
 
 
-@pytest.mark.parametrize("part", ["Action", "MessageID", "To", "ReplyTo", "From", "Timestamp", "BinarySecurityToken", "Body"])
+@pytest.mark.parametrize(
+    "part", ["Action", "MessageID", "To", "ReplyTo", "From", "Timestamp", "BinarySecurityToken", "Body"])
 def test_every_part_must_be_signed(part):
     with pytest.raises(ReferenceMissing):
         check(signed(unsigned=frozenset({part})))
@@ -129,6 +130,10 @@ def signature(root):
     return root.find(f".//{{{D}}}Signature")
 
 
+def copy(element):
+    return etree.fromstring(etree.tostring(element))
+
+
 def add(parent, tag, text=None, **attributes):
     element = etree.SubElement(parent, tag, attributes)
     element.text = text
@@ -141,13 +146,13 @@ BENDS = {
     "no security": (lambda r: r[0].remove(security(r)), SecurityMissing),
     "empty security": (lambda r: [security(r).remove(c) for c in list(security(r))], SecurityMissing),
     "no timestamp": (lambda r: security(r).remove(security(r)[0]), SecurityMissing),
-    "two timestamps": (lambda r: security(r).insert(0, etree.fromstring(etree.tostring(security(r)[0]))), SecurityMissing),
+    "two timestamps": (lambda r: security(r).insert(0, copy(security(r)[0])), SecurityMissing),
     "two tokens": (lambda r: add(security(r), f"{{{O}}}BinarySecurityToken"), SecurityMissing),
     "token after signature": (lambda r: security(r).append(security(r)[1]), SecurityMissing),
     "unknown in security": (lambda r: add(security(r), "{urn:x}x"), SecurityMissing),
     "username token": (lambda r: add(security(r), f"{{{O}}}UsernameToken"), SecurityMissing),
     "ds:Object": (lambda r: add(signature(r), f"{{{D}}}Object"), SecurityMissing),
-    "two SignedInfo": (lambda r: signature(r).insert(0, etree.fromstring(etree.tostring(signature(r)[0]))), SecurityMissing),
+    "two SignedInfo": (lambda r: signature(r).insert(0, copy(signature(r)[0])), SecurityMissing),
     "KeyName": (lambda r: add(signature(r)[2], f"{{{D}}}KeyName", "x"), SecurityMissing),
     "X509Data beside STR": (lambda r: add(signature(r)[2], f"{{{D}}}X509Data"), SecurityMissing),
     "KeyInfo points elsewhere": (lambda r: signature(r)[2][0][0].set("URI", "#_1"), SecurityMissing),
@@ -167,7 +172,8 @@ BENDS = {
     "no references": (lambda r: [signature(r)[0].remove(x) for x in list(signature(r)[0])[2:]], ReferenceMissing),
     "13 references": (lambda r: [signature(r)[0].append(etree.fromstring(etree.tostring(signature(r)[0][2])))
                                  for _ in range(6)], ReferenceMissing),
-    "two transforms": (lambda r: add(signature(r)[0][2][0], f"{{{D}}}Transform", Algorithm=foreign.EXC), AlgorithmForbidden),
+    "two transforms": (lambda r: add(signature(r)[0][2][0], f"{{{D}}}Transform", Algorithm=foreign.EXC),
+                       AlgorithmForbidden),
     "no transforms": (lambda r: signature(r)[0][2][0].clear(), AlgorithmForbidden),
     "digest parameters": (lambda r: add(signature(r)[0][2][1], "x"), AlgorithmForbidden),
     "HMACOutputLength": (lambda r: add(signature(r)[0][1], f"{{{D}}}HMACOutputLength", "8"), AlgorithmForbidden),

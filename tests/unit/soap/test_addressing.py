@@ -21,7 +21,8 @@ ANON = "http://www.w3.org/2005/08/addressing/anonymous"
 
 
 def check(header: str, soap_action: str | None = None) -> None:
-    check_request(read_addressing(parse(envelope(header=header), Limits())), soap_action, {HERE}, "00000099000000000010")
+    addressing = read_addressing(parse(envelope(header=header), Limits()))
+    check_request(addressing, soap_action, {HERE}, "00000099000000000010")
 
 
 @pytest.mark.parametrize("soap_action", [None, "", '""', '"urn:x:Y"', "urn:x:Y"])

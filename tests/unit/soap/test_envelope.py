@@ -1,5 +1,7 @@
 """One hardened parse: what gets in, and what each departure from the profile is called."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,17 +127,13 @@ def test_text_of_a_document_never_reaches_the_operators_detail():
 
 @given(st.binary(max_size=300))
 def test_any_octets_give_an_envelope_or_a_gateway_error(octets):
-    try:
+    with suppress(GatewayError):
         parse(octets, Limits())
-    except GatewayError:
-        pass
 
 
 @given(st.integers(min_value=0, max_value=len(envelope()) - 1), st.integers(min_value=0, max_value=255))
 def test_one_changed_octet_gives_an_envelope_or_a_gateway_error(place, value):
     octets = bytearray(envelope(header="<a:To>x</a:To>"))
     octets[place] = value
-    try:
+    with suppress(GatewayError):
         parse(bytes(octets), Limits())
-    except GatewayError:
-        pass

@@ -40,6 +40,7 @@ def _journal_and_messages() -> None:
         sa.Column("module", sa.Text(), nullable=False),
         sa.Column("set_version", sa.Text(), nullable=False),
         sa.Column("berichttype", sa.Text(), nullable=False),
+        sa.Column("family", sa.Text(), nullable=False),
         sa.Column("versie", sa.Text(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
@@ -127,6 +128,9 @@ def _state() -> None:
         sa.Column("collected_at", sa.BigInteger(), nullable=True),
         sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
         sa.Column("answered_by", _key(), nullable=True),
+        sa.Column("set_version", sa.Text(), nullable=True),
+        sa.Column("berichttype", sa.Text(), nullable=True),
+        sa.Column("versie", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["conversation"], ["conversations.id"], name="fk_deliveries_conversation"),
         sa.ForeignKeyConstraint(["message"], ["messages.id"], name="fk_deliveries_message"),
         sa.PrimaryKeyConstraint("message", "receiver", name="pk_deliveries"),
@@ -145,3 +149,14 @@ def _state() -> None:
         sa.PrimaryKeyConstraint("message", name="pk_payloads")
     )
     op.create_index("ix_payloads_epoch", "payloads", ["epoch"])
+    op.create_table(
+        "bridged_payloads",
+        sa.Column("message", _key(), nullable=False),
+        sa.Column("set_version", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.Text(), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["message"], ["messages.id"], name="fk_bridged_payloads_message"),
+        sa.PrimaryKeyConstraint("message", "set_version", name="pk_bridged_payloads")
+    )
+    op.create_index("ix_bridged_payloads_epoch", "bridged_payloads", ["epoch"])

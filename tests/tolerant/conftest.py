@@ -1,0 +1,20 @@
+"""One hub that is spoken to in every accent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.attack import Canary, Target
+from tests.line import make_line
+from tests.tolerant.accepting import Host
+
+
+@pytest.fixture(scope="session")
+def host(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    canary = Canary()
+    line = make_line(template, tmp_path_factory.mktemp("tolerant") / "instance")
+    target = Target(line=line, canary=canary)
+    yield Host(target=target)
+    target.close()
+    canary.close()
