@@ -1,5 +1,6 @@
 """The running hub: the Gate built from an instance, both listeners, the work beside them."""
 
+import gc
 import json
 import os
 import socket
@@ -156,8 +157,15 @@ def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: s
         pages = web_app(services=services, public_url=public, checks=lambda: ready_checks(instance, trust, reports),
                         collect=lambda: store_metrics(log, trust, reports),
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
+        settle()
         Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
                background=_chores(gate, trust, register, tls)).run()
+
+
+def settle() -> None:
+    """Tell the cycle collector that what is there now stays: walking its hundred thousand objects takes it 70 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def _chores(gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls) -> tuple[Background, ...]:
