@@ -93,15 +93,18 @@ def all_states(key: SetKey) -> set[str]:
     return {table.initial, *(state for row in table.transitions for state in (*row.states, row.next) if state)}
 
 
-def drive(hub: Line, way: Way, refusing: set[str]) -> None:
-    """Take every step; in a state of `refusing`, which is then taken out, try all that must be refused as well."""
+def drive(hub: Line, way: Way, refusing: set[str]) -> str:
+    """Take every step; in a state of `refusing`, which is then taken out, try all that must be refused as well.
+
+    Gives the number of the conversation.
+    """
     conversation, sent = str(uuid.uuid4()), list[tuple[Move, str]]()
     for move, before, after in zip((*way.moves, None), way.stops, (*way.stops[1:], None), strict=True):
         if before.state in refusing:
             refuse(hub, way, before, conversation)
             refusing.discard(before.state)
         if move is None:
-            return
+            break
         number = str(uuid.uuid4())
         cross = next((there for asked, there in reversed(sent)
                       if (asked.one.element, asked.side) == (move.answers, 1 - move.side)), None)
@@ -110,6 +113,7 @@ def drive(hub: Line, way: Way, refusing: set[str]) -> None:
             [done.one.name for done, _ in sent], move.one.name, code(reply), hub.refusals()[-1:])
         assert state_of(hub, conversation) == after.state, move.one.name
         sent.append((move, number))
+    return conversation
 
 
 def refuse(hub: Line, way: Way, stop: Stop, conversation: str) -> None:
@@ -154,4 +158,5 @@ def test_a_message_with_a_limit_is_refused_beyond_it(key: SetKey, element: str, 
     way = Walker(key=key, parties=(sender, receiver)).to_limit(element)
     assert way is not None
     assert one.element in {move.one.element for move in way.stops[-1].refused}
-    drive(line, way, {way.stops[-1].state})
+    conversation = drive(line, way, set())
+    refuse(line, way, way.stops[-1], conversation)
