@@ -39,6 +39,8 @@ def all_bridges(message_set: MessageSet) -> Iterator[Bridge]:
 def check_inverses(sets: Mapping[SetKey, MessageSet]) -> None:
     """Every mapping leads to a message of another version, between the same roles, and has its inverse declared there.
 
+    A version that is not in this folder of sets is passed over: an installation may leave old ones out.
+
     Raises  Misconfigured, naming manifest, mapping and remedy.
     """
     for message_set in sets.values():
@@ -46,7 +48,9 @@ def check_inverses(sets: Mapping[SetKey, MessageSet]) -> None:
             rule, here = bridge.rule, message_set.key
             where = f"{message_set.folder / 'manifest.toml'}: [[bridge]] {rule.message} to {rule.to}"
             target = sets.get(SetKey(module=here.module, version=rule.to))
-            if target is None or rule.element not in target.messages:
+            if target is None:
+                continue
+            if rule.element not in target.messages:
                 raise Misconfigured(f"{where}: there is no {rule.element} in {here.module} {rule.to}; correct it")
             mine, there = message_set.messages[rule.message], target.messages[rule.element]
             if (mine.sender_role, mine.receiver_role) != (there.sender_role, there.receiver_role):
@@ -70,8 +74,8 @@ def _ways(start: MessageSet, element: str, sets: Mapping[SetKey, MessageSet]) ->
     seen = {start.key.version}
     for name, way in todo:  # grows while it is walked: the nearest versions come first
         for bridge in way[-1].bridges.get(name, ()):
-            target = sets[SetKey(module=start.key.module, version=bridge.rule.to)]
-            if target in way:
+            target = sets.get(SetKey(module=start.key.module, version=bridge.rule.to))
+            if target is None or target in way:
                 continue
             todo.append((bridge.rule.element, (*way, target)))
             if bridge.rule.to not in seen:

@@ -50,14 +50,17 @@ def _families(message_set: MessageSet, sets: Mapping[SetKey, MessageSet]) -> Ite
              if key.module == message_set.key.module and other is not message_set
              for message in other.messages.values()}
     for element, message in message_set.messages.items():
-        if message.family is not None and message.family not in known:
+        if message.family is not None and known and message.family not in known:
             yield f"{element}: family {message.family} is no message of another version; correct it"
 
 
 def _declared(bridge: Bridge, message_set: MessageSet, sets: Mapping[SetKey, MessageSet]) -> Iterator[str]:
     rule, spaces = bridge.rule, {message_set.prefix: message_set.namespace, "kn": KN}
-    mine = message_set.messages[rule.message]
-    there = sets[SetKey(module=message_set.key.module, version=rule.to)].messages
+    target = sets.get(_target(bridge, message_set))
+    if target is None:
+        yield f"there is no version {rule.to} here, so nothing proves it; add its folder, or correct `to`"
+        return
+    mine, there = message_set.messages[rule.message], target.messages
     for name in _ALIKE:
         if getattr(mine, name) != getattr(there[rule.element], name):
             yield f"{name} is another for {rule.element}; a message that asks other things of its parties is another"
@@ -67,13 +70,18 @@ def _declared(bridge: Bridge, message_set: MessageSet, sets: Mapping[SetKey, Mes
         yield f"when names {unknown}, which the schema does not; correct it"
 
 
+def _target(bridge: Bridge, message_set: MessageSet) -> SetKey:
+    return SetKey(module=message_set.key.module, version=bridge.rule.to)
+
+
 def _has(messages: Mapping[str, MessageType], family: str) -> bool:
     return any(message.correlates_as == family for message in messages.values())
 
 
 def _proven(element: str, message_set: MessageSet, sets: Mapping[SetKey, MessageSet]) -> Iterator[str]:
     """The first thing that is wrong with each mapping of one message; or that no example shows it to be right."""
-    open_, proven = list(message_set.bridges[element]), set[Bridge]()
+    open_ = [one for one in message_set.bridges[element] if _target(one, message_set) in sets]
+    proven = set[Bridge]()
     for specimen in _specimens(element, message_set):
         root = etree.fromstring(specimen.octets, parser())
         taken: dict[str, Bridge] = {}
@@ -81,8 +89,7 @@ def _proven(element: str, message_set: MessageSet, sets: Mapping[SetKey, Message
             if bridge.rule.to not in taken and bridge.takes(root):
                 taken[bridge.rule.to] = bridge
         for bridge in (one for one in taken.values() if one in open_):
-            target = sets[SetKey(module=message_set.key.module, version=bridge.rule.to)]
-            found = attempt(specimen.octets, element, (message_set, target))
+            found = attempt(specimen.octets, element, (message_set, sets[_target(bridge, message_set)]))
             proven.add(bridge)
             if isinstance(found, str):
                 open_.remove(bridge)

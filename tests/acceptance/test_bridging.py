@@ -13,6 +13,7 @@ import pytest
 from lxml import etree
 
 from gateway.app import verify_evidence
+from gateway.security import EvidenceCheck
 from gateway.values import Reply
 from tests.line import KN, POSTBUS, SHV, Line, code, example, make_line
 
@@ -174,19 +175,21 @@ def test_evidence_proves_the_original_and_names_the_bridged_one(line: Line) -> N
         file = operations.evidence(number(child))
         (delivery,) = operations.message(number(child))["deliveries"]  # type: ignore[misc]
         assert delivery["overgezet_naar"] == "1.1"
-    anchors = [line.instance.folder / "pki" / "ca.pem"]
-    original = {one.name: one for one in verify_evidence(file, child, anchors)}
+
+    def verify(message: bytes) -> dict[str, EvidenceCheck]:
+        anchors, oin = [line.instance.folder / "pki" / "ca.pem"], line.instance.settings.hub.oin
+        return {one.name: one for one in verify_evidence(file, message, anchors, oin)}
+
+    original, bridged = verify(child), verify(got)
     assert all(one.holds for one in original.values())
     assert "de afzender tekende precies deze inhoud" in original
-    bridged = {one.name: one for one in verify_evidence(file, got, anchors)}
     line_of = f"overgezet voor ontvanger {ENERGIE}"
     for digest in (hashlib.sha256(got).hexdigest(), hashlib.sha256(canonical(etree.fromstring(child))).hexdigest()):
         assert digest in original[line_of].detail
         assert digest in bridged["dit bericht is de inhoud, overgezet voor een ontvanger"].detail
     assert bridged["de afzender tekende precies deze inhoud"].holds is None
     assert all(one.holds is not False for one in bridged.values())
-    other = got.replace(b"SHV-2026", b"SHV-2027")
-    assert any(one.holds is False for one in verify_evidence(file, other, anchors))
+    assert any(one.holds is False for one in verify(got.replace(b"SHV-2026", b"SHV-2027")).values())
 
 
 def versions_named(reply: Reply) -> bool:
