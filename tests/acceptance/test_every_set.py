@@ -4,9 +4,7 @@ Sets are discovered; a new folder in xsd/ is tested here without a line of code 
 """
 
 import re
-import sqlite3
 import uuid
-from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -26,7 +24,7 @@ from tests.acceptance.every_set import (
     send,
     with_parties,
 )
-from tests.acceptance.walks import Move, Stop, Walker, Way, table_rows
+from tests.acceptance.walks import Move, Stop, Walker, Way, state_of, table_rows, table_states
 from tests.foreign import canonical
 from tests.line import Line, code
 
@@ -77,7 +75,7 @@ def creditor_too(party: Party) -> Party:
 
 @EACH
 def test_every_transition_is_taken_and_every_state_refuses_the_rest(key: SetKey, line: Line) -> None:
-    left, refusing = table_rows(key), all_states(key)
+    left, refusing = table_rows(key), table_states(key)
     for hub in (line, with_parties(line, creditor_too)):
         people = parties(hub)
         for pair in ((one, two) for one in people for two in people if one is not two):
@@ -86,11 +84,6 @@ def test_every_transition_is_taken_and_every_state_refuses_the_rest(key: SetKey,
                 left -= way.rows
     assert {CATALOG.sets[key].choreography.transitions[number] for number, _ in left} == set()
     assert refusing == set()
-
-
-def all_states(key: SetKey) -> set[str]:
-    table = CATALOG.sets[key].choreography
-    return {table.initial, *(state for row in table.transitions for state in (*row.states, row.next) if state)}
 
 
 def drive(hub: Line, way: Way, refusing: set[str]) -> str:
@@ -111,7 +104,7 @@ def drive(hub: Line, way: Way, refusing: set[str]) -> str:
         reply = step(hub, way, move, conversation, number=number, cross=cross)
         assert code(reply) is None, (
             [done.one.name for done, _ in sent], move.one.name, code(reply), hub.refusals()[-1:])
-        assert state_of(hub, conversation) == after.state, move.one.name
+        assert state_of(hub.instance.folder, conversation) == after.state, move.one.name
         sent.append((move, number))
     return conversation
 
@@ -134,13 +127,6 @@ def step(hub: Line, way: Way, move: Move, conversation: str, *, number: str, cro
     octets = address(move.one.octets, conversation=conversation, sender=sender.id, receivers=[receiver.id],
                      cross=cross, number=number)
     return send(hub, way.key, octets, sender)
-
-
-def state_of(hub: Line, conversation: str) -> str:
-    """The state of the one conversation of that number, read past everything the gateway does."""
-    with closing(sqlite3.connect(hub.instance.folder / "gateway.db")) as connection:
-        ((state,),) = connection.execute("SELECT state FROM conversations WHERE conversatie = ?", (conversation,))
-    return str(state)
 
 
 def named_state(reply: Reply) -> str | None:

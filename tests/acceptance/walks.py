@@ -3,8 +3,11 @@
 How a table is looked up is written anew here, so that a walk does not ask the gateway what the gateway should say.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gateway.values import Party, SetKey
 from tests.acceptance.every_set import CATALOG, Specimen, may_pass, specimens
@@ -163,3 +166,16 @@ def table_rows(key: SetKey) -> set[Row]:
     """Every transition of a set in every state it can be taken in."""
     return {(number, state) for number, row in enumerate(CATALOG.sets[key].choreography.transitions)
             for state in row.states}
+
+
+def table_states(key: SetKey) -> set[str]:
+    """Every state of a set."""
+    table = CATALOG.sets[key].choreography
+    return {table.initial, *(state for row in table.transitions for state in (*row.states, row.next) if state)}
+
+
+def state_of(folder: Path, conversation: str) -> str:
+    """The state of the one conversation of that number in this instance, read past everything the gateway does."""
+    with closing(sqlite3.connect(folder / "gateway.db")) as connection:
+        ((state,),) = connection.execute("SELECT state FROM conversations WHERE conversatie = ?", (conversation,))
+    return str(state)
