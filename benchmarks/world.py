@@ -1,26 +1,34 @@
 """A throw-away hub in this process, and signed requests for it made beforehand."""
 
 import tempfile
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from gateway.app import create_instance
-from gateway.app.hub import build_gate
+from gateway.app.hub import build_gate, settle
 from gateway.app.instance import Instance, new_id, open_instance, utc_now
 from gateway.app.trust import LiveTrust
-from gateway.names import ANONYMOUS
+from gateway.names import ANONYMOUS, KN
 from gateway.pipeline import Gate
-from gateway.security import Outgoing, load_certificate, load_signing_key, seal
+from gateway.security import EXAMPLE_HUB_OIN, EXAMPLE_OINS, Outgoing, SigningKey, load_certificate, load_signing_key
+from gateway.security import seal as sealed
+from gateway.security.keys import load_private_key
+from gateway.security.throwaway import CertificateSpec, Pair, issue, new_key
 from gateway.storage import open_store
-from gateway.values import Received
+from gateway.values import Received, SetKey
 
 BASE = "https://localhost:8443"
-PATH = "/soap/schuldregeling/2.0/shv"
+SHV, POSTBUS = "/soap/schuldregeling/2.0/shv", "/soap/knooppunt/1.0/postbus"
 SR = "urn:schuldenknooppunt:schuldregeling:2.0"
+RSA, P256 = "RSA-2048", "P-256"
+_FILES = {RSA: "sign", P256: "p256"}  # <slug>-<this>.pem: who signs with what
 _GEMEENTE = "11111111-1111-4111-8111-000000000001"
+_SIGNING = '[signing]\ncertificate = "pki/hub-sign.pem"\nkey = "pki/hub-sign.key"\n'
 
 
 @dataclass(kw_only=True)
@@ -30,55 +38,90 @@ class World:
     instance: Instance
     gate: Gate
 
-    def requests(self, count: int, claims: int, *, party: str = "gemeente") -> list[Received]:
-        """`count` different SaldoVerzoeken of `party`, each opening a conversation, signed now."""
-        pki = self.instance.folder / "pki"
-        signing = load_signing_key(pki / f"{party}-sign.pem", pki / f"{party}-sign.key")
-        peer = load_certificate(pki / f"{party}-tls.pem")
+    def schema(self, module: str, version: str) -> Path:
+        return self.instance.catalog.sets[SetKey(module=module, version=version)].schema.path
+
+    def signing(self, slug: str, key: str) -> SigningKey:
+        file = self.instance.folder / "pki" / f"{slug}-{_FILES[key]}"
+        return load_signing_key(file.with_suffix(".pem"), file.with_suffix(".key"))
+
+    def questions(self, numbers: Sequence[str], claims: int, key: str = RSA) -> list[Received]:
+        """A SaldoVerzoek of the gemeente for each number, each opening a conversation, signed now."""
+        return self._signed("gemeente", key, SHV, f"{SR}:SaldoVerzoek", numbers,
+                            lambda number: saldo_verzoek(number, claims))
+
+    def asked(self, operation: str, numbers: Sequence[str]) -> list[Received]:
+        """A mailbox request of the energy company for each number, signed now."""
+        def body(number: str) -> bytes:
+            field = f"<kn:Referentienummer>{number}</kn:Referentienummer>"
+            return f'<kn:{operation} xmlns:kn="{KN}">{field}</kn:{operation}>'.encode()
+
+        return self._signed("energie", RSA, POSTBUS, f"{KN}:{operation}", numbers, body)
+
+    def _signed(self, slug: str, key: str, path: str, action: str, numbers: Sequence[str],
+                body: Callable[[str], bytes]) -> list[Received]:
+        signing = self.signing(slug, key)
+        peer = load_certificate(self.instance.folder / "pki" / f"{slug}-tls.pem")
         made = []
-        for _ in range(count):
+        for number in numbers:
             outgoing = Outgoing(
-                action=f"{SR}:SaldoVerzoek", message_id=f"urn:uuid:{uuid.uuid4()}", to=BASE + PATH,
-                sender="https://gemeente.example/", reply_to=ANONYMOUS, body=saldo_verzoek(claims),
+                action=action, message_id=f"urn:uuid:{new_id()}", to=BASE + path, sender=f"https://{slug}.example/",
+                reply_to=ANONYMOUS, body=body(number),
             )
             now = utc_now()
-            octets = seal(outgoing, signing, now, uuid.uuid4().hex).octets
-            made.append(Received(octets=octets, path=PATH, content_type="text/xml", soap_action='""', peer=peer,
+            octets = sealed(outgoing, signing, now, new_id()).octets
+            made.append(Received(octets=octets, path=path, content_type="text/xml", soap_action='""', peer=peer,
                                  at=now))
         return made
 
 
 @contextmanager
 def world() -> Iterator[World]:
-    """A hub on a fresh store in a temporary folder."""
+    """A hub on a fresh store in a temporary folder; hub and gemeente have keys of both families."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
         folder = Path(name) / "instance"
         create_instance(folder)
+        _second_keys(folder)
         instance = open_instance(folder)
         with open_store(instance.settings.store.url) as store:
             trust = LiveTrust(instance.settings.trust, utc_now, lambda event, facts: None)
             register = instance.register
             gate = build_gate(instance, store=store, trust=trust, register=lambda: register, urls={BASE},
                               observe=lambda event, facts: None)
+            settle()
             yield World(instance=instance, gate=gate)
 
 
-def saldo_verzoek(claims: int) -> bytes:
-    """A valid SaldoVerzoek with so many claims, in canonical form; a new number and conversation each time."""
+def _second_keys(folder: Path) -> None:
+    pki = folder / "pki"
+    authority = Pair(certificate=x509.load_der_x509_certificate(load_certificate(pki / "ca.pem")),
+                     key=load_private_key(pki / "ca.key"))
+    for slug, oin in (("hub", EXAMPLE_HUB_OIN), ("gemeente", EXAMPLE_OINS["gemeente"])):
+        file, key = pki / f"{slug}-{_FILES[P256]}", new_key(P256)
+        spec = CertificateSpec(file=file.name, name=f"{slug} ({P256})", oins=(oin,))
+        made = issue(spec, key, issuer=authority, now=utc_now())
+        file.with_suffix(".pem").write_bytes(made.certificate.public_bytes(Encoding.PEM))
+        file.with_suffix(".key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    settings = folder / "gateway.toml"
+    one = _SIGNING.replace("[signing]", "[[signing]]")
+    both = one + "\n" + one.replace("hub-sign", f"hub-{_FILES[P256]}")
+    settings.write_text(settings.read_text("utf-8").replace(_SIGNING, both), "utf-8")
+
+
+def saldo_verzoek(number: str, claims: int) -> bytes:
+    """A valid SaldoVerzoek with so many claims, in canonical form; opens a conversation of its own."""
     stuurgegevens = (
-        ("Referentienummer", new_id()), ("ConversatieReferentienummer", new_id()), ("Versie", "2.0"),
+        ("Referentienummer", number), ("ConversatieReferentienummer", new_id()), ("Versie", "2.0"),
         ("Berichttype", "SaldoVerzoek"), ("Afzender", _GEMEENTE), ("Ontvanger", _GEMEENTE[:-1] + "2"),
         ("TijdstipBericht", "2026-11-24T12:00:00Z"),
     )
     header = "".join(f"<kn:{name}>{value}</kn:{name}>" for name, value in stuurgegevens)
     invoices = "".join(
         "<sr:Vordering><sr:FactuurnummerSEVolgensSHV>"
-        f"2026-{number:06}</sr:FactuurnummerSEVolgensSHV></sr:Vordering>" for number in range(claims)
+        f"2026-{invoice:06}</sr:FactuurnummerSEVolgensSHV></sr:Vordering>" for invoice in range(claims)
     )
-    kn = "urn:schuldenknooppunt:knooppunt:1.0"
-
     def inner(name: str, content: str) -> str:
-        return f'<kn:{name} xmlns:kn="{kn}">{content}</kn:{name}>'
+        return f'<kn:{name} xmlns:kn="{KN}">{content}</kn:{name}>'
 
     return (
         f'<sr:SaldoVerzoek xmlns:sr="{SR}">'
