@@ -91,7 +91,10 @@ def test_suites_of_the_profile_are_taken(start: Start, suite: str) -> None:
 def test_curves_of_the_profile_are_taken(start: Start, curve: str) -> None:
     with start() as hub:
         context = client_tls(hub.pki.files("party"))
-        context.set_ecdh_curve(curve)
+        try:
+            context.set_ecdh_curve(curve)
+        except ssl.SSLError:  # 3.11.2 looks names up in a list that lacks X25519; 3.11.7 has it
+            pytest.skip(f"this Python cannot ask for {curve} alone")
         assert ask(hub, context)[0] == "TLSv1.3"
 
 
