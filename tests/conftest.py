@@ -11,6 +11,7 @@ from gateway.app import create_instance
 from gateway.security.keys import SigningKey, load_certificate, load_signing_key, load_trust
 from gateway.security.pki import TrustSnapshot
 from gateway.security.throwaway import default_description, make_pki, read_description
+from tests.acceptance.hub import Hub, fresh_hub
 from tests.line import Line, make_line
 
 DESCRIPTION = Path(__file__).parent.parent / "certs-example" / "pki.toml"
@@ -73,3 +74,10 @@ def line(template: Path, tmp_path: Path) -> Iterator[Line]:
     made = make_line(template, tmp_path / "instance")
     yield made
     made.store.close()
+
+
+@pytest.fixture(scope="module")
+def hub(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub process per module, on a fresh copy of the example world."""
+    with fresh_hub(template, tmp_path_factory.mktemp("hub") / "instance") as running:
+        yield running

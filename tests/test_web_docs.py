@@ -1,16 +1,14 @@
 """The running hub serves the documentation of its message sets at `/` of the web listener."""
 
 import http.client
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from lxml import etree
 
 from gateway.app.sets import default_catalog, documentation
-from tests.acceptance.hub import Hub, fresh_hub
+from tests.acceptance.hub import Hub
 
 
 @dataclass(frozen=True)
@@ -20,12 +18,6 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
-
-
-@pytest.fixture(scope="module")
-def hub(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with fresh_hub(template, tmp_path_factory.mktemp("docs") / "instance") as running:
-        yield running
 
 
 def ask(hub: Hub, path: str, method: str = "GET") -> Answer:

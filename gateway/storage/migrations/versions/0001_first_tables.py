@@ -15,12 +15,19 @@ def _key() -> sa.types.TypeEngine[int]:
 
 def upgrade() -> None:
     """Make every table. There is no way down: a journal is never dropped by a command."""
-    _journal_and_messages()
+    _chain_heads()
+    _messages()
+    _entries()
+    _refusals()
+    _certificates()
     _proofs()
-    _state()
+    _conversations()
+    _deliveries()
+    _payloads()
+    _bridged_payloads()
 
 
-def _journal_and_messages() -> None:
+def _chain_heads() -> None:
     op.create_table(
         "chain_heads",
         sa.Column("node", sa.Text(), nullable=False),
@@ -28,6 +35,9 @@ def _journal_and_messages() -> None:
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("node", name="pk_chain_heads")
     )
+
+
+def _messages() -> None:
     op.create_table(
         "messages",
         sa.Column("id", _key(), nullable=False),
@@ -54,6 +64,9 @@ def _journal_and_messages() -> None:
     )
     op.create_index("ix_messages_afzender", "messages", ["afzender", "received_at", "id"])
     op.create_index("ix_messages_received_at", "messages", ["received_at", "id"])
+
+
+def _entries() -> None:
     op.create_table(
         "entries",
         sa.Column("node", sa.Text(), nullable=False),
@@ -68,6 +81,9 @@ def _journal_and_messages() -> None:
         sa.PrimaryKeyConstraint("node", "position", name="pk_entries")
     )
     op.create_index("ix_entries_message", "entries", ["message"])
+
+
+def _refusals() -> None:
     op.create_table(
         "refusals",
         sa.Column("node", sa.Text(), nullable=False),
@@ -81,13 +97,16 @@ def _journal_and_messages() -> None:
     op.create_index("ix_refusals_ticket", "refusals", ["ticket"])
 
 
-def _proofs() -> None:
+def _certificates() -> None:
     op.create_table(
         "certificates",
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("der", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("sha256", name="pk_certificates")
     )
+
+
+def _proofs() -> None:
     op.create_table(
         "proofs",
         sa.Column("message", _key(), autoincrement=False, nullable=False),
@@ -105,7 +124,7 @@ def _proofs() -> None:
     )
 
 
-def _state() -> None:
+def _conversations() -> None:
     op.create_table(
         "conversations",
         sa.Column("id", _key(), nullable=False),
@@ -117,6 +136,9 @@ def _state() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_conversations"),
         sa.UniqueConstraint("conversatie", "module", "initiator", "counterpart", name="uq_conversations_conversatie")
     )
+
+
+def _deliveries() -> None:
     op.create_table(
         "deliveries",
         sa.Column("message", _key(), nullable=False),
@@ -139,6 +161,9 @@ def _state() -> None:
     op.create_index("ix_deliveries_conversation", "deliveries", ["conversation", "message"])
     op.create_index("ix_deliveries_due", "deliveries", ["state", "expires_at"])
     op.create_index("ix_deliveries_mailbox", "deliveries", ["receiver", "state", "received_at", "message"])
+
+
+def _payloads() -> None:
     op.create_table(
         "payloads",
         sa.Column("message", _key(), autoincrement=False, nullable=False),
@@ -149,6 +174,9 @@ def _state() -> None:
         sa.PrimaryKeyConstraint("message", name="pk_payloads")
     )
     op.create_index("ix_payloads_epoch", "payloads", ["epoch"])
+
+
+def _bridged_payloads() -> None:
     op.create_table(
         "bridged_payloads",
         sa.Column("message", _key(), nullable=False),

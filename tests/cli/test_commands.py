@@ -4,7 +4,6 @@ Most run in this process through the same `main` that the installed command call
 """
 
 import json
-import shutil
 import stat
 import subprocess
 import sys
@@ -34,20 +33,6 @@ from tests.command import (
 )
 from tests.foreign import S
 from tests.line import EXAMPLES, SR
-
-
-@pytest.fixture
-def folder(template: Path, tmp_path: Path) -> Path:
-    """An instance no hub serves."""
-    return Path(shutil.copytree(template, tmp_path / "instance"))
-
-
-@pytest.fixture(scope="module")
-def hub(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A hub that has one message waiting for `energie`; the tests that need more send their own."""
-    with fresh_hub(template, tmp_path_factory.mktemp("cli") / "instance") as running:
-        running.party("gemeente").send(MESSAGE.read_bytes())
-        yield running
 
 
 @pytest.fixture(scope="module")
