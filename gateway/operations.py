@@ -120,8 +120,10 @@ class Operations:
             self.acts.cancel(leg.referentienummer, leg.ontvanger, who=who, why=why, now=self.clock())
 
     def requeue(self, referentienummer: str, *, who: str, why: str) -> None:
-        """Let a collected, unconfirmed message be collected anew. Raises RefusedError with the reason."""
-        for leg in self._legs(referentienummer):
+        """Let those who collected but did not confirm it collect it anew. Raises RefusedError with the reason."""
+        legs = self._legs(referentienummer)
+        collected = [leg for leg in legs if leg.status is DeliveryState.OPGEHAALD]
+        for leg in collected or legs[:1]:  # none: the store says why not
             self.acts.requeue(leg.referentienummer, leg.ontvanger, who=who, why=why, now=self.clock())
 
     def note(self, action: str, *, who: str, why: str) -> None:
@@ -167,7 +169,6 @@ def _refused(one: Refusal) -> Row:
     }
 
 
-def _at(record: str) -> str:
+def _at(record: str) -> datetime:
     """The moment of a journal record, which counts microseconds since 1970."""
-    micros = int(json.loads(record)["at"])
-    return datetime.fromtimestamp(micros / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return datetime.fromtimestamp(int(json.loads(record)["at"]) / 1e6, UTC)

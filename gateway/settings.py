@@ -205,12 +205,10 @@ def _trust(table: Table) -> Trust:
 def _store(table: Table) -> Store:
     url = table.text("url", "sqlite:///gateway.db")
     keys = table.path("keys", "keys")
-    if url.startswith("postgresql+psycopg://"):
-        return Store(url=url, keys=keys)
     name = url.removeprefix("sqlite:///")
     if name in (url, "", ":memory:") or "?" in name:
         table.refuse("url", "'url' in [store] names no store that lasts",
-                     "use sqlite:///gateway.db or postgresql+psycopg://user@host/database")
+                     "use sqlite:///gateway.db")
     return Store(url=f"sqlite:///{table.file.folder / name}", keys=keys)
 
 

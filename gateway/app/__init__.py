@@ -9,7 +9,6 @@ from gateway.app.hub import run
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.sets import (
     check_sets,
-    default_catalog,
     diff_sets,
     list_sets,
     sample_messages,
@@ -18,7 +17,6 @@ from gateway.app.sets import (
     write_wsdl,
 )
 from gateway.app.world import create_instance
-from gateway.messagesets import read_message
 from gateway.security import EvidenceCheck, canonical, load_certificate, load_certificates, make_crl
 from gateway.security import verify_evidence as _verify_evidence
 from gateway.soap import check_xml_octets, read_xml
@@ -27,7 +25,7 @@ from gateway.values import Party
 
 __all__ = [
     "Diagnosis", "EvidenceCheck", "Instance", "canonical_message", "check_sets", "create_instance", "demo_messages",
-    "describe_party", "diff_sets", "examine", "expiring", "list_sets", "open_instance", "reference_of", "renew_crl",
+    "describe_party", "diff_sets", "examine", "expiring", "list_sets", "open_instance", "renew_crl",
     "run", "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs",
     "write_wsdl",
 ]
@@ -43,12 +41,10 @@ def describe_party(party: Party) -> dict[str, object]:
     }
 
 
-def upgrade_store(folder: Path) -> tuple[str | None, str | None]:
+def upgrade_store(folder: Path) -> tuple[str | None, str]:
     """Bring the store to the newest revision: the one before, the one after. Raises Misconfigured."""
     url = open_instance(folder).settings.store.url
-    before = current(url)
-    upgrade(url)
-    return before, current(url)
+    return current(url), upgrade(url)
 
 
 def renew_crl(folder: Path, names: list[str]) -> Path:
@@ -76,9 +72,3 @@ def canonical_message(octets: bytes) -> bytes:
     """A message element's exclusive canonical form: what is digested, delivered and proven."""
     check_xml_octets(octets)
     return canonical(read_xml(octets))
-
-
-def reference_of(octets: bytes) -> str:
-    """The Referentienummer of a valid message element."""
-    header = read_message(octets, default_catalog().by_namespace).header
-    return header.referentienummer if header is not None else ""

@@ -15,7 +15,7 @@ from gateway.app.log import Log
 from gateway.app.trust import LiveTrust
 from gateway.errors import GatewayError, Misconfigured, TrustStale
 from gateway.security import TrustSnapshot, Usage, check_certificate, load_certificate, load_trust
-from gateway.storage import Reports, current, head, open_store
+from gateway.storage import Reports, open_store
 from gateway.transport import Check, ServerTls, TlsFiles, build_contracts
 
 _SOON = timedelta(days=56)  # renewal takes eight weeks with a TSP
@@ -132,8 +132,9 @@ def _tls(instance: Instance) -> str:
 def _store(instance: Instance) -> str:
     url = instance.settings.store.url
     with open_store(url) as store:
-        waiting = Reports(store).counts(now=utc_now(), refused_since=utc_now()).waiting
-    return f"revision {current(url)} of {head()}, {waiting} waiting"
+        now = utc_now()
+        waiting = Reports(store).counts(now=now, refused_since=now).waiting
+    return f"its tables are those of this gateway, {waiting} waiting"
 
 
 def _snapshot(instance: Instance) -> TrustSnapshot:

@@ -110,7 +110,7 @@ class Instance:
         live = LiveTrust(trust, utc_now, lambda event, facts: None)
         caller = Caller(client_tls(tls))
         return PartyClient(
-            party_id=party.id, address=f"urn:schuldenknooppunt:deelnemer?OIN={party.oin}",
+            address=f"urn:schuldenknooppunt:deelnemer?OIN={party.oin}",
             hub_url=(url or self.hub_url()).rstrip("/"), hub_oin=self.settings.hub.oin, signing=signing,
             catalog=self.catalog, check_hub=live.checker(Usage.SIGNING), policy=self.policy,
             post=caller.post, close=caller.close, clock=utc_now, new_id=new_id,

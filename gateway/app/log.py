@@ -5,13 +5,13 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from traceback import walk_tb
 
 import structlog
 
 _QUIET = frozenset({"answered"})  # counted, not written: one line per message would drown the rest
-_LEVELS = {"mistake": "error", "worker-not-started": "error", "refusal-not-journaled": "error",
-           "trust-not-renewed": "error",
-           "parties-not-renewed": "error"}
+_ERRORS = frozenset({
+    "mistake", "worker-not-started", "refusal-not-journaled", "trust-not-renewed", "parties-not-renewed"})
 
 
 class Log:
@@ -25,7 +25,6 @@ class Log:
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.format_exc_info,
                 structlog.processors.JSONRenderer(ensure_ascii=False),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -46,13 +45,9 @@ class Log:
                 shown["detail"] = str(error)
         elif error is not None:
             shown["error"] = error
-        getattr(self._logger, _LEVELS.get(event, "info"))(event, **shown)
+        (self._logger.error if event in _ERRORS else self._logger.info)(event, **shown)
 
 
 def _where(error: BaseException) -> list[str]:
-    trace, lines = error.__traceback__, []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        lines.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return lines[-8:]
+    return [f"{frame.f_code.co_filename.rpartition('/')[2]}:{line} {frame.f_code.co_name}"
+            for frame, line in walk_tb(error.__traceback__)][-8:]

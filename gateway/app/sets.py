@@ -25,9 +25,18 @@ _KEPT: Final = 32  # documents in memory
 
 
 @cache
-def default_catalog() -> Catalog:
-    """The sets that come with the gateway, loaded once per process."""
-    return load_catalog(XSD)
+def catalog_in(xsd: Path | None = None) -> Catalog:
+    """The sets in this folder, or those that come with the gateway; loaded once per process."""
+    return load_catalog(xsd or XSD)
+
+
+def _write(path: Path, octets: bytes) -> bool:
+    """Whether the file was not there, or not so."""
+    if path.is_file() and path.read_bytes() == octets:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(octets)
+    return True
 
 
 def validate_file(file: Path, xsd: Path | None) -> list[Finding]:
@@ -36,7 +45,7 @@ def validate_file(file: Path, xsd: Path | None) -> list[Finding]:
         octets = file.read_bytes()
     except OSError as error:
         raise Misconfigured(f"{file}: {error.strerror}") from error
-    catalog = load_catalog(xsd) if xsd else default_catalog()
+    catalog = catalog_in(xsd)
     try:
         check_xml_octets(octets)
     except GatewayError as error:  # what the line would refuse before it looks at the message
@@ -46,7 +55,7 @@ def validate_file(file: Path, xsd: Path | None) -> list[Finding]:
 
 def list_sets(xsd: Path | None) -> list[dict[str, object]]:
     """One row per set."""
-    catalog = load_catalog(xsd) if xsd else default_catalog()
+    catalog = catalog_in(xsd)
     return [
         {"module": key.module, "version": key.version, "title": one.title_nl, "status": one.status,
          "namespace": one.namespace, "roles": sorted(one.roles), "messages": len(one.messages)}
@@ -56,20 +65,15 @@ def list_sets(xsd: Path | None) -> list[dict[str, object]]:
 
 def check_sets(xsd: Path | None, wsdl: Path | None) -> list[str]:
     """Everything wrong with any set, in words with file and remedy."""
-    return load_catalog(xsd or XSD).problems(wsdl or WSDL)
+    return catalog_in(xsd).problems(wsdl or WSDL)
 
 
 def write_wsdl(xsd: Path | None, wsdl: Path | None) -> Iterator[tuple[Path, bool]]:
     """Write every WSDL; gives each path and whether its octets changed."""
-    for key, one in load_catalog(xsd or XSD).sets.items():
+    for key, one in catalog_in(xsd).sets.items():
         folder = (wsdl or WSDL) / key.module / key.version
-        folder.mkdir(parents=True, exist_ok=True)
         for name, text in sorted(wsdl_of(one).items()):
-            path, octets = folder / name, text.encode()
-            changed = not path.is_file() or path.read_bytes() != octets
-            if changed:
-                path.write_bytes(octets)
-            yield path, changed
+            yield folder / name, _write(folder / name, text.encode())
 
 
 def write_docs(out: Path, *, xsd: Path | None, public_url: str | None) -> tuple[int, int]:
@@ -79,16 +83,9 @@ def write_docs(out: Path, *, xsd: Path | None, public_url: str | None) -> tuple[
     """
     from gateway.messagesets import build_docs  # here: a hub starts without it
 
-    catalog = load_catalog(xsd) if xsd else default_catalog()
+    catalog = catalog_in(xsd)
     site = build_docs(catalog, public_url=public_url) if public_url else build_docs(catalog)
-    changed = 0
-    for name, file in site.items():
-        path, octets = out / name, file.make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_file() or path.read_bytes() != octets:
-            path.write_bytes(octets)
-            changed += 1
-    return len(site), changed
+    return len(site), sum([_write(out / name, file.make()) for name, file in site.items()])
 
 
 def documentation(catalog: Catalog, public_url: str) -> Callable[[str], Document | None]:
@@ -108,7 +105,7 @@ def documentation(catalog: Catalog, public_url: str) -> Callable[[str], Document
 
 
 def _find(name: str, xsd: Path | None) -> MessageSet:
-    catalog = load_catalog(xsd) if xsd else default_catalog()
+    catalog = catalog_in(xsd)
     found = next((one for key, one in catalog.sets.items() if str(key) == name), None)
     if found is None:
         raise Misconfigured(f"there is no message set {name}; use one of {', '.join(map(str, catalog.sets))}")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from gateway.app.sets import default_catalog
+from gateway.app.sets import catalog_in
 from gateway.errors import Misconfigured
 from gateway.messagesets import Catalog
 from gateway.security import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_pki
@@ -85,7 +85,7 @@ def create_instance(folder: Path) -> None:
         if any(folder.iterdir()):
             raise Misconfigured(f"{folder} is not empty; name a new or an empty folder")
         (folder / "gateway.toml").write_text(_GATEWAY_TOML.format(id=uuid.uuid4(), oin=EXAMPLE_HUB_OIN), "utf-8")
-        parties = dump_parties(example_parties(default_catalog()))
+        parties = dump_parties(example_parties(catalog_in()))
         (folder / "parties.toml").write_text(_PARTIES_HEAD + parties, "utf-8")
     except OSError as error:
         raise Misconfigured(f"{folder}: {error.strerror}; choose a folder you may write in") from error

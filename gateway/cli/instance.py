@@ -11,6 +11,8 @@ from gateway.cli.output import (
     Folder,
     InstanceOption,
     Json,
+    Who,
+    Why,
     Words,
     escape,
     fail,
@@ -63,8 +65,7 @@ def demo(
     """Run one whole Schuldregeling conversation between two parties over mutual TLS, and tell it step by step."""
     from gateway.cli.demo import run  # only this command needs it
 
-    if not run(keep):
-        raise typer.Exit(1)
+    run(keep)
 
 
 @app.command()
@@ -123,8 +124,7 @@ def plan(folder: Folder, file: Wanted, as_json: Json = False) -> None:
 @parties.command("apply")
 def apply(
     folder: Folder, file: Wanted, as_json: Json = False,
-    who: Annotated[str, typer.Option("--who", help="Who decides this; is journaled.")] = "operator",
-    why: Annotated[str, typer.Option("--why", help="Why; is journaled.")] = "parties apply",
+    who: Who = "operator", why: Why = "parties apply",
 ) -> None:
     """Make FILE.toml the address book; a running hub takes it over within seconds."""
     _show_changes(gateway_app.open_instance(folder).apply_parties(file, who=who, why=why), as_json)

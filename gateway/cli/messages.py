@@ -12,12 +12,15 @@ from gateway.cli.output import (
     Folder,
     InstanceOption,
     Json,
+    Who,
+    Why,
     Words,
     err,
     escape,
     fail,
     instance_and_words,
     out,
+    print_facts,
     print_json,
     print_rows,
 )
@@ -31,8 +34,6 @@ app.add_typer(journal, name="journal")
 app.add_typer(evidence, name="evidence")
 
 _COLUMNS = ("referentienummer", "berichttype", "versie", "afzender", "ontvanger", "tijdstip_ontvangst", "status")
-Who = Annotated[str, typer.Option("--who", help="Who decides this; is journaled.")]
-Why = Annotated[str, typer.Option("--why", help="Why; is journaled.")]
 
 
 @messages.command("list")
@@ -61,9 +62,7 @@ def show_message(words: Words = None, instance: InstanceOption = None, as_json: 
     if as_json:
         print_json(story)
         return
-    for name, value in story.items():
-        if not isinstance(value, list):
-            out.print(f"{name.replace('_', ' '):<29} {escape(str(value if value is not None else '–'))}")
+    print_facts({name: value for name, value in story.items() if not isinstance(value, list)})
     for name in ("deliveries", "journal"):
         rows = story[name]
         if isinstance(rows, list) and rows:

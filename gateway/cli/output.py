@@ -11,11 +11,12 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape as escape
 from rich.table import Table
 
 _UNBOUNDED = 1000  # columns; in a pipe there is no edge to fold at, and tables take only what they need
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _UNBOUNDED)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else _UNBOUNDED)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -23,6 +24,8 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The instance folder
 InstanceOption = Annotated[
     Path | None, typer.Option("--instance", metavar="DIR", help="The instance folder; default $GATEWAY_INSTANCE or .")
 ]
+Who = Annotated[str, typer.Option("--who", help="Who decides this; is journaled.")]
+Why = Annotated[str, typer.Option("--why", help="Why; is journaled.")]
 Words = Annotated[list[str] | None, typer.Argument(metavar="[DIR] …", show_default=False)]
 
 
@@ -30,11 +33,6 @@ def fail(message: str, *, code: int = 1) -> NoReturn:
     """End with a message that says what went wrong and what to do."""
     err.print(f"[bold red]error:[/] {escape(message)}")
     raise typer.Exit(code)
-
-
-def escape(value: str) -> str:
-    """Text as it is, without rich's own mark-up."""
-    return value.replace("[", r"\[")
 
 
 def instance_and_words(words: Sequence[str] | None, option: Path | None, wanted: int) -> tuple[Path, list[str]]:
@@ -78,6 +76,12 @@ def print_rows(title: str, rows: Iterable[Mapping[str, object]], columns: Sequen
     for row in listed:
         table.add_row(*(escape(_cell(row.get(column))) for column in columns))
     out.print(table)
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """A line for each name and its value."""
+    for name, value in facts.items():
+        out.print(f"  {name.replace('_', ' '):<29} {escape(_cell(value))}")
 
 
 def _cell(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway import app as gateway_app
-from gateway.cli.output import Folder, Json, escape, fail, out, plain, print_json, print_rows
+from gateway.cli.output import Folder, Json, fail, out, print_facts, print_json, print_rows
 
 app = typer.Typer()
 
@@ -39,9 +39,7 @@ def send(
         print_json(receipt)
         return
     out.print("[bold green]ontvangen[/] door het knooppunt, getekende ontvangstbevestiging gecontroleerd")
-    for name, value in receipt.items():
-        shown = ", ".join(value) if isinstance(value, list) else str(plain(value))
-        out.print(f"  {name.replace('_', ' '):<29} {escape(shown)}")
+    print_facts(receipt)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from lxml import etree
 
+from gateway import names
 from gateway.errors import GatewayError, Misconfigured, PeerFailed, PeerRefused, ReceiptInvalid
 from gateway.messagesets import Catalog
 from gateway.names import ANONYMOUS, KN, answer_action, clark
@@ -75,7 +76,6 @@ class Collected:
 class PartyClient:
     """One party, its keys and the hub it speaks to."""
 
-    party_id: str
     address: str  # what wsa:From says, with ?OIN=
     hub_url: str  # https://host:port
     hub_oin: str
@@ -93,14 +93,8 @@ class PartyClient:
 
         Raises  Misconfigured when no message set of the catalogue knows the element.
         """
-        check_xml_octets(message)
-        element = read_xml(message)
-        name = etree.QName(element)
-        for service in self.catalog.services.values():
-            for action, operation in service.operations.items():
-                if (operation.namespace, operation.name) == (name.namespace, name.localname):
-                    return service, action, self._sign(service, action, canonical(element))
-        raise Misconfigured(f"no message set has an element {name.localname} in namespace {name.namespace}")
+        service, action, body = self._prepared(message)
+        return service, action, self._sign(service, action, body)
 
     def send(self, message: bytes, before: Callable[[bytes], None] = lambda _: None) -> Sent:
         """Sign and send a message; the hub's receipt is checked against what was sent.
@@ -108,14 +102,15 @@ class PartyClient:
         `before` sees the exact octets before they leave.
         Raises  PeerRefused, PeerFailed, ReceiptInvalid, Unreachable, Misconfigured.
         """
-        service, action, signed = self.wrap(message)
+        service, action, body = self._prepared(message)
+        signed = self._sign(service, action, body)
         before(signed.octets)
         answer = self._exchange(service, action, signed)
         try:
             receipt = read_receipt(answer)
         except ValueError as error:
             raise ReceiptInvalid("the answer is no receipt") from error
-        if receipt.bericht_digest != hashlib.sha256(canonical(read_xml(message))).digest():
+        if receipt.bericht_digest != hashlib.sha256(body).digest():
             raise ReceiptInvalid("the receipt is for another message: BerichtDigest differs")
         return Sent(receipt=receipt, envelope=signed.octets)
 
@@ -123,7 +118,7 @@ class PartyClient:
         """Call an operation of a service of the hub itself (postbus, adresboek, logboek, beheer)."""
         path = f"/soap/knooppunt/1.0/{service}"
         body = f"<kn:{operation}{declare('kn')}>{fields}</kn:{operation}>".encode()
-        action = f"{KN}:{operation}"
+        action = names.action(KN, operation)
         found = self.catalog.services[path]
         return self._exchange(found, action, self._sign(found, action, body))
 
@@ -148,6 +143,17 @@ class PartyClient:
             line.findtext(clark(KN, "Referentienummer")) or "": line.findtext(clark(KN, "Bevestigd")) == "true"
             for line in answer
         }
+
+    def _prepared(self, message: bytes) -> tuple[Service, str, bytes]:
+        """A message element → its service, Action and canonical form."""
+        check_xml_octets(message)
+        element = read_xml(message)
+        name = etree.QName(element)
+        for service in self.catalog.services.values():
+            for action, operation in service.operations.items():
+                if (operation.namespace, operation.name) == (name.namespace, name.localname):
+                    return service, action, canonical(element)
+        raise Misconfigured(f"no message set has an element {name.localname} in namespace {name.namespace}")
 
     def _sign(self, service: Service, action: str, body: bytes) -> SignedEnvelope:
         outgoing = Outgoing(
@@ -178,8 +184,7 @@ class PartyClient:
             raise ReceiptInvalid(f"HTTP {status}, {type(error).__name__}: {error.detail}") from error
         if verified.signer.oin != self.hub_oin:
             raise ReceiptInvalid(f"the answer is signed by {verified.signer.oin}, not by the hub {self.hub_oin}")
-        sent = read_addressing(parse(signed.octets, Limits()))
-        if addressing.relates_to not in (None, sent.message_id):
+        if addressing.relates_to not in (None, signed.message_id):
             raise ReceiptInvalid("the answer relates to another request")
         if envelope.is_fault:
             fault = read_fault(envelope)

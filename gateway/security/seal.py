@@ -58,6 +58,7 @@ class SignedEnvelope:
     """The octets to send, and what their answer must confirm."""
 
     octets: bytes
+    message_id: str
     signature_value: str
 
 
@@ -93,7 +94,7 @@ def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> Sig
         f"{_key_info(token_id)}</ds:Signature></wsse:Security></soap:Header>".encode(),
         body.octets, b"</soap:Envelope>",
     ))
-    return SignedEnvelope(octets=octets, signature_value=value)
+    return SignedEnvelope(octets=octets, message_id=outgoing.message_id, signature_value=value)
 
 
 class _Part(NamedTuple):

@@ -111,7 +111,7 @@ anchors = ["pki/ca.pem", "pki/hub-tls.pem"]
 crls = ["pki/ca.crl"]
 crl_max_age_hours = 12
 [store]
-url = "postgresql+psycopg://gateway@db1,db2/gateway"
+url = "sqlite:////var/lib/gateway/store.db"
 keys = "/var/lib/gateway/keys"
 [retention]
 working_days = 10
@@ -133,7 +133,7 @@ xsd = "xsd"
     assert str(settings.web.listen) == "localhost:9000"
     assert [pair.key.name for pair in settings.signing] == ["hub-tls.key", "hub-sign.key"]
     assert len(settings.trust.anchors) == 2
-    assert settings.store.url == "postgresql+psycopg://gateway@db1,db2/gateway"
+    assert settings.store.url == "sqlite:////var/lib/gateway/store.db"
     assert settings.store.keys == Path("/var/lib/gateway/keys")
     assert settings.retention.extra_holidays == {"goede-vrijdag"}
     assert (settings.limits.max_waiting, settings.limits.threads) == (50, 2)
