@@ -18,8 +18,8 @@ from uuid import UUID
 from gateway._toml import Table, TomlFile
 from gateway.values import Party
 
-OIN: Final = r"[0-9A-Za-z]{20}"
-OIN_WORDS: Final = "an OIN of 20 characters"
+OIN: Final = r"[0-9A-Z]{20}"
+OIN_WORDS: Final = "an OIN of 20 digits or capitals"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
          "pins", "gemeentecodes", "routing", "acts_for", "kvk", "vestigingen", "active", "from", "until")
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
@@ -52,7 +52,7 @@ def party_id(table: Table, key: str) -> str:
 
 
 def oin(table: Table, key: str) -> str:
-    """An OIN: 20 characters, compared as a string."""
+    """An OIN: 20 digits or capitals, compared as a string."""
     return table.matching(key, (table.text(key),), OIN, OIN_WORDS)[0]
 
 

@@ -248,7 +248,7 @@ class Misconfigured(FailedError):
 
 
 class DeliveryError(GatewayError):
-    """On the way out. Becomes the outcome of an attempt, never a fault."""
+    """What goes wrong for who calls another's service; never a fault."""
 
 
 class Unreachable(DeliveryError):

@@ -7,7 +7,6 @@ from typing import Final
 
 # --- namespaces ----------------------------------------------------------------------------------------------
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
-SOAP12: Final = "http://www.w3.org/2003/05/soap-envelope"
 WSA: Final = "http://www.w3.org/2005/08/addressing"
 WSAM: Final = "http://www.w3.org/2007/05/addressing/metadata"
 _WSS: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
@@ -39,7 +38,7 @@ X509V3: Final = _WSS + "x509-token-profile-1.0#X509v3"
 BASE64_BINARY: Final = _WSS + "soap-message-security-1.0#Base64Binary"
 
 # --- algorithms (XML Signature 1.1 §6, RFC 9231 §2) ----------------------------------------------------------
-EXC_C14N: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+EXC_C14N: Final = EC
 _DSIG_MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
 _XMLENC: Final = "http://www.w3.org/2001/04/xmlenc#"
 SHA256: Final = _XMLENC + "sha256"

@@ -1,6 +1,6 @@
 """What the line needs from outside, as protocols. The rooms that own databases, keys and networks implement them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
@@ -26,15 +26,13 @@ Observe = Callable[[str, Mapping[str, object]], None]  # event and its facts, fo
 class Register(Protocol):
     """The address book: a consistent snapshot."""
 
-    version: int
-
     def by_oin(self, oin: str) -> Party | None: ...
 
     def by_id(self, party_id: str) -> Party | None: ...
 
     def by_route(self, kind: str, value: str) -> tuple[Party, ...]: ...
 
-    def parties(self) -> Iterable[Party]: ...
+    def with_role(self, role: str) -> frozenset[str]: ...
 
     def find(
         self, *, naam: str | None = None, kvk: str | None = None, vestigingsnummer: str | None = None,

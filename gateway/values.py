@@ -287,6 +287,8 @@ class Search:
     cross: str | None = None
     afzender: str | None = None
     ontvanger: str | None = None
+    senders: frozenset[str] | None = None  # only from one of these parties
+    receivers: frozenset[str] | None = None  # only to one of these
     berichttype: str | None = None
     versie: str | None = None
     opgehaald: bool | None = None

@@ -325,12 +325,17 @@ def converse(line: Line, who: str, slug: str) -> tuple[bytes, bytes]:
     return asked, answered
 
 
+def write_script(folder: Path) -> None:
+    """The check by hand, as the page gives it."""
+    script = re.search(r"```sh\n(#!/bin/sh\n.*?)```", page("evidence"), re.DOTALL)
+    assert script
+    (folder / "check-evidence.sh").write_text(script[1], "utf-8")
+
+
 @pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="needs xmlsec1, openssl, xmllint and xxd")
 @pytest.mark.parametrize(("who", "slug"), [(ENERGIE, "energie"), (DEURWAARDER, "deurwaarder")], ids=["rsa", "ecdsa"])
 def test_evidence_holds_by_hand(line: Line, tmp_path: Path, who: str, slug: str) -> None:
-    script = re.search(r"```sh\n(#!/bin/sh\n.*?)```", page("evidence"), re.DOTALL)
-    assert script
-    (tmp_path / "check-evidence.sh").write_text(script[1], "utf-8")
+    write_script(tmp_path)
     _, answered = converse(line, who, slug)
     octets = export(line, header_field(answered, "Referentienummer"))
     files = {"bewijs.xml": octets, "bericht.xml": answered, "ander.xml": answered.replace(b"</", b" </", 1),
@@ -355,9 +360,7 @@ def test_evidence_holds_by_hand(line: Line, tmp_path: Path, who: str, slug: str)
 
 @pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="needs xmlsec1, openssl, xmllint and xxd")
 def test_evidence_of_a_bridged_message_holds_by_hand(template: Path, tmp_path: Path) -> None:
-    script = re.search(r"```sh\n(#!/bin/sh\n.*?)```", page("evidence"), re.DOTALL)
-    assert script
-    (tmp_path / "check-evidence.sh").write_text(script[1], "utf-8")
+    write_script(tmp_path)
     line = make_line(template, tmp_path / "instance", change=takes_1_1_only)
     try:
         sent = example("SaldoVerzoek-volledig")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from lxml import etree
 
-from gateway.app.sets import default_catalog, documentation
+from gateway.app.sets import catalog_in, documentation
 from tests.acceptance.hub import Hub
 
 
@@ -102,7 +102,7 @@ def test_nothing_is_made_before_someone_asks() -> None:
 
         def __getattr__(self, name: str) -> object:
             asked.append(name)
-            return getattr(default_catalog(), name)
+            return getattr(catalog_in(), name)
 
     find = documentation(Watched(), "https://knooppunt.example")  # type: ignore[arg-type]
     assert asked == []

@@ -21,7 +21,7 @@ from gateway.errors import GatewayError
 from gateway.pipeline import Gate, Signers, answer, decline
 from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
-from gateway.security import Usage
+from gateway.security import Signing, Usage
 from gateway.settings import Address
 from gateway.soap import Limits
 from gateway.storage import Reports, SqlJournal, SqlMailbox, Store, open_store
@@ -37,7 +37,6 @@ from gateway.transport import (
     bind,
     build_contracts,
     document_routes,
-    run_every,
     url_of,
     web_app,
 )
@@ -84,7 +83,7 @@ def build_gate(
 ) -> Gate:
     """Everything one request needs, from an instance and its open store."""
     settings, sealer = instance.settings, instance.sealer()
-    by_family = {"ecdsa" if key.family == "ec" else "rsa": key for key in reversed(instance.signing)}
+    by_family: dict[str, Signing] = {key.family: key for key in reversed(instance.signing)}
     return Gate(
         name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
@@ -174,10 +173,10 @@ def _chores(gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls
             pass
 
     return (
-        run_every(3600, lambda: gate.mailbox.retire_keys(utc_now())),
-        run_every(2, register.renew),
-        run_every(20, lambda: trust.renew(tls.reload)),
-        run_every(60, expire),
+        Background(seconds=3600, function=lambda: gate.mailbox.retire_keys(utc_now())),
+        Background(seconds=2, function=register.renew),
+        Background(seconds=20, function=lambda: trust.renew(tls.reload)),
+        Background(seconds=60, function=expire),
     )
 
 

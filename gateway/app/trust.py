@@ -11,7 +11,7 @@ from gateway.ports import Clock, Observe
 from gateway.security import CertificateCache, CheckCertificate, Checked, TrustSnapshot, Usage, load_trust
 from gateway.settings import Trust
 
-# A list that did not change was still fetched: re-read well within the age limit (docs/profile.md §9).
+# A list that did not change ages all the same: read it again well within the age limit (docs/profile.md §9).
 _RENEW: Final = timedelta(minutes=15)
 
 

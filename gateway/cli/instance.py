@@ -153,7 +153,7 @@ def revoke(
 @certs.command("expiring")
 def expiring(
     folder: Folder, as_json: Json = False,
-    days: Annotated[int, typer.Option(min=1, help="Within this many days.")] = 56,
+    days: Annotated[int, typer.Option(min=1, help="Within this many days; revocation lists within 7 at most.")] = 56,
 ) -> None:
     """List certificates and revocation lists that lapse soon; exit 1 when there are any."""
     rows = gateway_app.expiring(folder, days)

@@ -18,7 +18,7 @@ from lxml import etree
 
 from gateway.errors import Misconfigured
 from gateway.messagesets._pattern import alternatives, anchored, functions, located, target
-from gateway.messagesets._places import Places
+from gateway.messagesets._places import Children, Places, places
 from gateway.messagesets._xpath import parser
 from gateway.names import SCHEMATRON, XML, clark
 
@@ -76,6 +76,13 @@ class Stage:
     message: str = ""  # the message element, if it stands at the top and nowhere else
     others: frozenset[str] = frozenset()  # the set's other messages of which the same is true
     places: Places | None = None  # where elements can stand; None: anywhere
+
+    @classmethod
+    def of(cls, message: str, tops: frozenset[str], children: Children) -> "Stage":
+        """For one message of a set; `tops`: its messages that stand in no other element."""
+        if message not in tops:  # places are below the message, and it is below itself: nothing can be left out
+            return cls(others=tops)
+        return cls(message=message, others=tops - {message}, places=places(children, message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +149,8 @@ def read_rules(path: Path) -> RuleFile:
         if one.id in seen:
             raise Misconfigured(f"{path}: the id {one.id} stands twice; give each assert its own")
         seen.add(one.id)
+        # By itself: in a longer XPath a mistake in a predicate shows only where its path leads.
+        _compiled(one.broken, file.namespaces, f"{path}: {one.id}")
     return file
 
 
@@ -237,8 +246,6 @@ def _judges(kept: list[tuple[Rule, str]], file: RuleFile) -> Iterator[Judge]:
     def xpath(expression: str, one: Assert | None = None) -> XPath:
         return _compiled(expression, file.namespaces, f"{file.path}: {one.id if one else expression}")
 
-    for one in (one for rule, _ in kept for one in rule.asserts):
-        xpath(one.broken, one)  # by itself: a mistake in a predicate shows only where its path leads
     if _disjoint([rule for rule, _ in kept]):
         for rule, place in kept:
             for one in rule.asserts:

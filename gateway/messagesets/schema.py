@@ -221,16 +221,18 @@ class Schema:
         with self._lock:
             self._slow.validate(element)
             log = [(entry.type_name, entry.path, entry.message) for entry in self._slow.error_log]
+        known = self.vocabulary.elements | self.vocabulary.globals
         found: dict[tuple[str, str], Finding] = {}
         for type_name, path, message in log:
+            if len(found) == MAX_FINDINGS:  # a document can have tens of thousands of mistakes; each costs a search
+                break
             finding = schema_finding(
                 naming.xpath(*from_libxml2(element, path or "")),
                 type_name.removeprefix("SCHEMAV_").lower().replace("_", "-"),
                 message,
-                self.vocabulary.elements | self.vocabulary.globals,
+                known,
                 self.vocabulary.values,
                 naming,
             )
-            if len(found) < MAX_FINDINGS:
-                found.setdefault((finding.xpath, finding.rule), finding)
+            found.setdefault((finding.xpath, finding.rule), finding)
         return tuple(found.values()) or (check_finding("schema", naming.xpath(element, element)),)

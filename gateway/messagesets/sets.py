@@ -11,7 +11,7 @@ from lxml import etree
 from gateway import names
 from gateway.errors import Misconfigured
 from gateway.messagesets._bridge import Bridge, compile_bridges
-from gateway.messagesets._places import Children, places
+from gateway.messagesets._places import Children
 from gateway.messagesets._xpath import Naming
 from gateway.messagesets.manifest import Demand, Manifest, ServiceRule
 from gateway.messagesets.rules import Rulebook, RuleFile, Stage, XPath, compile_rules, compile_xpath, read_rules
@@ -99,6 +99,7 @@ def compile_set(manifest: Manifest, shared: RuleFile | None, known: dict[Path, S
         prefixes=MappingProxyType({manifest.namespace: manifest.prefix, names.KN: "kn"}),
         known=vocabulary.elements | vocabulary.globals,
     )
+    tops, files = _tops(manifest, vocabulary.children), [file for file in (shared, own) if file]
     return MessageSet(
         key=manifest.key,
         namespace=manifest.namespace,
@@ -118,7 +119,8 @@ def compile_set(manifest: Manifest, shared: RuleFile | None, known: dict[Path, S
         schema=Schema(manifest.folder / manifest.schema, vocabulary),
         naming=naming,
         requirements=MappingProxyType({
-            element: _requirements(manifest, element, [file for file in (shared, own) if file], vocabulary.children)
+            element: _requirements(manifest, element, files,
+                                   Stage.of(names.clark(manifest.namespace, element), tops, vocabulary.children))
             for element in manifest.messages
         }),
         bridges=compile_bridges(manifest),
@@ -139,16 +141,14 @@ def _vocabulary(manifest: Manifest, known: dict[Path, SchemaFile]) -> Vocabulary
     return vocabulary
 
 
-def _stage(manifest: Manifest, element: str, children: Children) -> Stage:
+def _tops(manifest: Manifest, children: Children) -> frozenset[str]:
+    """The messages of the set (Clark names) that stand in no other element."""
     nested = frozenset(name for below in children.values() for name in below or ())
-    tops = frozenset(names.clark(manifest.namespace, name) for name in manifest.messages) - nested
-    message = names.clark(manifest.namespace, element)
-    return Stage(message=message if message in tops else "", others=tops - {message}, places=places(children, message))
+    return frozenset(names.clark(manifest.namespace, name) for name in manifest.messages) - nested
 
 
-def _requirements(manifest: Manifest, element: str, files: list[RuleFile], children: Children) -> Requirements:
+def _requirements(manifest: Manifest, element: str, files: list[RuleFile], stage: Stage) -> Requirements:
     """Compile what one message must meet."""
-    stage = _stage(manifest, element, children)
     books = [compile_rules(file, stage) for file in files]
     demand = manifest.demands[element]
     spaces = {manifest.prefix: manifest.namespace, "kn": names.KN}

@@ -165,9 +165,9 @@ def read_message(octets: bytes, find: Callable[[str], MessageSet | None]) -> Mes
     message_set = find(qname.namespace or "")
     if message_set is None:
         raise SchemaInvalid((check_finding("namespace", "/*"),))
-    operations = {operation.name: operation
-                  for service in message_set.services.values() for operation in service.operations.values()}
-    asked = message_set.messages.get(qname.localname) or operations.get(qname.localname)
+    asked = message_set.messages.get(qname.localname) or next(
+        (operation for service in message_set.services.values() for operation in service.operations.values()
+         if operation.name == qname.localname), None)
     if asked is not None:
         return validate(element, asked, message_set)
     _fits_schema(element, message_set)

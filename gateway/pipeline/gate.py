@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from gateway.messagesets import Catalog
 from gateway.ports import Journal, Mailbox, NewId, Observe, Register, WorkingDay
-from gateway.security import CheckCertificate, SecurityPolicy, Signing
+from gateway.security import CheckCertificate, SecurityPolicy, Signing, family_of
 from gateway.soap import Limits
 from gateway.values import Service
 
 Dispatch = Callable[[str, str, Callable[[], bytes]], bytes]  # service path, operation, work → finished octets
-Expiry = Callable[[datetime, int, WorkingDay], datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +21,7 @@ class Signers:
 
     def matching(self, signature_method: str | None) -> Signing:
         """The key to answer a request that was signed with this method."""
-        fragment = (signature_method or "").rpartition("#")[2]
-        family = "ecdsa" if fragment.startswith("ecdsa") else "rsa" if "rsa" in fragment else ""
-        return self.by_family.get(family, self.default)
+        return self.by_family.get(family_of(signature_method), self.default) if signature_method else self.default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

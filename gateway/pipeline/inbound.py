@@ -20,9 +20,9 @@ from gateway.pipeline.gate import Gate
 from gateway.pipeline.refusal import Trail, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
 from gateway.routing import admit, represented
-from gateway.security import Outgoing, Verified, seal, verify
+from gateway.security import Outgoing, seal, verify
 from gateway.soap import Envelope, check_request, claimed_oin, parse, read_addressing
-from gateway.values import Addressing, Party, Permit, Received, Reply
+from gateway.values import Addressing, Certificate, Party, Permit, Received, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,13 +83,12 @@ def authenticate(received: Received, gate: Gate) -> Party:
     """
     try:
         certificate = gate.check_caller(received.peer, received.at).certificate
+        party = gate.register().by_oin(certificate.oin)
+        _check_pin(certificate, party)
     except CertificateRejected as error:
         raise NotAuthenticated(error.detail) from error
-    party = gate.register().by_oin(certificate.oin)
     if party is None or not party.active:
         raise NotAuthenticated(f"OIN {certificate.oin} is no active party")
-    if party.pins and certificate.sha256 not in party.pins:
-        raise NotAuthenticated(f"certificate {certificate.sha256} is not registered for {party.slug}")
     return party
 
 
@@ -97,7 +96,7 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     """verify → validate → last step → answer: the octets of the signed answer."""
     permit, now = admitted.permit, trail.received.at
     verified = trail.verified = verify(admitted.envelope, gate.policy, gate.check_signer, now)
-    _check_pin(verified, gate)
+    _check_pin(verified.signer, gate.register().by_oin(verified.signer.oin))
     message = validate(verified.child, permit.operation, gate.catalog.sets[permit.service.key])
     trail.header = message.header
     sender = represented(
@@ -117,7 +116,6 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     return seal(outgoing, signing, now, own_id).octets
 
 
-def _check_pin(verified: Verified, gate: Gate) -> None:
-    party = gate.register().by_oin(verified.signer.oin)
-    if party is not None and party.pins and verified.signer.sha256 not in party.pins:
-        raise CertificateRejected(f"certificate {verified.signer.sha256} is not registered for {party.slug}")
+def _check_pin(certificate: Certificate, party: Party | None) -> None:
+    if party is not None and party.pins and certificate.sha256 not in party.pins:
+        raise CertificateRejected(f"certificate {certificate.sha256} is not registered for {party.slug}")

@@ -11,7 +11,7 @@ from gateway.errors import TABLE, ConversationForeign, MailboxUnknown, ReceiverU
 from gateway.messagesets import Catalog, Message, MessageSet
 from gateway.pipeline.bridging import bridge
 from gateway.pipeline.gate import Gate
-from gateway.ports import Transaction
+from gateway.ports import Register, Transaction
 from gateway.routing import address, check_reference, expiry, next_state
 from gateway.security import Verified, message_octets
 from gateway.soap import (
@@ -29,7 +29,6 @@ from gateway.values import (
     Conversation,
     Entry,
     Finding,
-    Listed,
     Party,
     Permit,
     Proof,
@@ -191,7 +190,10 @@ def show_party(request: Request, gate: Gate) -> bytes:
 
 def search_log(request: Request, gate: Gate) -> bytes:
     """ZoekLogboek: own messages only (docs/contract.md §9)."""
+    register = gate.register()
     search = Search(
+        senders=_with_role(request.field("AfzenderOrganisatietype"), register),
+        receivers=_with_role(request.field("OntvangerOrganisatietype"), register),
         party=request.sender.id, referentienummer=_lower(request.field("Referentienummer")),
         conversatie=_lower(request.field("ConversatieReferentienummer")),
         cross=_lower(request.field("CrossReferentienummer")), afzender=_lower(request.field("Afzender")),
@@ -200,17 +202,7 @@ def search_log(request: Request, gate: Gate) -> bytes:
         bevestigd=_boolean(request.field("Bevestigd")), since=_midnight(request.field("VanafDatum")),
         until=_midnight(request.field("TotDatum")),
     )
-    wanted = (request.field("AfzenderOrganisatietype"), request.field("OntvangerOrganisatietype"))
-    register = gate.register()
-
-    def fits(listed: Listed) -> bool:
-        for party_id, role in zip((listed.afzender, listed.ontvanger), wanted, strict=True):
-            party = register.by_id(party_id)
-            if role is not None and (party is None or role not in party.roles):
-                return False
-        return True
-
-    return write_log(filter(fits, gate.mailbox.search(search)))
+    return write_log(gate.mailbox.search(search))
 
 
 def ping(request: Request, gate: Gate) -> bytes:
@@ -228,6 +220,10 @@ LAST_STEPS: Final[Mapping[Step, Callable[[Request, Gate], bytes]]] = {
     Step.SEARCH_LOG: search_log,
     Step.PING: ping,
 }
+
+
+def _with_role(role: str | None, register: Register) -> frozenset[str] | None:
+    return register.with_role(role) if role is not None else None
 
 
 def _lower(value: str | None) -> str | None:

@@ -2,11 +2,10 @@
 
 from gateway.routing.admit import address, admit, not_taken, represented, taken_as
 from gateway.routing.calendar import expiry
-from gateway.routing.choreography import allowed, check_reference, next_state
-from gateway.routing.delivery import DeliveryEvent, advance
+from gateway.routing.choreography import check_reference, next_state
 from gateway.routing.register import AddressBook
 
 __all__ = [
-    "AddressBook", "DeliveryEvent", "address", "admit", "advance", "allowed", "check_reference", "expiry", "next_state",
+    "AddressBook", "address", "admit", "check_reference", "expiry", "next_state",
     "not_taken", "represented", "taken_as",
 ]

@@ -115,10 +115,9 @@ def _plays(party: Party, role: RoleRule) -> bool:
 
 
 def _may_play(party: Party, role: RoleRule, key: SetKey) -> None:
-    if not party.roles & role.parties:
-        raise RoleNotAllowed(f"{party.slug} does not have role {role.name}")
-    if role.subtypes and party.subtype not in role.subtypes:
-        raise RoleNotAllowed(f"{party.slug} is of subtype {party.subtype}, which may not use {key.module}")
+    if not _plays(party, role):
+        kind = f"{party.slug} (subtype {party.subtype or 'none'})"
+        raise RoleNotAllowed(f"{kind} may not play {role.name} in {key.module}")
     versions = party.modules.get(key.module)
     if not versions:
         raise ModuleNotAgreed(f"{party.slug} has not switched on {key.module}")
@@ -162,7 +161,7 @@ def _wanted(
     if kind not in message_type.routes:
         raise ReceiverUnknown(f"{message_type.element} does not route on {kind}")
     role = roles[message_type.receiver_role]
-    found = tuple(party.id for party in register.by_route(kind, value) if party.roles & role.parties)
+    found = tuple(party.id for party in register.by_route(kind, value) if _plays(party, role))
     if not found:
         raise ReceiverUnknown(f"no party is registered for this {kind}")
     return found

@@ -12,7 +12,6 @@ table: tests/contract/test_delivery_table.py tries every event in every state.
 from enum import StrEnum
 from typing import Final
 
-from gateway.errors import MailboxUnknown
 from gateway.values import DeliveryState
 
 _BESCHIKBAAR, _OPGEHAALD = DeliveryState.BESCHIKBAAR, DeliveryState.OPGEHAALD
@@ -38,16 +37,3 @@ TRANSITIONS: Final[dict[tuple[DeliveryState, DeliveryEvent], DeliveryState]] = {
     (_OPGEHAALD, DeliveryEvent.REQUEUE): _BESCHIKBAAR,
     (_BESCHIKBAAR, DeliveryEvent.CANCEL): DeliveryState.GEANNULEERD,
 }
-FINAL: Final = frozenset({DeliveryState.BEVESTIGD, DeliveryState.VERLOPEN, DeliveryState.GEANNULEERD})
-
-
-def advance(state: DeliveryState, event: DeliveryEvent) -> DeliveryState:
-    """The state after this event.
-
-    Raises  MailboxUnknown: for a party, a message in the wrong state is one that is not there (SKP014).
-    Source  docs/contract.md §8.
-    """
-    following = TRANSITIONS.get((state, event))
-    if following is None:
-        raise MailboxUnknown(f"{event} is not possible in state {state}")
-    return following

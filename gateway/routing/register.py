@@ -14,8 +14,7 @@ class AddressBook:
     `active` false, and by nothing else: it is never authenticated, found or addressed. Reload to see another day.
     """
 
-    def __init__(self, parties: Iterable[Party], *, version: int = 1, today: date | None = None) -> None:
-        self.version = version
+    def __init__(self, parties: Iterable[Party], *, today: date | None = None) -> None:
         self.everyone: tuple[Party, ...] = tuple(_as_of(party, today) for party in parties)
         self._active = tuple(party for party in self.everyone if party.active)
         self._by_id = {party.id: party for party in self.everyone}
@@ -38,6 +37,10 @@ class AddressBook:
     def by_route(self, kind: str, value: str) -> tuple[Party, ...]:
         """The active parties that registered this routing key, in the file's order."""
         return self._by_route.get((kind, value), ())
+
+    def with_role(self, role: str) -> frozenset[str]:
+        """The ids of all parties that have or had this role, active or not: old messages name them."""
+        return frozenset(party.id for party in self.everyone if role in party.roles)
 
     def by_slug(self, slug: str) -> Party | None:
         """The party with this short name, active or not: for operators, never for the wire."""

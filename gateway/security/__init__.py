@@ -1,5 +1,6 @@
 """Keys, certificates and signatures: who calls, who signed, and what exactly was signed."""
 
+from gateway.security.algorithms import family_of
 from gateway.security.c14n import canonical, message_octets
 from gateway.security.evidence import (
     EvidenceCheck,
@@ -20,11 +21,9 @@ from gateway.security.keys import (
 from gateway.security.pki import (
     CertificateCache,
     Checked,
-    CheckResult,
     TrustSnapshot,
     Usage,
     check_certificate,
-    describe,
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
@@ -39,10 +38,10 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "CheckResult", "Checked",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked",
     "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Outgoing", "SecurityPolicy", "SignedEnvelope",
     "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "canonical", "check_certificate",
-    "claimed_signatures", "confirms_something", "default_description", "describe", "load_certificate",
+    "claimed_signatures", "confirms_something", "default_description", "family_of", "load_certificate",
     "load_certificates", "load_crls", "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets",
     "seal", "verify", "verify_evidence", "write_evidence",
 ]

@@ -96,14 +96,6 @@ def build_trust(
     )
 
 
-def read_crl(source: str, der: bytes, trust: TrustSnapshot) -> RevocationList:
-    """One list, proven against the CAs of `trust`: what a refresher asks before it keeps what it fetched.
-
-    Raises  Misconfigured when it is no full CRL by one of those CAs. Its dates are not looked at.
-    """
-    return _bound_list(source, der, trust.anchors)[0]
-
-
 def _authority(source: str, der: bytes) -> Authority:
     try:
         certificate = _x509.parse(der)

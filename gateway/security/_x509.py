@@ -22,7 +22,7 @@ T = TypeVar("T")
 MAX_OCTETS: Final = 16_384  # a certificate with an RSA-8192 key and many names stays below 5 KB
 _RSA_BITS: Final = range(2048, 8193)  # below is breakable, above only costs us time
 _RSA_EXPONENT: Final = 65537
-CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 # SHA-256 or better with the two key families we take; RSA-PSS is left out until a TSP issues it.
 _SIGNATURES: Final = frozenset({
     SignatureAlgorithmOID.RSA_WITH_SHA256, SignatureAlgorithmOID.RSA_WITH_SHA384, SignatureAlgorithmOID.RSA_WITH_SHA512,
@@ -97,7 +97,7 @@ def public_key(certificate: x509.Certificate) -> PublicKey:
             raise CertificateRejected("RSA key with a public exponent other than 65537")
         return key
     if isinstance(key, ec.EllipticCurvePublicKey):
-        if key.curve.name not in CURVES:
+        if key.curve.name not in _CURVES:
             raise CertificateRejected(f"EC key on curve {key.curve.name}; P-256, P-384 and P-521 are taken")
         return key
     raise CertificateRejected("key is neither RSA nor EC")

@@ -5,7 +5,7 @@ Sources: XML Signature 1.1 §6; RFC 9231 §2; Digikoppeling Beveiligingsstandaar
 
 import hashlib
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -82,6 +82,11 @@ def signature_holds(method: str, key: PublicKey, signature: bytes, octets: bytes
 def method_for(key: PrivateKey) -> str:
     """The method we sign with: the family of the key, SHA-256 (SIGN001)."""
     return RSA_SHA256 if isinstance(key, rsa.RSAPrivateKey) else ECDSA_SHA256
+
+
+def family_of(method: str) -> Literal["rsa", "ecdsa"]:
+    """The kind of key that a method of the allow-list asks for."""
+    return "ecdsa" if method in _ECDSA else "rsa"
 
 
 def sign(key: PrivateKey, octets: bytes) -> bytes:

@@ -12,9 +12,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
@@ -22,7 +22,7 @@ from gateway.errors import CertificateRejected, MalformedEnvelope
 from gateway.names import DS, KN, clark
 from gateway.security._trust import is_issued_by
 from gateway.security._x509 import extensions, oin_of
-from gateway.security.algorithms import DIGESTS, signature_holds
+from gateway.security.algorithms import DIGESTS, method_for, signature_holds
 from gateway.security.c14n import canonical
 from gateway.security.seal import Signing
 from gateway.soap import Element, check_xml_octets, declare, leaf, read_xml, stamp
@@ -74,9 +74,9 @@ def write_evidence(facts: EvidenceFacts, signing: Signing, now: datetime) -> byt
     from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMethod
     from signxml.signer import XMLSigner  # heavy to import; only exporting needs it
 
-    family = "rsa" if isinstance(signing.private_key, rsa.RSAPrivateKey) else "ecdsa"
     signer = XMLSigner(
-        method=SignatureConstructionMethod.enveloped, signature_algorithm=f"{family}-sha256", digest_algorithm="sha256",
+        method=SignatureConstructionMethod.enveloped, digest_algorithm="sha256",
+        signature_algorithm=method_for(signing.private_key).rpartition("#")[2],
         c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
     )
     root = etree.fromstring(_document(facts, now))
@@ -96,21 +96,22 @@ def verify_evidence(
     collected, confirmed; 8 with the message element at hand: that it is that content, and that the sender signed
     exactly it; or that it is that content as it was bridged for an addressee.
 
-    Takes   `anchors`: CA certificates (PEM or DER), and the hub's OIN. Without these two nobody knows whose word the
+    Takes   `anchors`: CA certificates (DER), and the hub's OIN. Without these two nobody knows whose word the
             file is: any organisation under the CA could write one. Raises nothing for a file that does not hold.
     """
+    issuers = [x509.load_der_x509_certificate(one) for one in anchors]
     try:
         check_xml_octets(octets)
         root, hub = _signed_root(octets)
         file = _File(root)
-    except Exception as error:  # signxml and cryptography raise many kinds; each of them means: not proven
+        told = [*file.sender(issuers), *file.journal()]
+    except Exception as error:  # a signer may have put anything in it; whatever cannot be read is not proven
         return [EvidenceCheck(name="handtekening van het knooppunt", holds=False, detail=_reason(error))]
     checks = [
         EvidenceCheck(name="handtekening van het knooppunt", holds=True, detail=_subject(hub)),
-        _under_anchor("certificaat van het knooppunt", hub, anchors, file.written_at),
+        _under_anchor("certificaat van het knooppunt", hub, issuers, file.written_at),
         _is_hub(hub, hub_oin),
-        *file.sender(anchors),
-        *file.journal(),
+        *told,
     ]
     if message is not None:
         checks += file.content(message)
@@ -212,9 +213,9 @@ class _File:
         """When the hub took the message, by its journal."""
         return _EPOCH + timedelta(microseconds=int(str(self.accepted.get("at", 0))))
 
-    def sender(self, anchors: Sequence[bytes]) -> list[EvidenceCheck]:
+    def sender(self, anchors: Sequence[x509.Certificate]) -> list[EvidenceCheck]:
         key = self.certificate.public_key()
-        method, digest = self._body_digest()
+        method, digest = self._body_digest
         tied = hashlib.sha256(self.signed_info + self.signature).hexdigest() == self.accepted.get("signature_digest")
         holds = tied and signature_holds(self.method, key, self.signature, self.signed_info)  # type: ignore[arg-type]
         journaled = self.accepted.get("body_digest")
@@ -269,11 +270,12 @@ class _File:
         if len(self.shell) != 2:
             return [*checks, EvidenceCheck(name="de afzender tekende precies deze inhoud", holds=None,
                                            detail="de envelop van de afzender staat dit niet toe; de digest geldt")]
-        method, signed = self._body_digest()
+        method, signed = self._body_digest
         again = hashlib.new(method, self.shell[0] + payload + self.shell[1]).digest()
         return [*checks, EvidenceCheck(name="de afzender tekende precies deze inhoud", holds=again == signed,
                                        detail=f"Body #{self.body_reference}, {method}")]
 
+    @cached_property
     def _body_digest(self) -> tuple[str, bytes]:
         """Digest method and value of the Body's Reference, from the octets the sender signed."""
         info = read_xml(self.signed_info)
@@ -310,17 +312,14 @@ def _is_hub(certificate: x509.Certificate, hub_oin: str | None) -> EvidenceCheck
 
 
 def _under_anchor(
-    name: str, certificate: x509.Certificate, anchors: Sequence[bytes], at: datetime
+    name: str, certificate: x509.Certificate, anchors: Sequence[x509.Certificate], at: datetime
 ) -> EvidenceCheck:
     """Issued by an anchor, in force at that moment, and meant for signing."""
     if not anchors:
         return EvidenceCheck(name=name, holds=None, detail=f"geen anker opgegeven; uitgever {_issuer(certificate)}")
-    for anchor in anchors:
-        load = x509.load_pem_x509_certificates if b"-----BEGIN" in anchor else lambda der: [
-            x509.load_der_x509_certificate(der)]
-        if any(is_issued_by(certificate, one) for one in load(anchor)):
-            wrong = _unfit(certificate, at)
-            return EvidenceCheck(name=name, holds=not wrong, detail=wrong or f"uitgegeven door {_issuer(certificate)}")
+    if any(is_issued_by(certificate, anchor) for anchor in anchors):
+        wrong = _unfit(certificate, at)
+        return EvidenceCheck(name=name, holds=not wrong, detail=wrong or f"uitgegeven door {_issuer(certificate)}")
     return EvidenceCheck(name=name, holds=False, detail=f"uitgever {_issuer(certificate)} is geen opgegeven anker")
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from gateway.errors import CertificateRejected, Misconfigured
 from gateway.security import _x509
 from gateway.security._trust import Source, TrustSnapshot, build_trust
-from gateway.security.algorithms import PrivateKey, PublicKey
+from gateway.security.algorithms import PrivateKey, PublicKey, family_of, method_for
 
 _MAX_FILE: Final = 64 * 1024 * 1024  # the largest CRLs of public TSPs stay below 10 MB
 _PEM: Final = b"-----BEGIN "
@@ -32,7 +32,7 @@ class SigningKey:
 
     certificate: bytes  # DER
     private_key: PrivateKey = field(repr=False)
-    family: Literal["rsa", "ec"]
+    family: Literal["rsa", "ecdsa"]
     oin: str
     not_after: datetime
 
@@ -98,7 +98,7 @@ def load_signing_key(certificate: Path, key: Path) -> SigningKey:
     return SigningKey(
         certificate=der,
         private_key=private,
-        family="rsa" if isinstance(private, rsa.RSAPrivateKey) else "ec",
+        family=family_of(method_for(private)),
         oin=oin,
         not_after=parsed.not_valid_after_utc,
     )

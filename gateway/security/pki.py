@@ -22,7 +22,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
 
 from gateway.errors import CertificateRejected, GatewayError, TrustStale
 from gateway.security import _x509
-from gateway.security._describe import describe
 from gateway.security._trust import (
     Authority,
     Path,
@@ -31,15 +30,14 @@ from gateway.security._trust import (
     TrustSnapshot,
     build_trust,
     is_issued_by,
-    read_crl,
 )
 from gateway.security._x509 import oin_of
 from gateway.security.algorithms import PublicKey
 from gateway.values import Certificate
 
 __all__ = [
-    "Authority", "CertificateCache", "CheckResult", "Checked", "RevocationList", "Source", "TrustSnapshot", "Usage",
-    "build_trust", "check_certificate", "describe", "examine", "oin_of", "read_crl",
+    "Authority", "CertificateCache", "Checked", "RevocationList", "Source", "TrustSnapshot", "Usage",
+    "build_trust", "check_certificate", "oin_of",
 ]
 
 
@@ -57,16 +55,6 @@ class Checked:
 
     certificate: Certificate
     public_key: PublicKey
-    der: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckResult:
-    """One step of `examine`."""
-
-    step: str
-    holds: bool | None  # None: could not be asked, an earlier step failed
-    detail: str = ""
 
 
 # Purposes that say the key is for something other than messages. TSPs use several purposes (or none) for message
@@ -163,17 +151,11 @@ def _oin(case: _Case) -> None:
     case.oin = oin_of(case.certificate)
 
 
-_STEPS: Final[tuple[tuple[str, Callable[[_Case], None]], ...]] = (
-    ("dates", _dates),
-    ("key", _key),
-    ("signature algorithm", _signature_algorithm),
-    ("end entity", _end_entity),
-    ("path", _path),
-    ("revocation", _revocation),
-    ("usage", _usage),
-    ("OIN", _oin),
-)
-_NEEDS: Final = {"path": "end entity", "revocation": "path", "usage": "end entity"}
+_STEPS: Final[tuple[Callable[[_Case], None], ...]] = (
+    _dates, _key, _signature_algorithm, _end_entity, _path, _revocation, _usage, _oin)
+
+
+_Found = tuple[Checked, datetime, Path]  # what holds, since when the certificate counts, and by which CAs
 
 
 def _in_force(start: datetime, end: datetime, now: datetime, what: str) -> None:
@@ -236,9 +218,9 @@ def check_certificate(der: bytes, trust: TrustSnapshot, now: datetime, *, usage:
     return _check(der, trust, now, usage)[0]
 
 
-def _check(der: bytes, trust: TrustSnapshot, now: datetime, usage: Usage) -> tuple[Checked, Path]:
+def _check(der: bytes, trust: TrustSnapshot, now: datetime, usage: Usage) -> _Found:
     case = _Case(der=der, trust=trust, now=now, usage=usage, certificate=_x509.parse(der))  # 0
-    for _, step in _STEPS:  # 1-8
+    for step in _STEPS:  # 1-8
         step(case)
     assert case.key is not None
     checked = Checked(
@@ -249,30 +231,8 @@ def _check(der: bytes, trust: TrustSnapshot, now: datetime, usage: Usage) -> tup
             not_after=case.certificate.not_valid_after_utc,
         ),
         public_key=case.key,
-        der=der,
     )
-    return checked, case.path
-
-
-def examine(der: bytes, trust: TrustSnapshot, now: datetime, *, usage: Usage) -> tuple[CheckResult, ...]:
-    """The steps of `check_certificate` one by one, going on after a failure: for who must explain a refusal."""
-    results: dict[str, CheckResult] = {}
-    try:
-        case = _Case(der=der, trust=trust, now=now, usage=usage, certificate=_x509.parse(der))
-    except CertificateRejected as error:
-        return (CheckResult(step="certificate", holds=False, detail=error.detail),)
-    results["certificate"] = CheckResult(step="certificate", holds=True)
-    for name, step in _STEPS:
-        needed = results.get(_NEEDS.get(name, ""))
-        if needed is not None and not needed.holds:
-            results[name] = CheckResult(step=name, holds=None, detail=f"not asked: {needed.step} does not hold")
-            continue
-        try:
-            step(case)
-            results[name] = CheckResult(step=name, holds=True)
-        except GatewayError as error:
-            results[name] = CheckResult(step=name, holds=False, detail=error.detail)
-    return tuple(results.values())
+    return checked, case.certificate.not_valid_before_utc, case.path
 
 
 class CertificateCache:
@@ -286,7 +246,7 @@ class CertificateCache:
         """`limit`: certificates kept, the least recently used goes first; about 4 KB each."""
         self._limit = limit
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[bytes, Usage, str], tuple[Checked, datetime, Path]] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, Usage, str], _Found] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -306,10 +266,9 @@ class CertificateCache:
                 return checked
             except (CertificateRejected, TrustStale):
                 pass  # another path may hold now; if not, the full check says what is wrong
-        checked, path = _check(der, trust, now, usage)
-        start = x509.load_der_x509_certificate(der).not_valid_before_utc
+        fresh = _check(der, trust, now, usage)
         with self._lock:
-            self._kept[key] = (checked, start, path)
+            self._kept[key] = fresh
             while len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
-        return checked
+        return fresh[0]

@@ -128,6 +128,8 @@ def _conditions(search: Search) -> Iterator[_Condition]:
         (_seen(search, messages.c.versie, deliveries.c.versie), search.versie),
     )
     yield from (column == value for column, value in equal if value is not None)
+    among = ((_sender, search.senders), (_receiver, search.receivers))
+    yield from (column.in_(sorted(parties)) for column, parties in among if parties is not None)
     if search.conversatie is not None:
         yield deliveries.c.conversation.in_(
             select(conversations.c.id).where(conversations.c.conversatie == search.conversatie))

@@ -21,9 +21,6 @@ Row = tuple[Any, ...]
 class Cursor(Protocol):
     """As much of a DB-API cursor as is used here."""
 
-    @property
-    def rowcount(self) -> int: ...
-
     def execute(self, sql: str, parameters: Any = ..., /) -> object: ...
 
     def fetchall(self) -> list[Row]: ...
@@ -34,7 +31,7 @@ class Cursor(Protocol):
 
 
 class Query:
-    """A statement with named bind parameters; None of them may be a list (`IN` is written out)."""
+    """A statement with named bind parameters; none of them may be a list: those of `in_` stand in the statement."""
 
     __slots__ = ("construct",)
 
@@ -78,7 +75,8 @@ class Statements:
 
     def compile(self, query: Query) -> _Compiled:
         """Compile without remembering: for the statements of a log search, which differ each time."""
-        compiled = cast(SQLCompiler, cast(ClauseElement, query.construct).compile(dialect=self._dialect))
+        compiled = cast(SQLCompiler, cast(ClauseElement, query.construct).compile(
+            dialect=self._dialect, compile_kwargs={"render_postcompile": True}))
         return _Compiled(
             sql=str(compiled),
             arguments=_arguments(
@@ -96,11 +94,10 @@ class Session:
         self._cursor = cursor
         self._statements = statements
 
-    def run(self, query: Query, /, **values: object) -> int:
-        """Run a statement that gives no rows; how many rows it touched."""
+    def run(self, query: Query, /, **values: object) -> None:
+        """Run a statement that gives no rows."""
         statement = self._statements.of(query)
         self._cursor.execute(statement.sql, statement.arguments(values))
-        return self._cursor.rowcount
 
     def all(self, query: Query, /, **values: object) -> list[Row]:
         statement = self._statements.of(query)

@@ -5,7 +5,7 @@ from gateway.transport.contracts import build as build_contracts
 from gateway.transport.host import Host
 from gateway.transport.listener import RequestLimits, SoapListener
 from gateway.transport.protocol import ConnectionLimits
-from gateway.transport.server import Background, Server, bind, run_every, url_of
+from gateway.transport.server import Background, Server, bind, url_of
 from gateway.transport.tls import ServerTls, TlsFiles, client_tls
 from gateway.transport.web import Check, Document, document_routes, web_app
 from gateway.transport.workers import Supervisor
@@ -13,5 +13,5 @@ from gateway.transport.workers import Supervisor
 __all__ = [
     "Background", "CallLimits", "Caller", "Check", "ConnectionLimits", "Document", "Host", "RequestLimits", "Server",
     "ServerTls", "SoapListener", "Supervisor", "TlsFiles", "bind", "build_contracts", "client_tls", "document_routes",
-    "run_every", "url_of", "web_app",
+    "url_of", "web_app",
 ]

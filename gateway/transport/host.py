@@ -144,11 +144,6 @@ class _Server(ServerBase):  # type: ignore[misc]
             call.error = None
 
 
-def _method(ctx: Any) -> bytes:
-    octets: bytes = ctx.in_document.run()
-    return octets
-
-
 def _server(service: Service) -> _Server:
     """One Application for one address."""
     operations = list(service.operations.values())
@@ -173,7 +168,8 @@ def _named(operation: str) -> Callable[[Any], bytes]:
     """A method of its own per operation: spyne writes the descriptor onto the function."""
 
     def method(ctx: Any) -> bytes:
-        return _method(ctx)
+        octets: bytes = ctx.in_document.run()
+        return octets
 
     method.__name__ = method.__qualname__ = operation
     return method

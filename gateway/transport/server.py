@@ -29,6 +29,7 @@ from gateway.transport.protocol import ConnectionLimits, protocol_class
 _HANDSHAKE_SECONDS = 10.0  # as long as a request's headers may take
 _SHUTDOWN_SECONDS = 30.0  # to flush the last answer of a connection, and for the peer's close_notify
 _BACKLOG = 1024
+_JITTER = 0.1  # share of an interval, so that many nodes do not act at one moment
 
 _log = logging.getLogger(__name__)
 
@@ -37,18 +38,13 @@ Ready = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Background:
-    """Work that returns at an interval, in a thread beside the requests."""
+    """Work that is called about every `seconds`, in a thread beside the requests, first after the first interval.
+
+    An exception of it is logged by its class name, and it is called again next time.
+    """
 
     seconds: float
     function: Callable[[], object]
-    jitter: float = 0.1  # share of `seconds`, so that many nodes do not act at one moment
-
-
-def run_every(seconds: float, function: Callable[[], object], *, jitter: float = 0.1) -> Background:
-    """Have `function` called about every `seconds` while the server runs; an exception of it is logged by its class
-    name, and it is called again next time. The first call comes after the first interval.
-    """
-    return Background(seconds=seconds, function=function, jitter=jitter)
 
 
 def bind(listen: str) -> socket.socket:
@@ -217,7 +213,7 @@ class _Listener:
 async def _repeat(work: Background, executor: ThreadPoolExecutor) -> None:
     loop = asyncio.get_running_loop()
     while True:
-        await asyncio.sleep(work.seconds * random.uniform(1 - work.jitter, 1 + work.jitter))  # noqa: S311  # no secret
+        await asyncio.sleep(work.seconds * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  # no secret
         try:
             await loop.run_in_executor(executor, work.function)
         except Exception as error:  # one failure must not end the work; its text may hold data, so the class alone

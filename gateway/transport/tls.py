@@ -138,7 +138,7 @@ def _no_password() -> str:
 def _load(context: ssl.SSLContext, path: Path, kind: str) -> None:
     try:
         octets = path.read_bytes()
-        if octets.lstrip().startswith(b"-----BEGIN"):
+        if b"-----BEGIN " in octets:  # tools write words before it
             context.load_verify_locations(cafile=path)
             return
         # TSPs publish lists in DER; OpenSSL's file loader, the only way to a list in Python, reads PEM.

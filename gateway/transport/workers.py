@@ -81,9 +81,7 @@ class Supervisor:
 
     def _tick(self) -> None:
         waiting = {worker.ready_fd: worker for worker in self._workers if worker.ready_fd is not None}
-        readable, _, _ = select.select(list(waiting), [], [], _TICK_SECONDS if waiting else 0)
-        if not waiting:
-            time.sleep(_TICK_SECONDS)
+        readable, _, _ = select.select(list(waiting), [], [], _TICK_SECONDS)
         for fd in readable:
             waiting[fd].ready = os.read(fd, 1) != b""
             self._forget(waiting[fd])

@@ -99,6 +99,11 @@ def test_the_log_shows_both_parties_their_own(line):
         assert field(ask(line, "ZoekLogboek", party=party, service="logboek"), "Referentienummer") == [number(child)]
     nothing = ask(line, "ZoekLogboek", "<Bevestigd>true</Bevestigd>", service="logboek")
     assert not field(nothing, "Referentienummer")
+    for fields, found in (("<OntvangerOrganisatietype>SE</OntvangerOrganisatietype>", [number(child)]),
+                          ("<OntvangerOrganisatietype>SHV</OntvangerOrganisatietype>", []),
+                          ("<AfzenderOrganisatietype>SHV</AfzenderOrganisatietype>", [number(child)]),
+                          ("<AfzenderOrganisatietype>SE</AfzenderOrganisatietype>", [])):
+        assert field(ask(line, "ZoekLogboek", fields, service="logboek"), "Referentienummer") == found, fields
 
 
 def test_address_book_and_ping(line):

@@ -87,6 +87,7 @@ def test_doctor_names_cause_and_remedy(folder):
 def test_certificates_that_lapse_are_listed(folder):
     far = gateway("certs", "expiring", folder, "--days", "5", "--json")
     assert (far.code, far.json) == (0, [])
+    assert gateway("certs", "expiring", folder, "--days", "40", "--json").json == []  # a list of 30 days is no news yet
     soon = gateway("certs", "expiring", folder, "--days", "4000", "--json")
     assert soon.code == 1
     assert {"file", "subject", "not_after", "days_left"} == set(soon.json[0])

@@ -38,3 +38,12 @@ def wire(listener: Wire) -> Wire:
     """The same hub on a TLS port, where it is now; the line's own clock is set to it."""
     listener.target.line.at = utc_now()
     return listener
+
+
+@pytest.fixture
+def fresh(template: Path, tmp_path: Path, canary: Canary) -> Iterator[Target]:
+    """A hub of one's own, whose clock and files may be changed."""
+    line = make_line(template, tmp_path / "instance")
+    made = Target(line=line, canary=canary)
+    yield made
+    made.close()

@@ -301,14 +301,6 @@ def test_a_ca_of_the_same_name_and_a_ca_made_by_a_party(target: Target) -> None:
 
 # --- revocation -----------------------------------------------------------------------------------
 
-@pytest.fixture
-def fresh(template: Path, tmp_path: Path, canary: Canary) -> Iterator[Target]:
-    line = make_line(template, tmp_path / "instance")
-    made = Target(line=line, canary=canary)
-    yield made
-    made.close()
-
-
 def test_revoked_since_its_last_message(fresh: Target) -> None:
     """Good one moment, revoked the next: signer and caller alike; and free again when the list says so."""
     line, pki = fresh.line, fresh.line.instance.folder / "pki"

@@ -170,6 +170,13 @@ def test_as_much_text_as_ever_fits(target: Target) -> None:
     target.repels(target.signed(child), SchemaInvalid, cpu=2.0)
 
 
+def test_as_many_mistakes_as_fit(target: Target) -> None:
+    """Each of them would be formatted for a fault that names twenty."""
+    child = message().replace(b"</sr:Vorderingen>", b"<sr:Vordering><sr:Fout/></sr:Vordering>" * 24_000
+                              + b"</sr:Vorderingen>")
+    target.repels(target.signed(child), SchemaInvalid, cpu=2.0)
+
+
 def nested(depth: int) -> bytes:
     return b"<a>" * depth + b"</a>" * depth
 

@@ -1,10 +1,9 @@
 """The same again, elsewhere, later, or at once fifty times; and clocks (standards catalogue 5.5)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -28,20 +27,11 @@ from gateway.storage import open_store
 from gateway.values import Received, Reply
 from tests import foreign
 from tests.foreign import A, D, U
-from tests.hostile.attack import EVIL, Canary, Target, add, clone, message, part, security, signature
-from tests.line import BASE, KN, POSTBUS, SE, SHV, SR, code, make_line
+from tests.hostile.attack import EVIL, Target, add, clone, message, part, security, signature
+from tests.line import BASE, KN, POSTBUS, SE, SHV, SR, code
 
 W11 = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
 Change = Callable[[etree._Element], object]
-
-
-@pytest.fixture
-def fresh(template: Path, tmp_path: Path, canary: Canary) -> Iterator[Target]:
-    """A hub of one's own, whose clock may be moved."""
-    line = make_line(template, tmp_path / "instance")
-    made = Target(line=line, canary=canary)
-    yield made
-    made.close()
 
 
 def facts(reply: Reply) -> list[str]:

@@ -265,6 +265,7 @@ def test_a_wrong_party_names_line_cause_and_remedy(folder: Path, added: str, mes
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("0a3c0b7d1a02", "0a3c0b7d1a01", "parties.toml line 7: 'id' in [[party]] number 2 is that of 'gemeente-v"),
     ("00000003999999990000", "00000001999999990000", "parties.toml line 9: 'oin' in [[party]] number 2 is that of"),
+    ("00000003999999990000", "0000000399999999000a", "parties.toml line 9: '0000000399999999000a' of 'oin' in"),
     ("Energie Nergens", "Gemeente: Voorbeeldstad", "parties.toml line 8: 'slug' in [[party]] number 2 is that of"),
     ("Energie Nergens", "…", "parties.toml line 6: '-' of 'slug' in [[party]] number 2 is not allowed"),
     ('["SE"]', "[]", "parties.toml line 10: 'roles' in [[party]] number 2 is missing or empty"),

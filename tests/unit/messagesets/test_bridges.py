@@ -19,7 +19,6 @@ XSL = "http://www.w3.org/1999/XSL/Transform"
 ONE, TWO = (SetKey(module="proef", version=version) for version in ("1.0", "2.0"))
 REGEL = '<pf:Regel><pf:Kleur>ROOD</pf:Kleur><pf:Naam>rood</pf:Naam></pf:Regel>'
 TOTAAL = "<pf:Totaal>0.00</pf:Totaal>"
-NUMMER = "<pf:Persoonsnummer>999990019</pf:Persoonsnummer>"
 
 COPY = f"""\
 <xsl:stylesheet version="1.0" xmlns:xsl="{XSL}" xmlns:kn="urn:schuldenknooppunt:knooppunt:1.0"

@@ -139,6 +139,14 @@ def test_rules_of_other_messages_are_left_out_and_known_places_are_walked_to(tmp
     assert fired(file, document, stage) == [("A", "m"), ("D", "b1"), ("D", "b2"), ("F", "x2")]
 
 
+def test_a_message_that_also_stands_in_another_keeps_its_rules(tmp_path: Path) -> None:
+    """Where it is the root, its own name is no place below it: nothing may be left out by places."""
+    file = read(tmp_path, schematron(rule("p:m", ("A", "false()"))))
+    graph = {"{urn:p}m": frozenset({"{urn:p}b"}), "{urn:p}o": frozenset({"{urn:p}m"})}
+    stage = Stage.of("{urn:p}m", frozenset({"{urn:p}o"}), graph)
+    assert fired(file, '<p:m xmlns:p="urn:p" id="m"/>', stage) == [("A", "m")]
+
+
 def test_texts_are_one_line_and_english_comes_from_the_diagnostic(tmp_path: Path) -> None:
     file = read(tmp_path, schematron(rule("p:a", ("A", "p:b"))).replace("A nl", "\n  Twee\n  regels. "))
     (one,) = file.patterns[0][0].asserts
@@ -175,9 +183,8 @@ def test_what_a_rule_file_may_not_hold(tmp_path: Path, text: str, named: str) ->
     rule("p:a", ("A", "p:b")) + rule("p:a", ("B", "p:b ! c")),
 ])
 def test_what_is_no_xpath_is_found_at_load(tmp_path: Path, patterns: str) -> None:
-    file = read(tmp_path, schematron(patterns))
     with pytest.raises(Misconfigured, match="no XPath"):
-        compile_rules(file, Stage())
+        compile_rules(read(tmp_path, schematron(patterns)), Stage())
 
 
 @pytest.mark.parametrize(("before", "after"), [

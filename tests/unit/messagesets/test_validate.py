@@ -184,7 +184,8 @@ def test_a_value_that_imitates_libxml2_reveals_nothing(proef: MessageSet) -> Non
         f"'. Expected is ( {SECRET} ).", "' is not an element of the set {'" + SECRET + "'}.", f"allowed ('{SECRET}').",
     ]
     for trick in tricks:
-        refusal(proef, message(f"<pf:Regel><pf:Kleur>{trick}</pf:Kleur><pf:Naam>{trick}</pf:Naam></pf:Regel>"))
+        judged = refusal(proef, message(f"<pf:Regel><pf:Kleur>{trick}</pf:Kleur><pf:Naam>{trick}</pf:Naam></pf:Regel>"))
+        assert judged.findings
 
 
 def test_findings_are_capped_and_paths_are_short(proef: MessageSet) -> None:

@@ -22,13 +22,14 @@ OLD = Party(
     id="6f1c1d5e-5d0b-4c0e-9d57-0a3c0b7d1a03", slug="oud", name="Energie van Vroeger", oin="00000003999999990001",
     roles=frozenset({"SE"}), active=False,
 )
-BOOK = AddressBook((GEMEENTE, ENERGIE, OLD), version=7)
+BOOK = AddressBook((GEMEENTE, ENERGIE, OLD))
 
 
 def test_is_a_register_of_the_port() -> None:
     register: Register = BOOK
-    assert register.version == 7
-    assert list(register.parties()) == [GEMEENTE, ENERGIE]
+    assert register.by_oin(GEMEENTE.oin) is GEMEENTE
+    assert list(BOOK.parties()) == [GEMEENTE, ENERGIE]
+    assert register.with_role("SE") == {ENERGIE.id, OLD.id}
 
 
 def test_inactive_party_is_known_by_id_and_never_authenticated_or_found() -> None:

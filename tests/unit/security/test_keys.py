@@ -29,7 +29,7 @@ from gateway.security.throwaway import CertificateSpec, issue, new_key
 from tests.conftest import Pki
 
 
-@pytest.mark.parametrize(("name", "family"), [("hub-sign", "rsa"), ("deurwaarder-sign", "ec")])
+@pytest.mark.parametrize(("name", "family"), [("hub-sign", "rsa"), ("deurwaarder-sign", "ecdsa")])
 def test_loads_a_key_that_signs_for_its_certificate(pki: Pki, name: str, family: str) -> None:
     loaded = load_signing_key(pki.pem(name), pki.key(name))
     assert loaded.family == family
@@ -148,4 +148,4 @@ def test_renewal_on_the_same_key_fits(pki: Pki, tmp_path: Path) -> None:
                  issuer=None, now=pki.now)
     (tmp_path / "nieuw.pem").write_bytes(made.certificate.public_bytes(Encoding.PEM))
     (tmp_path / "oud.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    assert load_signing_key(tmp_path / "nieuw.pem", tmp_path / "oud.key").family == "ec"
+    assert load_signing_key(tmp_path / "nieuw.pem", tmp_path / "oud.key").family == "ecdsa"

@@ -68,7 +68,7 @@ def test_every_party_has_its_own_oin_of_the_test_range(pki: Pki) -> None:
 def test_both_key_families_sign(pki: Pki) -> None:
     families = {slug: pki.signing_key(f"{slug}-sign").family for slug in SLUGS}
     assert families["hub"] == families["gemeente"] == families["energie"] == "rsa"
-    assert families["deurwaarder"] == "ec"
+    assert families["deurwaarder"] == "ecdsa"
 
 
 def test_signing_certificates_are_for_signing_only(pki: Pki) -> None:

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.errors import MethodNotAllowed, NotFound, Overloaded, TooLarge, UnsupportedContent, row
-from gateway.transport import ConnectionLimits, RequestLimits, run_every
+from gateway.transport import Background, ConnectionLimits, RequestLimits
 from gateway.transport.listener import contract_query, is_text_xml
 from gateway.values import Reply
 from tests.unit.transport.conftest import PATH, Start
@@ -359,7 +359,7 @@ def test_background_work_returns_and_survives_its_own_failures(
         if len(calls) == 1:
             raise ValueError("geheim 999990019")
 
-    with caplog.at_level(logging.WARNING), start(background=(run_every(0.05, chore),)):
+    with caplog.at_level(logging.WARNING), start(background=(Background(seconds=0.05, function=chore),)):
         deadline = time.monotonic() + 5
         while len(calls) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -183,6 +183,14 @@ def test_a_list_may_be_der(own_pki: Pki) -> None:
         client_tls(own_pki.files("party"))
 
 
+def test_tools_may_write_words_above_a_pem_block(own_pki: Pki) -> None:
+    """As `openssl x509 -text` and `openssl crl -text` do."""
+    for path in (own_pki.folder / "ca.pem", own_pki.crl):
+        path.write_bytes(b"Certificate:\n    Data:\n" + path.read_bytes())
+    stats = client_tls(own_pki.files("party")).cert_store_stats()
+    assert (stats["x509_ca"], stats["crl"]) == (1, 1)
+
+
 def test_what_is_wrong_with_the_files_is_said(own_pki: Pki) -> None:
     good = own_pki.files("hub")
     with pytest.raises(Misconfigured, match=r"party\.key"):
