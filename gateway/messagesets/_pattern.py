@@ -14,7 +14,7 @@ _TOKEN = re.compile(
 )
 _BEFORE_PATH = frozenset(("(", "[", ",", "|", "+", "-", "=", "!=", "<", "<=", ">", ">="))  # an absolute path may follow
 _WORD_OPERATORS = frozenset(("and", "or", "div", "mod"))
-_NODE_TESTS = frozenset(("comment", "node", "processing-instruction", "text"))
+NODE_TESTS = frozenset(("comment", "node", "processing-instruction", "text"))
 
 
 def tokens(expression: str) -> list[str]:
@@ -95,7 +95,7 @@ def target(pattern: str) -> str | None:
     last = _split(tokens(pattern), ("/", "//"))[-1]
     if not last or last[0] in ("@", "attribute"):
         return ""
-    if len(last) > 1 and last[0] in _NODE_TESTS and last[1] == "(":
+    if len(last) > 1 and last[0] in NODE_TESTS and last[1] == "(":
         return ""
     if last[:2] == ["child", "::"]:
         last = last[2:]

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.errors import Misconfigured
-from gateway.messagesets._pattern import tokens
+from gateway.messagesets._pattern import NODE_TESTS, tokens
 
 _LEVELS = (("or",), ("and",), ("=", "!="), ("<", "<=", ">", ">="), ("+", "-"), ("*", "div", "mod"), ("|",))
-_NODE_TESTS = frozenset(("comment", "node", "processing-instruction", "text"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +179,7 @@ class _Reader:
             inside = self.level(0)
             self._take(")")
             return inside
-        if self._following == "(" and here not in _NODE_TESTS:
+        if self._following == "(" and here not in NODE_TESTS:
             name = self._next()
             self._next()
             arguments = []

@@ -21,6 +21,8 @@ from gateway.names import clark
 
 __all__ = ["KINDS", "Change", "compare_sets"]
 
+Outline = frozenset[tuple[object, ...]]  # what a message holds: path, cardinality and so on of each element
+
 _ALIKE = 0.7  # likeness from which one message is said to have replaced the other: that of the known pairs is 0.75 up
 
 
@@ -76,10 +78,11 @@ def _renamed(old: Side, new: Side) -> Iterator[tuple[str, tuple[str, bool]]]:
     """Old name → new name, and whether the structure is the same; each message at most once, the most alike first."""
     gone = [name for name in old.roots if name not in new.roots]
     come = [name for name in new.roots if name not in old.roots]
-    same = {(name, now): _outline(old, name) == _outline(new, now) for name in gone for now in come}
-    pairs = sorted((
-        (not same[name, now], -_likeness(old, name, new, now), gone.index(name), come.index(now))
-        for name, now in same if _direction(old, name) == _direction(new, now)))
+    before, after = {name: _outline(old, name) for name in gone}, {now: _outline(new, now) for now in come}
+    pairs = sorted(
+        (before[name] != after[now], -_likeness(old, name, before[name], new, now, after[now]),
+         gone.index(name), come.index(now))
+        for name in gone for now in come if _direction(old, name) == _direction(new, now))
     left, right = set(gone), set(come)
     for differs, unlike, name_at, now_at in pairs:
         name, now = gone[name_at], come[now_at]
@@ -89,17 +92,16 @@ def _renamed(old: Side, new: Side) -> Iterator[tuple[str, tuple[str, bool]]]:
             yield name, (now, not differs)
 
 
-def _outline(side: Side, name: str) -> frozenset[tuple[object, ...]]:
+def _outline(side: Side, name: str) -> Outline:
     return frozenset(side.outline(side.roots[name]))
 
 
-def _likeness(old: Side, name: str, new: Side, now: str) -> float:
+def _likeness(old: Side, name: str, before: Outline, new: Side, now: str, after: Outline) -> float:
     """From 0 to 1: half for the elements at the top, the rest for the same place among the steps and the same BSN rule.
 
     Depth does not count: one address more or less would outweigh all that a message is about.
     """
-    tops = [frozenset(path[:1] for path, *_ in side.outline(side.roots[one]) if isinstance(path, tuple))
-            for side, one in ((old, name), (new, now))]
+    tops = [frozenset(path[:1] for path, *_ in outline if isinstance(path, tuple)) for outline in (before, after)]
     steps = [frozenset((state, row.next) for row in side.message_set.choreography.transitions if row.message == one
                        for state in row.states) for side, one in ((old, name), (new, now))]
     messages = old.message_set.messages.get(name), new.message_set.messages.get(now)

@@ -112,7 +112,7 @@ def _examples(message_set: MessageSet) -> Iterator[str]:
     seen: dict[str, set[str]] = {"valid": set(), "invalid": set()}
     for path in sorted((folder / "valid").glob("*.xml")):
         seen["valid"].add(_element(path))
-        error = examine(path, message_set)
+        error = examine(path.read_bytes(), message_set)
         if error is not None:
             yield f"{path}: should be valid, but is refused with {_told(error)}; correct the example or the set"
     for path in sorted((folder / "invalid").glob("*.xml")):
@@ -137,7 +137,7 @@ def _invalid(path: Path, message_set: MessageSet) -> Iterator[str]:
     if promise.keys() != _PROMISE:
         yield f"{promise_file}: write exactly the keys code, xpath and rule"
         return
-    refusal = examine(path, message_set)
+    refusal = examine(path.read_bytes(), message_set)
     if refusal is None:
         yield f"{path}: should be refused, but is valid; correct the example or the set"
     elif errors.row(refusal).code != promise["code"] or not any(
@@ -146,10 +146,10 @@ def _invalid(path: Path, message_set: MessageSet) -> Iterator[str]:
                f"but it is {_told(refusal)}")
 
 
-def examine(path: Path, message_set: MessageSet) -> GatewayError | None:
-    """Why this example of the set is refused; None when it is valid."""
+def examine(octets: bytes, message_set: MessageSet) -> GatewayError | None:
+    """Why these octets are refused as a message of the set; None when they are valid."""
     try:
-        read_message(path.read_bytes(), lambda namespace: message_set if namespace == message_set.namespace else None)
+        read_message(octets, {message_set.namespace: message_set}.get)
     except GatewayError as error:
         return error
     return None

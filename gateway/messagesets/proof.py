@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from gateway.errors import GatewayError
 from gateway.messagesets._bridge import Bridge
 from gateway.messagesets._stylesheet import exclusive
 from gateway.messagesets._xpath import parser
 from gateway.messagesets.bridges import all_bridges, attempt
-from gateway.messagesets.inspection import unknown_names
+from gateway.messagesets.inspection import examine, unknown_names
 from gateway.messagesets.sets import MessageSet
-from gateway.messagesets.validation import read_message
 from gateway.names import KN
 from gateway.values import MessageType, SetKey
 
@@ -111,21 +109,13 @@ def _specimens(element: str, message_set: MessageSet) -> Iterator[Specimen]:
             for number in reversed(range(1, len(list(whole.iter("*"))))):
                 part = message_set.naming.xpath(list(whole.iter("*"))[number], whole)
                 alone = Specimen(origin=f"{path.name} without {part}{how}", octets=exclusive(_without(whole, number)))
-                if _is_valid(alone, message_set):
+                if examine(alone.octets, message_set) is None:
                     yield alone
                     last = Specimen(origin=f"{path.name} without {part} and more{how}",
                                     octets=exclusive(_without(less, number)))
-                    if _is_valid(last, message_set):
+                    if examine(last.octets, message_set) is None:
                         less = etree.fromstring(last.octets, parser())
                         yield last
-
-
-def _is_valid(specimen: Specimen, message_set: MessageSet) -> bool:
-    try:
-        read_message(specimen.octets, {message_set.namespace: message_set}.get)
-    except GatewayError:
-        return False
-    return True
 
 
 def _compact(root: "etree._Element") -> "etree._Element":

@@ -44,11 +44,6 @@ class Evidence:
 
     entry: Entry  # the receipt's facts
     afzender: str
-    module: str
-    set_version: str
-    berichttype: str
-    versie: str
-    message_id: str
     body_digest: bytes
     proof: Proof
     recorded: tuple[Recorded, ...]  # of this message, oldest first; the first is its acceptance
@@ -56,9 +51,8 @@ class Evidence:
 
 
 _FACTS = (
-    select(messages.c.id, messages.c.node, messages.c.position, messages.c.afzender, messages.c.module,
-           messages.c.set_version, messages.c.berichttype, messages.c.versie, messages.c.message_id,
-           messages.c.body_digest, messages.c.signer_oin, proofs.c.signed_info, proofs.c.signature_value,
+    select(messages.c.id, messages.c.node, messages.c.position, messages.c.afzender, messages.c.body_digest,
+           messages.c.signer_oin, proofs.c.signed_info, proofs.c.signature_value,
            proofs.c.signature_method, certificates.c.der, proofs.c.caller_oin, proofs.c.body_reference,
            proofs.c.before, proofs.c.after)
     .select_from(messages.join(proofs, proofs.c.message == messages.c.id)
@@ -102,8 +96,7 @@ def gather(session: Session, referentienummer: str, afzender: str | None,
     nodes = dict.fromkeys(item.node for item in recorded)
     return Evidence(
         entry=entry_of(accepted.position, accepted.hash, accepted.record),
-        afzender=row[3], module=row[4], set_version=row[5], berichttype=row[6], versie=row[7], message_id=row[8],
-        body_digest=bytes(row[9]), proof=_proof(row), recorded=recorded,
+        afzender=row[3], body_digest=bytes(row[4]), proof=_proof(row), recorded=recorded,
         stretches=tuple(_stretch(session, node, min(item.position for item in recorded if item.node == node),
                                  (until or {}).get(node)) for node in nodes),
     )
@@ -111,9 +104,9 @@ def gather(session: Session, referentienummer: str, afzender: str | None,
 
 def _proof(row: Row) -> Proof:
     return Proof(
-        signer_oin=row[10], signed_info=bytes(row[11]), signature_value=bytes(row[12]), signature_method=row[13],
-        certificate=bytes(row[14]), caller_oin=row[15], body_reference=row[16],
-        before=None if row[17] is None else bytes(row[17]), after=None if row[18] is None else bytes(row[18]),
+        signer_oin=row[5], signed_info=bytes(row[6]), signature_value=bytes(row[7]), signature_method=row[8],
+        certificate=bytes(row[9]), caller_oin=row[10], body_reference=row[11],
+        before=None if row[12] is None else bytes(row[12]), after=None if row[13] is None else bytes(row[13]),
     )
 
 

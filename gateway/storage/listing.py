@@ -34,9 +34,9 @@ def not_indexed(column: ColumnElement[str]) -> ColumnElement[str]:
     return column.concat("")
 
 
-def overdue(row: Row, now: datetime) -> bool:
-    """Open, but past its term: expired, whether or not the job that erases it has run."""
-    return row[10] in OPEN and row[9] <= micros(now)
+def state_at(row: Row, now: datetime) -> DeliveryState:
+    """Open but past its term is expired, whether or not the job that erases it has run."""
+    return DeliveryState.VERLOPEN if row[10] in OPEN and row[9] <= micros(now) else DeliveryState(row[10])
 
 
 def listed(row: Row, now: datetime, party: str | None = None) -> Listed:
@@ -46,7 +46,7 @@ def listed(row: Row, now: datetime, party: str | None = None) -> Listed:
         referentienummer=row[0], cross=row[1], conversatie=row[2], afzender=row[3], ontvanger=row[4],
         berichttype=row[14] if to_addressee else row[5], versie=row[15] if to_addressee else row[6],
         bridged_to=row[BRIDGED_TO], module=row[7], received_at=moment_of(row[8]), expires_at=moment_of(row[9]),
-        status=DeliveryState.VERLOPEN if overdue(row, now) else DeliveryState(row[10]),
+        status=state_at(row, now),
         collected_at=maybe_moment(row[11]), confirmed_at=maybe_moment(row[12]),
     )
 

@@ -24,9 +24,9 @@ from gateway.storage.listing import (
     find,
     listed,
     not_indexed,
-    overdue,
+    state_at,
 )
-from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, delivery_facts, micros
+from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, micros
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import bridged_payloads, conversations, deliveries, messages, payloads
@@ -157,28 +157,28 @@ class SqlMailbox(ports.Mailbox):
 def _first_open(rows: list[Row], now: datetime) -> Row:
     """The oldest that can be collected. Numbers are unique per sender, so two senders may have used one."""
     for row in rows:
-        if row[10] in OPEN and not overdue(row, now):
+        if state_at(row, now) in OPEN:
             return row
     raise MailboxUnknown("no such open delivery")
 
 
 def _mark_collected(write: Write, *, message: int, party: str, referentienummer: str, now: datetime) -> Listed:
     """First collection, looked at again inside the transaction: it may have ended or been collected meanwhile."""
-    rows = write.all(_FIND_TO_CHANGE, referentienummer=referentienummer, party=party)
+    rows = deliveries_of(write, referentienummer, party)
     row = _first_open([row for row in rows if row[MESSAGE] == message], now)
     if row[10] == DeliveryState.BESCHIKBAAR:
         write.run(_COLLECT, this=message, party=party, next=DeliveryState.OPGEHAALD.value, at=micros(now))
-        write.chain.append(COLLECTED, at=now, message=message, facts=delivery_facts(row[0], row[3], row[4]))
+        journal_step(write, COLLECTED, row, now)
         row = (*row[:10], DeliveryState.OPGEHAALD.value, micros(now), *row[12:])
     return listed(row, now, party)
 
 
 def _confirm(write: Write, party: str, referentienummer: str, now: datetime) -> bool:
-    rows = write.all(_FIND_TO_CHANGE, referentienummer=referentienummer, party=party)
+    rows = deliveries_of(write, referentienummer, party)
     for row in rows:
-        if row[10] == DeliveryState.OPGEHAALD and not overdue(row, now):
+        if state_at(row, now) is DeliveryState.OPGEHAALD:
             write.run(_CONFIRM, this=row[MESSAGE], party=party, next=DeliveryState.BEVESTIGD.value, at=micros(now))
-            write.chain.append(CONFIRMED, at=now, message=row[MESSAGE], facts=delivery_facts(row[0], row[3], row[4]))
+            journal_step(write, CONFIRMED, row, now)
             _erase(write, row)
             return True
     return any(row[10] == DeliveryState.BEVESTIGD for row in rows)
@@ -189,7 +189,7 @@ def _expire(write: Write, now: datetime, limit: int) -> int:
     for state in OPEN:
         for row in write.all(_DUE, state=state.value, now=micros(now), limit=limit - count):
             end_delivery(write, row, DeliveryState.VERLOPEN)
-            write.chain.append(EXPIRED, at=now, message=row[MESSAGE], facts=delivery_facts(row[0], row[3], row[4]))
+            journal_step(write, EXPIRED, row, now)
             count += 1
     return count
 
@@ -198,6 +198,12 @@ def end_delivery(write: Write, row: Row, state: DeliveryState) -> None:
     """Move a delivery to a state from which nobody can collect, and erase what nobody else waits for."""
     write.run(_END, this=row[MESSAGE], party=row[4], next=state.value)
     _erase(write, row)
+
+
+def journal_step(write: Write, kind: str, row: Row, now: datetime, **more: object) -> None:
+    """The entry that says what became of this delivery."""
+    facts = {"referentienummer": row[0], "afzender": row[3], "ontvanger": row[4]}
+    write.chain.append(kind, at=now, message=row[MESSAGE], facts=facts | more)
 
 
 def _erase(write: Write, row: Row) -> None:

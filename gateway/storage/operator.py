@@ -11,9 +11,9 @@ from sqlalchemy import bindparam, null, update
 
 from gateway.errors import MailboxUnknown, RefusedError
 from gateway.storage.engine import Store
-from gateway.storage.listing import MESSAGE, listed, overdue
-from gateway.storage.mailbox import deliveries_of, end_delivery
-from gateway.storage.records import CANCELLED, OPERATOR, delivery_facts
+from gateway.storage.listing import MESSAGE, listed, state_at
+from gateway.storage.mailbox import deliveries_of, end_delivery, journal_step
+from gateway.storage.records import CANCELLED, OPERATOR
 from gateway.storage.session import Query, Row
 from gateway.storage.tables import deliveries
 from gateway.storage.writer import Write
@@ -53,8 +53,7 @@ class Operator:
         def work(write: Write) -> Listed:
             row = _pick(write, referentienummer, receiver, now, _NO_CANCEL)
             end_delivery(write, row, DeliveryState.GEANNULEERD)
-            write.chain.append(CANCELLED, at=now, message=row[MESSAGE],
-                               facts=delivery_facts(row[0], row[3], row[4]) | {"who": who, "why": why})
+            journal_step(write, CANCELLED, row, now, who=who, why=why)
             return listed((*row[:10], DeliveryState.GEANNULEERD.value, *row[11:]), now)
         return self._store.write(work)
 
@@ -66,9 +65,7 @@ class Operator:
         def work(write: Write) -> Listed:
             row = _pick(write, referentienummer, receiver, now, _NO_REQUEUE)
             write.run(_RELEASE, this=row[MESSAGE], party=row[4], next=DeliveryState.BESCHIKBAAR.value)
-            write.chain.append(OPERATOR, at=now, message=row[MESSAGE],
-                               facts=delivery_facts(row[0], row[3], row[4])
-                               | {"action": "requeue", "who": who, "why": why})
+            journal_step(write, OPERATOR, row, now, action="requeue", who=who, why=why)
             return listed((*row[:10], DeliveryState.BESCHIKBAAR.value, None, *row[12:]), now)
         return self._store.write(work)
 
@@ -86,7 +83,7 @@ def _pick(write: Write, referentienummer: str, receiver: str, now: datetime,
         raise MailboxUnknown(f"no delivery of {referentienummer} to that receiver")
     reason = ""
     for row in rows:
-        state = DeliveryState.VERLOPEN if overdue(row, now) else DeliveryState(row[10])
+        state = state_at(row, now)
         if state not in refusals:
             return row
         reason = f"{referentienummer} is {state}: {refusals[state]}"

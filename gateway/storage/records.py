@@ -113,11 +113,6 @@ def entry_of(position: int, journal_hash: bytes, record: str, *, repeated: bool 
     )
 
 
-def delivery_facts(referentienummer: str, afzender: str, ontvanger: str) -> dict[str, object]:
-    """What the journal says of a step in the delivery to one addressee."""
-    return {"referentienummer": referentienummer, "afzender": afzender, "ontvanger": ontvanger}
-
-
 def refused_facts(refusal: Refusal) -> dict[str, object]:
     """What the journal says of a refused request."""
     return {

@@ -5,6 +5,7 @@ from gateway.messagesets.docs._html import Html, Part, join, tag
 from gateway.messagesets.docs._lang import Lang
 from gateway.messagesets.docs._library import Library
 from gateway.names import ANONYMOUS
+from gateway.values import Step
 
 _TRY = """\
 gateway init proef
@@ -17,7 +18,7 @@ gateway inbox proef list --party energie
 def connect_page(library: Library, here: Here) -> Sheet:
     """Five steps."""
     lang = here.lang
-    steps = (_certificates(lang), _address_book(library, here), _software(library, here), _first(library, here),
+    steps = (_certificates(lang), _address_book(here), _software(here), _first(library, here),
              _round(library, here))
     body = join(
         tag("p", lang("Van niets tot een bericht dat is aangenomen, opgehaald en bevestigd.",
@@ -49,7 +50,7 @@ def _certificates(lang: Lang) -> _Step:
                  "RSA from 2048 bits, or a key on P-256, P-384 or P-521; signing is fastest with P-256."))]
 
 
-def _address_book(library: Library, here: Here) -> _Step:
+def _address_book(here: Here) -> _Step:
     lang = here.lang
     return lang("Laat u opnemen in het adresboek", "Be put in the address book"), [
         tag("p", lang("De beheerder legt vast wie u bent en wat u mag. U krijgt een id (UUID): dat is uw adres in elk "
@@ -64,13 +65,13 @@ def _address_book(library: Library, here: Here) -> _Step:
         tag("p", tag("a", lang("Kies uw berichtensets", "Choose your message sets"), href=here.to(HOME, "modules")))]
 
 
-def _software(library: Library, here: Here) -> _Step:
+def _software(here: Here) -> _Step:
     lang = here.lang
     return lang("Maak de berichten en de envelop", "Make the messages and the envelope"), [
         tag("p", lang("Download de zip van uw set. Daarin zitten WSDL, XSD, regels en voorbeelden, met verwijzingen "
-                      "die meteen "
-                      "kloppen.", "Download the zip of your set. It holds WSDL, XSD, rules and examples, with "
-                      "references that work as they are.")),
+                      "die meteen kloppen.",
+                      "Download the zip of your set. It holds WSDL, XSD, rules and examples, with references that "
+                      "work as they are.")),
         _items(
             lang("SOAP 1.1 in UTF-8, document/literal, één bericht in de Body, met kn:Berichtheader als eerste "
                  "element.",
@@ -91,7 +92,7 @@ def _software(library: Library, here: Here) -> _Step:
 def _first(library: Library, here: Here) -> _Step:
     lang = here.lang
     ping = next((path for path, service in library.shared.services.items()
-                 for one in service.operations.values() if one.step.value == "ping"), "")
+                 for one in service.operations.values() if one.step is Step.PING), "")
     return lang("Stuur uw eerste bericht", "Send your first message"), [
         tag("p", lang("Oefen op uw eigen machine met de open gateway; die maakt een proefwereld met tien verzonnen "
                       "deelnemers en hun certificaten. Laat serve draaien en geef de rest in een tweede venster.",
@@ -103,16 +104,16 @@ def _first(library: Library, here: Here) -> _Step:
                       "WS-Addressing and signature.")),
         tag("p", tag("code", "POST ", library.public_url + ping)) if ping else tag("p", "Ping"),
         tag("p", lang("Het antwoord op een bericht is kn:Ontvangstbevestiging, ondertekend door het knooppunt: uw "
-                      "bewijs dat het is "
-                      "aangenomen.", "The answer to a message is kn:Ontvangstbevestiging, signed by the "
-                                                "hub: your proof that it was accepted."))]
+                      "bewijs dat het is aangenomen.",
+                      "The answer to a message is kn:Ontvangstbevestiging, signed by the hub: your proof that it was "
+                      "accepted."))]
 
 
 def _round(library: Library, here: Here) -> _Step:
     lang, shared = here.lang, library.shared
     operations = [tag("li", tag("a", tag("code", name), href=here.to(library.element_path(shared, name))))
                   for rule in shared.service_rules for name, step in rule.operations.items()
-                  if step.value in ("list", "collect", "confirm")]
+                  if step in (Step.LIST, Step.COLLECT, Step.CONFIRM)]
     return lang("Haal op, bevestig, en ga om met fouten", "Collect, confirm, and deal with faults"), [
         tag("p", lang("Berichten voor u wachten in uw postbus tot u ze ophaalt en bevestigt; na de termijn vervallen "
                       "zij.",

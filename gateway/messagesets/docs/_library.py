@@ -1,6 +1,7 @@
 """What the pages are made from: the sets, their schemas as people read them, and where each thing has its page."""
 
 from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 
@@ -23,6 +24,7 @@ class Library:
         self.catalog = catalog
         self.public_url = public_url.rstrip("/")
         self.sets = tuple(sorted(catalog.sets.values(), key=lambda one: (one.core, one.key.module, _number(one.key))))
+        self.wsdl = cache(partial(write_wsdl, base_url=self.public_url))  # MessageSet → file name → text
         self._schemas: dict[SetKey, Schemas] = {}
         self._lock = Lock()  # lxml's trees are not for several threads at once
 
@@ -92,13 +94,10 @@ class Library:
         kept = (".xsd", ".sch", ".xml", ".toml", ".xsl", ".xslt")
         return tuple(sorted(path for path in one.folder.rglob("*") if path.suffix in kept and path.is_file()))
 
-    def wsdl(self, one: MessageSet) -> dict[str, str]:
-        return write_wsdl(one, base_url=self.public_url)
-
     def bundle(self, one: MessageSet) -> Iterator[tuple[str, bytes]]:
         """The files of the set's zip: its own, the schemas they import, the contracts."""
         root = self.catalog.root
-        shared = [path for path in (self.shared.rules.path,) if path] if self.shared.rules else []
+        shared = [self.shared.rules.path] if self.shared.rules else []
         for path in {*self.downloads(one), *one.schema_files, *shared}:
             yield f"{root.name}/{path.relative_to(root).as_posix()}", _octets(path)
         for name, text in self.wsdl(one).items():
@@ -108,7 +107,7 @@ class Library:
         if one.key not in self._schemas:
             shared = self.shared
             elsewhere = frozenset(clark(KN, name) for name in self.subjects(shared))
-            self._schemas[one.key] = Schemas(one.schema_files, {**one.naming.prefixes}, elsewhere)
+            self._schemas[one.key] = Schemas(one.schema_files, one.naming.prefixes, elsewhere)
         return self._schemas[one.key]
 
 
