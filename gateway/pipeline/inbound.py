@@ -19,6 +19,7 @@ from gateway.names import ANONYMOUS, answer_action
 from gateway.pipeline.gate import Gate
 from gateway.pipeline.refusal import Trail, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
+from gateway.ports import Register
 from gateway.routing import admit, represented
 from gateway.security import Outgoing, seal, verify
 from gateway.soap import Envelope, check_request, claimed_oin, parse, read_addressing
@@ -29,6 +30,7 @@ from gateway.values import Addressing, Certificate, Party, Permit, Received, Rep
 class Admitted:
     """A request that was let in: everything up to, not including, its signature."""
 
+    register: Register  # one state of the address book for the whole request
     permit: Permit
     envelope: Envelope
     addressing: Addressing
@@ -55,7 +57,7 @@ def decline(received: Received, error: GatewayError, gate: Gate) -> Reply:
     """The answer to a request that HTTP alone could refuse: a signed fault where the caller is known. Never raises."""
     trail = Trail(received=received)
     try:
-        trail.caller = authenticate(received, gate)
+        trail.caller = authenticate(received, gate, gate.register())
     except GatewayError as unknown:
         return refuse(trail, unknown, gate)
     return refuse(trail, error, gate)
@@ -63,7 +65,8 @@ def decline(received: Received, error: GatewayError, gate: Gate) -> Reply:
 
 def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
     """receive → authenticate → parse → admit: the cheap refusals, before any signature is looked at."""
-    caller = trail.caller = authenticate(received, gate)
+    register = gate.register()
+    caller = trail.caller = authenticate(received, gate, register)
     service = gate.catalog.services.get(received.path)
     if service is None:
         raise NotFound(received.path)
@@ -71,19 +74,19 @@ def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
     addressing = trail.addressing = read_addressing(envelope)
     check_request(addressing, received.soap_action, gate.addresses(service), gate.oin)
     permit = admit(
-        service=service, action=addressing.action, body=envelope.child_name, caller=caller, register=gate.register()
+        service=service, action=addressing.action, body=envelope.child_name, caller=caller, register=register
     )
-    return Admitted(permit=permit, envelope=envelope, addressing=addressing)
+    return Admitted(register=register, permit=permit, envelope=envelope, addressing=addressing)
 
 
-def authenticate(received: Received, gate: Gate) -> Party:
+def authenticate(received: Received, gate: Gate, register: Register) -> Party:
     """Who the TLS certificate says is calling: checked anew per request, so that a revocation counts at once.
 
     Raises  NotAuthenticated, TrustStale.
     """
     try:
         certificate = gate.check_caller(received.peer, received.at).certificate
-        party = gate.register().by_oin(certificate.oin)
+        party = register.by_oin(certificate.oin)
         _check_pin(certificate, party)
     except CertificateRejected as error:
         raise NotAuthenticated(error.detail) from error
@@ -94,19 +97,20 @@ def authenticate(received: Received, gate: Gate) -> Party:
 
 def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     """verify → validate → last step → answer: the octets of the signed answer."""
-    permit, now = admitted.permit, trail.received.at
+    permit, register, now = admitted.permit, admitted.register, trail.received.at
     verified = trail.verified = verify(admitted.envelope, gate.policy, gate.check_signer, now)
-    _check_pin(verified.signer, gate.register().by_oin(verified.signer.oin))
+    _check_pin(verified.signer, register.by_oin(verified.signer.oin))
     message = validate(verified.child, permit.operation, gate.catalog.sets[permit.service.key])
     trail.header = message.header
     sender = represented(
-        caller=permit.caller, signer_oin=verified.signer.oin, register=gate.register(),
+        caller=permit.caller, signer_oin=verified.signer.oin, register=register,
         claimed=message.header.afzender if message.header else message.text("Namens"),
     )
     if claimed_oin(admitted.addressing.sender) not in (None, sender.oin, permit.caller.oin):
         raise SenderMismatch("wsa:From carries the OIN of another organisation")
     message_id, own_id = admitted.addressing.message_id, gate.new_id()
-    request = Request(permit=permit, verified=verified, message=message, sender=sender, now=now, message_id=message_id)
+    request = Request(register=register, permit=permit, verified=verified, message=message, sender=sender, now=now,
+                      message_id=message_id)
     outgoing = Outgoing(
         action=answer_action(permit.operation.action), message_id=f"urn:uuid:{own_id}", to=ANONYMOUS,
         relates_to=message_id, confirmations=(b64encode(verified.signature_value).decode(),),

@@ -45,6 +45,7 @@ _PARTIES_SHOWN: Final = 500  # as many as the answer's schema takes
 class Request:
     """A verified, valid request and the party in whose name it speaks."""
 
+    register: Register  # one state of the address book for the whole request
     permit: Permit
     verified: Verified
     message: Message
@@ -77,7 +78,7 @@ def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet
     bridges = gate.catalog.bridged_to(key, message_type.element)
     receivers = address(
         sender=request.sender, header=acceptance.header, message_type=message_type, has_bsn=request.message.has_bsn,
-        service=request.permit.service, roles=message_set.roles, register=gate.register(), bridges=bridges,
+        service=request.permit.service, roles=message_set.roles, register=request.register, bridges=bridges,
     )
     bridged = bridge(acceptance.payload, message_type, key, receivers, bridges, gate.catalog)
     return replace(acceptance, receivers=receivers, bridged=bridged)
@@ -173,7 +174,7 @@ def confirm(request: Request, gate: Gate) -> bytes:
 
 def find_parties(request: Request, gate: Gate) -> bytes:
     """ZoekDeelnemer: active parties that fit every given field."""
-    found = gate.register().find(
+    found = request.register.find(
         naam=request.field("Naam"), kvk=request.field("KvKNummer"), vestigingsnummer=request.field("Vestigingsnummer"),
         rol=request.field("Organisatietype"), module=request.field("Module"),
     )
@@ -182,7 +183,7 @@ def find_parties(request: Request, gate: Gate) -> bytes:
 
 def show_party(request: Request, gate: Gate) -> bytes:
     """HaalDeelnemerOp. Raises ReceiverUnknown."""
-    party = gate.register().by_id(_lower(request.field("Identificatie")) or "")
+    party = request.register.by_id(_lower(request.field("Identificatie")) or "")
     if party is None or not party.active:
         raise ReceiverUnknown("no such party")
     return write_parties("HaalDeelnemerOp", (party,))
@@ -190,10 +191,9 @@ def show_party(request: Request, gate: Gate) -> bytes:
 
 def search_log(request: Request, gate: Gate) -> bytes:
     """ZoekLogboek: own messages only (docs/contract.md §9)."""
-    register = gate.register()
     search = Search(
-        senders=_with_role(request.field("AfzenderOrganisatietype"), register),
-        receivers=_with_role(request.field("OntvangerOrganisatietype"), register),
+        senders=_with_role(request.field("AfzenderOrganisatietype"), request.register),
+        receivers=_with_role(request.field("OntvangerOrganisatietype"), request.register),
         party=request.sender.id, referentienummer=_lower(request.field("Referentienummer")),
         conversatie=_lower(request.field("ConversatieReferentienummer")),
         cross=_lower(request.field("CrossReferentienummer")), afzender=_lower(request.field("Afzender")),

@@ -255,3 +255,18 @@ def test_a_search_from_the_first_day_there_is(line):
     send(line, example("Kennisgeving-volledig"))
     found = ask(line, "ZoekLogboek", "<VanafDatum>0001-01-01</VanafDatum>", service="logboek")
     assert field(found, "Berichttype") == ["Kennisgeving"]
+
+
+def test_one_state_of_the_address_book_judges_a_request(line):
+    """The file may be read again at any moment; half a request by the old book and half by the new is neither."""
+    read = []
+
+    def register():
+        read.append(line.gate.register())
+        return read[-1]
+
+    watched = replace(line, gate=replace(line.gate, register=register))
+    assert code(send(watched, example("Kennisgeving-volledig"))) is None
+    assert len(read) == 1
+    assert field(ask(watched, "ZoekDeelnemer", "<Naam>energie</Naam>", party="gemeente", service="adresboek"), "OIN")
+    assert len(read) == 2
