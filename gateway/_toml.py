@@ -1,9 +1,4 @@
-"""Strict reading of a TOML file that a person wrote: nothing is guessed, and each complaint names file and line.
-
-`tomllib` keeps no positions, so the line of a key is found by scanning the text once more. That scan understands
-table headers and `key =` at the start of a line, which is how people write settings; for anything else (a key inside
-an inline table) it falls back to the line of what holds it.
-"""
+"""Strict reading of a TOML file that a person wrote: nothing is guessed, and each complaint names file and line."""
 
 import difflib
 import re
@@ -14,14 +9,12 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from gateway.errors import Misconfigured
+from gateway.toml_lines import Where, lines_of, nearest_line
 
 T = TypeVar("T")
-Where = tuple[str | int, ...]  # ("party", 2, "oin"): a key's place in the file
 
 _WORDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a broken number", list: "a list",
           dict: "a table", date: "a date", datetime: "a date with time"}
-_HEADER = re.compile(r"^\s*(\[{1,2})\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
-_KEY = re.compile(r"^\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -165,7 +158,7 @@ class TomlFile:
             line = int(found[1]) if found else len(self._text.rstrip().split("\n"))
             words = _AT_LINE.sub("", str(cause)).removesuffix(" (at end of document)")
             raise Misconfigured(f"{path.name} line {line}: is no TOML: {words}; correct that line") from cause
-        self._lines = _lines(self._text)
+        self._lines = lines_of(self._text)
 
     def root(self, keys: tuple[str, ...]) -> Table:
         """The file's outermost table."""
@@ -173,41 +166,5 @@ class TomlFile:
 
     def refuse(self, where: Where, cause: str, remedy: str) -> NoReturn:
         """Raise Misconfigured with the line of the key, or of the nearest table around it."""
-        for length in range(len(where), 0, -1):
-            if (line := self._lines.get(where[:length])) is not None:
-                raise Misconfigured(f"{self.name} line {line}: {cause}; {remedy}")
-        raise Misconfigured(f"{self.name}: {cause}; {remedy}")
-
-
-def _lines(text: str) -> dict[Where, int]:
-    """Where each table and key begins (first line is 1)."""
-    found: dict[Where, int] = {}
-    counts: dict[Where, int] = {}
-    table: Where = ()
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := _HEADER.match(line):
-            table = _place(_names(header[2]), counts)
-            if header[1] == "[[":
-                counts[table] = counts.get(table, -1) + 1
-                found.setdefault(table, number)
-                table = (*table, counts[table])
-            found.setdefault(table, number)
-        elif key := _KEY.match(line):
-            names = _names(key[1])
-            for length in range(1, len(names) + 1):
-                found.setdefault((*table, *names[:length]), number)
-    return found
-
-
-def _place(names: Where, counts: Mapping[Where, int]) -> Where:
-    """The place a header names: `[party.modules]` belongs to the latest `[[party]]`."""
-    place: Where = ()
-    for name in names[:-1]:
-        place = (*place, name)
-        if place in counts:
-            place = (*place, counts[place])
-    return (*place, names[-1])
-
-
-def _names(dotted: str) -> Where:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+        line = nearest_line(self._lines, where)
+        raise Misconfigured(f"{self.name}{f' line {line}' if line else ''}: {cause}; {remedy}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gateway.errors import Misconfigured
+from gateway.toml_lines import Where, nearest_line
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -13,43 +14,20 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 class Table:
     """A TOML table of which every key must be taken; `done()` refuses what is left."""
 
-    def __init__(self, path: Path, text: str, values: Mapping[str, object], *,
-                 header: str = "", index: int = 0, after: int = 0) -> None:
-        self._path = path
-        self._text = text
-        self._values = values
-        self._header = header  # "[[message]]", or "" for the top of the file
-        self._index = index
-        self._after = after  # the line to count headers from: that of the table around this one
+    def __init__(self, path: Path, lines: Mapping[Where, int], values: Mapping[str, object], where: Where = ()) -> None:
+        self._path, self._lines, self._values, self._where = path, lines, values, where
         self._taken: set[str] = set()
 
     def refuse(self, key: str, problem: str) -> NoReturn:
         """Raise Misconfigured for `key`."""
-        where = f"{self._header} {self._index + 1}, " if self._header else ""
-        raise Misconfigured(f"{self._path}, line {self._line(key)}: {where}key `{key}`: {problem}")
+        line = nearest_line(self._lines, (*self._where, key)) or 1
+        raise Misconfigured(f"{self._path}, line {line}: {self._title()}key `{key}`: {problem}")
 
-    def _start(self) -> int:
-        """The line of this table's header, counted from 0."""
-        seen = -1
-        lines = self._text.splitlines()
-        for number in range(self._after, len(lines)):
-            if self._header and lines[number].strip().startswith(self._header):
-                seen += 1
-                if seen == self._index:
-                    return number
-        return self._after
-
-    def _line(self, key: str) -> int:
-        """The line of `key`, counted from 1; that of the table when the key is not written there."""
-        start = self._start()
-        lines = self._text.splitlines()
-        pattern = re.compile(rf'\s*(\[\[?\s*)?"?{re.escape(key)}"?\s*[=\].]')
-        for number in range(start + (1 if self._header else 0), len(lines)):
-            if self._header and lines[number].lstrip().startswith("["):
-                break
-            if pattern.match(lines[number]):
-                return number + 1
-        return start + 1
+    def _title(self) -> str:
+        """`[[message]] 2, `: the table as the file shows it; empty at the top."""
+        names = ".".join(one for one in self._where if isinstance(one, str))
+        last = self._where[-1] if self._where else None
+        return f"[[{names}]] {last + 1}, " if isinstance(last, int) else f"[{names}], " if names else ""
 
     def has(self, key: str) -> bool:
         return key in self._values
@@ -127,7 +105,7 @@ class Table:
         value = self._take(key)
         if not isinstance(value, dict):
             self.refuse(key, "write a table")
-        return Table(self._path, self._text, value, header=f"[{key}]")
+        return Table(self._path, self._lines, value, (*self._where, key))
 
     def tables(self, key: str) -> list["Table"]:
         """The tables of an array; empty when the key is absent."""
@@ -136,10 +114,7 @@ class Table:
             return []
         if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
             self.refuse(key, f"write [[{key}]]")
-        header = f"[[{key}]]" if not self._header else f"{self._header[:-2]}.{key}]]"
-        start = self._start()
-        return [Table(self._path, self._text, one, header=header, index=index, after=start)
-                for index, one in enumerate(value)]
+        return [Table(self._path, self._lines, one, (*self._where, key, index)) for index, one in enumerate(value)]
 
     def strings(self) -> dict[str, str]:
         """The whole table as texts by name."""

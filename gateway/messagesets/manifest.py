@@ -15,6 +15,7 @@ from typing import TypeVar
 from gateway.errors import Misconfigured
 from gateway.messagesets._table import Table
 from gateway.names import KN, set_namespace
+from gateway.toml_lines import lines_of
 from gateway.values import Choreography, MessageType, RoleRule, SetKey, Step, Transition
 
 STATUSES = ("draft", "test", "active", "deprecated", "closed", "archived")
@@ -94,7 +95,7 @@ def read_manifest(path: Path) -> Manifest:
         values = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Misconfigured(f"{path}: no readable TOML ({error}); correct the file") from error
-    top = Table(path, text, values)
+    top = Table(path, lines_of(text), values)
     manifest = _manifest(top, path.parent)
     top.done()
     return manifest
