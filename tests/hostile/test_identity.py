@@ -74,6 +74,7 @@ def three(target: Target, caller: str, signer: str, sender: str) -> bytes:
     return target.signed(message(Afzender=IDS[sender]), identity=target.line.identity(signer))
 
 
+@pytest.mark.clause("§1.7", "§5.5")
 @pytest.mark.parametrize(("caller", "signer", "sender"), EIGHT)
 def test_three_identities_without_a_mandate(strangers: Target, caller: str, signer: str, sender: str) -> None:
     octets = three(strangers, caller, signer, sender)
@@ -83,6 +84,7 @@ def test_three_identities_without_a_mandate(strangers: Target, caller: str, sign
         strangers.repels(octets, SenderMismatch, party=caller)
 
 
+@pytest.mark.clause("§1.7", "§5.5")
 @pytest.mark.parametrize(("caller", "signer", "sender"), EIGHT)
 def test_three_identities_with_a_mandate(mandate: Target, caller: str, signer: str, sender: str) -> None:
     """B calls for A, and either signs; nothing else is added by it."""
