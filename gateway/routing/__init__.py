@@ -4,8 +4,10 @@ from gateway.routing.admit import address, admit, not_taken, represented, taken_
 from gateway.routing.calendar import expiry
 from gateway.routing.choreography import check_reference, next_state
 from gateway.routing.register import AddressBook
+from gateway.routing.rollover import certificate_in_use, certificate_refusal, certificates_accepted
 
 __all__ = [
-    "AddressBook", "address", "admit", "check_reference", "expiry", "next_state",
+    "AddressBook", "address", "admit", "certificate_in_use", "certificate_refusal", "certificates_accepted",
+    "check_reference", "expiry", "next_state",
     "not_taken", "represented", "taken_as",
 ]
