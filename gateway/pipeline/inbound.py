@@ -13,7 +13,6 @@ from gateway.errors import (
     InternalError,
     NotAuthenticated,
     NotFound,
-    SenderMismatch,
 )
 from gateway.messagesets import validate
 from gateway.names import ANONYMOUS, answer_action
@@ -106,9 +105,8 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     sender = represented(
         caller=permit.caller, signer_oin=verified.signer.oin, register=register,
         claimed=message.header.afzender if message.header else message.text("Namens"),
+        from_oin=claimed_oin(admitted.addressing.sender),
     )
-    if claimed_oin(admitted.addressing.sender) not in (None, sender.oin, permit.caller.oin):
-        raise SenderMismatch("wsa:From carries the OIN of another organisation")
     message_id, own_id = admitted.addressing.message_id, gate.new_id()
     request = Request(register=register, permit=permit, verified=verified, message=message, sender=sender, now=now,
                       message_id=message_id)
