@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from gateway._toml import Table, TomlFile
-from gateway.values import Party
+from gateway.values import AGREEMENTS, Party
 
 OIN: Final = r"[0-9A-Z]{20}"
 OIN_WORDS: Final = "an OIN of 20 digits or capitals"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
-         "pins", "gemeentecodes", "routing", "acts_for", "kvk", "vestigingen", "active", "from", "until")
+         "pins", "gemeentecodes", "routing", "acts_for", "agreements", "kvk", "vestigingen", "active", "from", "until")
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
@@ -95,6 +95,8 @@ def _party(table: Table) -> Party:
             "gemeentecodes", table.texts("gemeentecodes"), "[0-9]{4}", "the four digits of the CBS code")),
         routing=_routing(table),
         acts_for=frozenset(table.matching("acts_for", table.texts("acts_for"), OIN, OIN_WORDS)),
+        agreements=frozenset(table.matching(
+            "agreements", table.texts("agreements"), "|".join(AGREEMENTS), f"one of: {', '.join(AGREEMENTS)}")),
         kvk=table.matching("kvk", (table.text("kvk"),), "[0-9]{8}", "eight digits")[0] if "kvk" in table else None,
         vestigingen=frozenset(table.matching(
             "vestigingen", table.texts("vestigingen"), "[0-9]{12}", "twelve digits each")),
@@ -188,8 +190,8 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
         "delivery": {"push": party.push} if party.push is not None else "pull",
         "certificates": files, "pins": frozenset() if files else party.pins,
         "gemeentecodes": party.gemeentecodes, "routing": party.routing or None, "acts_for": party.acts_for,
-        "kvk": party.kvk, "vestigingen": party.vestigingen, "active": None if party.active else False,
-        "from": party.since, "until": party.until,
+        "agreements": party.agreements, "kvk": party.kvk, "vestigingen": party.vestigingen,
+        "active": None if party.active else False, "from": party.since, "until": party.until,
     }
     written = (f"{key} = {_toml(value)}\n" for key, value in values.items()
                if value is not None and value not in (frozenset(), ()))
@@ -243,8 +245,8 @@ class Change:
 _FIELDS: Final = {
     "slug": "slug", "name": "name", "oin": "oin", "roles": "roles", "subtype": "subtype", "mag_bsn": "mag_bsn",
     "requires": "requires", "modules": "modules", "push": "delivery", "pins": "certificates",
-    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "kvk": "kvk",
-    "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
+    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "agreements": "agreements",
+    "kvk": "kvk", "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
 }
 
 
