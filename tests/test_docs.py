@@ -26,6 +26,8 @@ from gateway.app.log import Log
 from gateway.cli import app
 from gateway.errors import TABLE, Misconfigured
 from gateway.party.client import Waiting
+from gateway.routing.identities import TABLE as IDENTITIES
+from gateway.routing.identities import Relation
 from gateway.soap import Receipt
 from gateway.storage import Reports
 from gateway.tolerances import TABLE as TOLERANCES
@@ -33,7 +35,7 @@ from tests.line import POSTBUS, SE, Line, code, example, make_line
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "certs-example/README.md")
+BESIDE = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "certs-example/README.md")
 PAGES = [*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in BESIDE)]
 ENERGIE, DEURWAARDER = (f"11111111-1111-4111-8111-00000000000{number}" for number in (2, 3))
 TOOLS = ("sh", "xmlsec1", "openssl", "xmllint", "xxd")
@@ -108,6 +110,16 @@ def test_the_tolerances_are_those_of_the_code() -> None:
     stated = table(section(page("profile"), "13. Tolerances"), "tolerance")
     assert stated == [[one.id, one.clause, one.nl, one.en] for one in TOLERANCES.values()]
     assert list(TOLERANCES) == [one.id for one in TOLERANCES.values()]
+
+
+def test_the_table_of_identities_is_that_of_the_code() -> None:
+    def cell(relations: frozenset[Relation]) -> str:
+        return "; ".join(one for one in Relation if one in relations)
+
+    assert table(page("contract"), "caller is") == [
+        [cell(row.caller), cell(row.signer), {None: "–", True: "yes", False: "no"}[row.one],
+         "allowed" if row.allowed else "refused", row.why] for row in IDENTITIES
+    ]
 
 
 # --- settings ----------------------------------------------------------------------------------------------------
@@ -272,6 +284,7 @@ def test_json_has_the_stated_keys(line: Line, tmp_path: Path) -> None:
 # --- journal, log, metrics ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("§7.4")
 def test_records_hold_the_stated_fields(line: Line) -> None:
     converse(line, ENERGIE, "energie")
     line.send(example("Kennisgeving-minimaal"), action="urn:nothing")
