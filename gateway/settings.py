@@ -14,8 +14,8 @@ from gateway._parties import Change, ChangeKind, dump_parties, https_url, load_p
 from gateway._toml import Table, TomlFile
 
 __all__ = [
-    "Address", "Change", "ChangeKind", "Hub", "KeyPair", "Limits", "Retention", "Sets", "Settings", "Soap", "Store",
-    "Trust", "Web", "dump_parties", "load_parties", "load_settings", "plan",
+    "Address", "Change", "ChangeKind", "Hub", "Journal", "KeyPair", "Limits", "Retention", "Sets", "Settings", "Soap",
+    "Store", "Trust", "Web", "dump_parties", "load_parties", "load_settings", "plan",
 ]
 
 
@@ -102,6 +102,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """When the journal is signed and time-stamped."""
+
+    checkpoint_entries: int  # a checkpoint after so many entries,
+    checkpoint_seconds: int  # or so long after the last one, when anything came since
+    checkpoints: Path  # folder where each node's last checkpoint is published
+    tsa: str | None  # URL of a time-stamp authority (RFC 3161)
+    tsa_certificates: tuple[Path, ...]  # its certificate, or that of the CA that issues it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sets:
     """Where the message sets and their WSDL lie."""
 
@@ -123,9 +134,10 @@ class Settings:
     retention: Retention
     limits: Limits
     sets: Sets
+    journal: Journal
 
 
-_TABLES = ("hub", "soap", "web", "signing", "trust", "store", "retention", "limits", "sets")
+_TABLES = ("hub", "soap", "web", "signing", "trust", "store", "retention", "limits", "sets", "journal")
 _PAIR = ("certificate", "key")
 
 
@@ -153,6 +165,8 @@ def load_settings(folder: Path) -> Settings:
         retention=_retention(root.table("retention", ("working_days", "calendar", "extra_holidays"))),
         limits=_limits(root.table("limits", ("skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads"))),
         sets=_sets(root.table("sets", ("xsd", "wsdl"))),
+        journal=_journal(root.table("journal", (
+            "checkpoint_entries", "checkpoint_seconds", "checkpoints", "tsa", "tsa_certificate"))),
     )
 
 
@@ -232,3 +246,19 @@ def _limits(table: Table) -> Limits:
 def _sets(table: Table) -> Sets:
     beside = Path(__file__).resolve().parent.parent
     return Sets(xsd=table.path("xsd", str(beside / "xsd")), wsdl=table.path("wsdl", str(beside / "wsdl")))
+
+
+def _journal(table: Table) -> Journal:
+    tsa = table.text("tsa") if "tsa" in table else None
+    if tsa is not None and re.fullmatch(r"https?://[^\s/?#@]+(/[^\s#]*)?", tsa) is None:
+        table.refuse("tsa", f"'tsa' in {table.title} is no URL", "use http://host/path or https://host/path")
+    if (tsa is None) != ("tsa_certificate" not in table):
+        table.refuse("tsa" if tsa else "tsa_certificate", f"'tsa' and 'tsa_certificate' in {table.title} go together",
+                     "name the URL, and the certificate (PEM) of the authority or of the CA that issues it")
+    return Journal(
+        checkpoint_entries=table.number("checkpoint_entries", 10_000, minimum=1, maximum=1_000_000),
+        checkpoint_seconds=table.number("checkpoint_seconds", 60, minimum=1, maximum=86_400),
+        checkpoints=table.path("checkpoints", "checkpoints"),
+        tsa=tsa,
+        tsa_certificates=(table.existing("tsa_certificate", ""),) if tsa else (),
+    )

@@ -7,11 +7,14 @@
     SqlMailbox(store, sealer, clock)             ports.Mailbox
     SqlTolerances(store)                         ports.Tolerances
     Reports(store), Operator(store)              the operator's reads and acts
+    Checkpoints(store)                           signed states of the journal, and proofs between them
     verify_chain(url, progress)                  any time, also while the gateway runs
 """
 
-from gateway.storage.chain import START, ChainReport, Head, leaf_hash, link_hash
-from gateway.storage.engine import Store, open_store, verify_chain
+from gateway.storage.audit import BACKWARDS, ChainReport, Computed, State, verify_chain
+from gateway.storage.chain import START, Head, leaf_hash, link_hash
+from gateway.storage.checkpoints import Checkpoints, Consistency, Draft, SignedCheckpoint
+from gateway.storage.engine import Store, open_store
 from gateway.storage.evidence import Evidence, Recorded, Stretch
 from gateway.storage.journal import SqlJournal
 from gateway.storage.mailbox import SqlMailbox
@@ -22,7 +25,8 @@ from gateway.storage.sealing import KeyDirectory, Sealer
 from gateway.storage.tolerances import SqlTolerances
 
 __all__ = [
-    "START", "ChainReport", "Counts", "Evidence", "Head", "KeyDirectory", "Operator", "Recorded", "Reports", "Sealer",
-    "SqlJournal", "SqlMailbox", "SqlTolerances", "Store", "Story", "Stretch", "current", "head", "leaf_hash",
-    "link_hash", "open_store", "upgrade", "verify_chain",
+    "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Draft", "Evidence",
+    "Head", "KeyDirectory", "Operator", "Recorded", "Reports", "Sealer", "SignedCheckpoint", "SqlJournal",
+    "SqlMailbox", "SqlTolerances", "State", "Store", "Story", "Stretch", "current", "head", "leaf_hash", "link_hash",
+    "open_store", "upgrade", "verify_chain",
 ]

@@ -6,7 +6,7 @@ order of the questions that are asked of it: each statement of this room is an i
 no index more than that needs: at every commit each index is another page to write, check and sync.
 
     chain_heads, entries, refusals  the journal: an append-only hash chain per node
-    checkpoints, subtrees           what the hub signed of it, and hashes of its Merkle tree, kept so as not to be made anew
+    checkpoints, subtrees           what the hub signed of the journal, and hashes of its Merkle tree
     messages, proofs, certificates  what was accepted and who signed it: metadata and digests, kept
     conversations, deliveries       state: one row per conversation, one per addressee of a message
     payloads, bridged_payloads      sealed octets of messages that are still to be confirmed, and nothing else
