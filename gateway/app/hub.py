@@ -25,7 +25,7 @@ from gateway.routing import AddressBook
 from gateway.security import Usage
 from gateway.settings import Address
 from gateway.soap import Limits
-from gateway.storage import Reports, SqlJournal, SqlMailbox, Store, open_store
+from gateway.storage import Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
 from gateway.transport import (
     Background,
     Host,
@@ -89,6 +89,7 @@ def build_gate(
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
         signers=Signers(keys=instance.signing),
         journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, clock),
+        tolerances=SqlTolerances(store),
         dispatch=Host(instance.catalog.services).dispatch, addresses=_addresses(instance.catalog.services, urls),
         limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,
         is_working_day=working_day(settings.retention.extra_holidays), new_id=new_id, observe=observe,
@@ -159,6 +160,10 @@ def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: s
         settle()
         Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
                background=_chores(gate, trust, register, tls, Watch(settings.trust, trust, utc_now, log))).run()
+        try:
+            gate.tolerances.flush()
+        except GatewayError as error:  # figures only: the hub has ended well without them
+            log("tolerances-not-written", {"error": error})
 
 
 def settle() -> None:
@@ -180,6 +185,7 @@ def _chores(
         Background(seconds=20, function=lambda: trust.renew(tls.reload)),
         Background(seconds=60, function=lambda: watch.fetch(lambda: trust.renew(tls.reload))),
         Background(seconds=60, function=expire),
+        Background(seconds=60, function=gate.tolerances.flush),
     )
 
 

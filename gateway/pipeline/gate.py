@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gateway.errors import SigningError
 from gateway.messagesets import Catalog
-from gateway.ports import Journal, Mailbox, NewId, Observe, Register, WorkingDay
+from gateway.ports import Journal, Mailbox, NewId, Observe, Register, Tolerances, WorkingDay
 from gateway.security import CheckCertificate, SecurityPolicy, Signing, family_of
 from gateway.soap import Limits
 from gateway.values import Service
@@ -56,6 +56,7 @@ class Gate:
     signers: Signers
     journal: Journal
     mailbox: Mailbox
+    tolerances: Tolerances
     dispatch: Dispatch
     addresses: Callable[[Service], Collection[str]]  # the absolute URLs at which a service is reached
     limits: Limits
