@@ -15,7 +15,7 @@ from gateway.storage.audit import BACKWARDS, ChainReport, Computed, State, verif
 from gateway.storage.chain import START, Head, leaf_hash, link_hash
 from gateway.storage.checkpoints import Checkpoints, Consistency, Draft, SignedCheckpoint
 from gateway.storage.engine import Store, open_store
-from gateway.storage.evidence import Evidence, Recorded, Stretch
+from gateway.storage.evidence import Covered, CoveredBy, Evidence, Recorded, Stretch
 from gateway.storage.journal import SqlJournal
 from gateway.storage.mailbox import SqlMailbox
 from gateway.storage.migrations import current, head, upgrade
@@ -25,8 +25,8 @@ from gateway.storage.sealing import KeyDirectory, Sealer
 from gateway.storage.tolerances import SqlTolerances
 
 __all__ = [
-    "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Draft", "Evidence",
-    "Head", "KeyDirectory", "Operator", "Recorded", "Reports", "Sealer", "SignedCheckpoint", "SqlJournal",
-    "SqlMailbox", "SqlTolerances", "State", "Store", "Story", "Stretch", "current", "head", "leaf_hash", "link_hash",
-    "open_store", "upgrade", "verify_chain",
+    "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Covered", "CoveredBy",
+    "Draft", "Evidence", "Head", "KeyDirectory", "Operator", "Recorded", "Reports", "Sealer", "SignedCheckpoint",
+    "SqlJournal", "SqlMailbox", "SqlTolerances", "State", "Store", "Story", "Stretch", "current", "head", "leaf_hash",
+    "link_hash", "open_store", "upgrade", "verify_chain",
 ]

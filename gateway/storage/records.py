@@ -19,6 +19,7 @@ CONFIRMED: Final = "confirmed"
 EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
 OPERATOR: Final = "operator"
+CONFIG: Final = "config"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
