@@ -10,14 +10,16 @@ from cryptography import x509
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from gateway.app.checkpoints import published_file
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
 from gateway.app.trust import LiveTrust, read_snapshot
 from gateway.errors import GatewayError, Misconfigured
-from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate
-from gateway.storage import Reports, open_store
+from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate, read_checkpoint
+from gateway.storage import Checkpoints, Reports, open_store
 from gateway.transport import Check, ServerTls, TlsFiles, build_contracts
 
+_STAMP_WAITS = timedelta(hours=1)
 _SOON = timedelta(days=56)  # renewal takes eight weeks with a TSP
 
 
@@ -77,7 +79,7 @@ def _keys_check(instance: Instance) -> Check:
     return Check(ok=writable, text=f"key directory {folder.name}" if writable else f"{folder} is no directory")
 
 
-def store_metrics(log: Log, trust: LiveTrust, reports: Reports) -> Iterable[Metric]:
+def store_metrics(log: Log, trust: LiveTrust, reports: Reports, checkpoints: Checkpoints) -> Iterable[Metric]:
     """Figures for Prometheus: counters of this process, gauges of the store and of the revocation lists."""
     now = utc_now()
     left = GaugeMetricFamily("gateway_crl_seconds_to_lapse", "Until the revocation list of this CA stops counting",
@@ -101,6 +103,22 @@ def store_metrics(log: Log, trust: LiveTrust, reports: Reports) -> Iterable[Metr
          (now - trust.snapshot.loaded_at).total_seconds()),
     ):
         yield GaugeMetricFamily(name, text, value=value)
+    yield from _journal_metrics(checkpoints, now)
+
+
+def _journal_metrics(checkpoints: Checkpoints, now: datetime) -> Iterable[Metric]:
+    """How far the journal is signed. Of several nodes the youngest age counts."""
+    ends = checkpoints.ends()
+    unsigned = sum(head.position - (newest.size if newest else 0) for head, newest in ends)
+    yield GaugeMetricFamily("gateway_journal_unsigned_entries", "Entries that no checkpoint covers yet", value=unsigned)
+    signed = [newest for _, newest in ends if newest is not None]
+    stamps = [at for one in signed if (at := checkpoints.newest_stamp(one.node)) is not None]
+    for name, text, times in (
+        ("gateway_checkpoint_age_seconds", "Since the last checkpoint of the journal", [one.at for one in signed]),
+        ("gateway_time_stamp_age_seconds", "Since the last time-stamp of a checkpoint", stamps),
+    ):
+        if times:
+            yield GaugeMetricFamily(name, text, value=(now - max(times)).total_seconds())
 
 
 def examine(folder: Path) -> list[Diagnosis]:
@@ -117,6 +135,8 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
     found.append(_attempt("store", lambda: _store(instance),
                           f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
+    found.append(_attempt("journal", lambda: _journal(instance),
+                          "run the hub, which signs it; see docs/operations.md on restoring a backup"))
     found.append(_attempt("TLS", lambda: _tls(instance), "see [soap] in gateway.toml"))
     found.append(_trust(instance))
     found += [_attempt(f"certificate {path.name}", partial(_certificate, instance, path, usage),
@@ -150,6 +170,21 @@ def _store(instance: Instance) -> str:
         now = utc_now()
         waiting = Reports(store).counts(now=now, refused_since=now).waiting
     return f"its tables are those of this gateway, {waiting} waiting"
+
+
+def _journal(instance: Instance) -> str:
+    """Is the journal signed and published? Raises Misconfigured."""
+    settings, now = instance.settings, utc_now()
+    with open_store(settings.store.url) as store:
+        ends = Checkpoints(store).ends()
+    for head, newest in ends:
+        file = published_file(settings.journal.checkpoints, head.node)
+        if file.is_file() and read_checkpoint(file.read_bytes()).checkpoint.size > head.position:
+            raise Misconfigured(f"{file.name} is of a longer journal than the store has: was an older copy restored?")
+        if settings.journal.tsa and newest and newest.stamped_at is None and now - newest.at > _STAMP_WAITS:
+            raise Misconfigured("the last checkpoint waits long for its time-stamp; see time-stamp-not-made in the log")
+    entries, signed = sum(head.position for head, _ in ends), sum(newest.size for _, newest in ends if newest)
+    return f"{entries} entries, {signed} of them signed"
 
 
 def _trust(instance: Instance) -> Diagnosis:

@@ -28,7 +28,7 @@ from gateway.routing import AddressBook
 from gateway.security import Usage
 from gateway.settings import Address
 from gateway.soap import Limits
-from gateway.storage import Operator, Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
+from gateway.storage import Checkpoints, Operator, Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
 from gateway.transport import (
     Background,
     Host,
@@ -162,7 +162,7 @@ def serve(
         )
         reports = Reports(store)
         pages = web_app(services=services, public_url=public, checks=lambda: ready_checks(instance, trust, reports),
-                        collect=lambda: store_metrics(log, trust, reports),
+                        collect=lambda: store_metrics(log, trust, reports, Checkpoints(store)),
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
         with _journaled(instance, store, trust, register, log, configured=index == 0) as journaling:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from gateway.app.checkpoints import audit
+from gateway.app.checkpoints import CheckpointWriter, audit
 from gateway.app.evidence import evidence_file
 from gateway.app.trust import LiveTrust
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
@@ -25,7 +25,7 @@ from gateway.security import (
     load_signing_key,
 )
 from gateway.settings import Settings, load_parties, load_settings, plan
-from gateway.storage import Checkpoints, KeyDirectory, Operator, Reports, Sealer, open_store
+from gateway.storage import Checkpoints, KeyDirectory, Operator, Reports, Sealer, Store, open_store
 from gateway.transport import Caller, TlsFiles, client_tls
 from gateway.values import Party
 
@@ -135,9 +135,13 @@ class Instance:
                 reports=reports, acts=Operator(store), resolve=self.resolve, clock=utc_now,
                 walk=lambda progress, kept: audit(self.settings, self.signing, progress, kept),
                 proof=Checkpoints(store).consistency, checkpoints=Checkpoints(store).all,
-                prove=lambda number, sender: evidence_file(
-                    reports, number, afzender=sender, signing=self.signing, now=utc_now()),
+                prove=lambda number, sender: self._prove(store, reports, number, sender),
             )
+
+    def _prove(self, store: Store, reports: Reports, number: str, sender: str | None) -> bytes:
+        """Sign the journal as far as it is first: then the file is short, whatever came after the message."""
+        CheckpointWriter(self.settings, self.signing, store, clock=utc_now, observe=lambda event, facts: None).write()
+        return evidence_file(reports, number, afzender=sender, signing=self.signing, now=utc_now())
 
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""
