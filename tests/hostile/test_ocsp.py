@@ -17,7 +17,6 @@ from tests.line import code, make_line
 from tests.publisher import publishing
 from tests.responder import Responder, responding
 
-
 Told = list[tuple[str, dict]]
 Make = Callable[[str], tuple[Target, Inquiry, Told]]
 
