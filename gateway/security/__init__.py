@@ -26,6 +26,8 @@ from gateway.security.pki import (
     TrustSnapshot,
     Usage,
     check_certificate,
+    judge_certificate,
+    oin_of,
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
@@ -45,7 +47,7 @@ __all__ = [
     "EvidenceFacts", "JournalLine", "JournalStretch", "Lapse", "OcspAnswer", "Outgoing", "SecurityPolicy",
     "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "accept_list",
     "canonical", "check_certificate", "claimed_signatures", "confirms_something", "default_description", "family_of",
-    "is_short_key", "lapses", "load_certificate", "load_certificates", "load_crls", "load_signing_key", "load_trust",
-    "make_crl", "make_pki", "message_octets", "ocsp_question", "read_ocsp_answer", "seal", "tolerated_header",
-    "verify", "verify_evidence", "write_evidence",
+    "is_short_key", "judge_certificate", "lapses", "load_certificate", "load_certificates", "load_crls",
+    "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of",
+    "read_ocsp_answer", "seal", "tolerated_header", "verify", "verify_evidence", "write_evidence",
 ]
