@@ -75,6 +75,8 @@ class Party:
     modules: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     push: str | None = None  # registered endpoint; None: the party collects (pull)
     pins: frozenset[str] = frozenset()  # SHA-256 (hex) of its certificates; empty: trust path and OIN decide
+    encryption: bytes | None = field(default=None, repr=False)  # certificate (DER) that what is for it is encrypted to
+    profiles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # Service.agreed_as → profile
     gemeentecodes: frozenset[str] = frozenset()
     routing: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))  # other kinds of key
     acts_for: frozenset[str] = frozenset()  # OINs this party may send for (mandate)
@@ -105,6 +107,7 @@ class Permit:
     caller: Party
     service: Service
     operation: Operation
+    encrypted: bool = False  # request and answer are in profile 2W-be-SE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from gateway.security.algorithms import family_of
 from gateway.security.c14n import canonical, message_octets
+from gateway.security._xmlenc import DecryptionKey, Recipient, recipient_of
+from gateway.security.encryption import decrypt_content, is_encrypted
 from gateway.security.evidence import (
     EvidenceCheck,
     EvidenceFacts,
@@ -15,8 +17,10 @@ from gateway.security.keys import (
     load_certificate,
     load_certificates,
     load_crls,
+    load_decryption_key,
     load_signing_key,
     load_trust,
+    same_key,
 )
 from gateway.security.pki import (
     CertificateCache,
@@ -38,10 +42,11 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked",
-    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Outgoing", "SecurityPolicy", "SignedEnvelope",
-    "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "canonical", "check_certificate",
-    "claimed_signatures", "confirms_something", "default_description", "family_of", "load_certificate",
-    "load_certificates", "load_crls", "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets",
-    "seal", "verify", "verify_evidence", "write_evidence",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "DecryptionKey",
+    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Outgoing", "Recipient", "SecurityPolicy",
+    "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "canonical",
+    "check_certificate", "claimed_signatures", "confirms_something", "decrypt_content", "default_description",
+    "family_of", "is_encrypted", "load_certificate", "load_certificates", "load_crls", "load_decryption_key",
+    "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets", "recipient_of", "same_key", "seal",
+    "verify", "verify_evidence", "write_evidence",
 ]

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from gateway.errors import CertificateRejected, Misconfigured
 from gateway.security import _x509
+from gateway.security._xmlenc import DecryptionKey, key_names
 from gateway.security._trust import Source, TrustSnapshot, build_trust
 from gateway.security.algorithms import PrivateKey, PublicKey, family_of, method_for
 
@@ -102,6 +103,22 @@ def load_signing_key(certificate: Path, key: Path) -> SigningKey:
         oin=oin,
         not_after=parsed.not_valid_after_utc,
     )
+
+
+def load_decryption_key(certificate: Path, key: Path) -> DecryptionKey:
+    """A key pair that messages are encrypted to. Raises Misconfigured as `load_signing_key`, and when it is not RSA."""
+    pair = load_signing_key(certificate, key)
+    if not isinstance(pair.private_key, rsa.RSAPrivateKey):
+        raise _wrong(certificate, "is not on an RSA key", "messages are encrypted to RSA keys only; order such a one")
+    return DecryptionKey(
+        certificate=pair.certificate, private_key=pair.private_key, oin=pair.oin, not_after=pair.not_after,
+        names=key_names(_x509.parse(pair.certificate), pair.certificate),
+    )
+
+
+def same_key(one: bytes, other: bytes) -> bool:
+    """Do these two certificates (DER) hold one public key?"""
+    return _point(_x509.public_key(_x509.parse(one))) == _point(_x509.public_key(_x509.parse(other)))
 
 
 def load_private_key(path: Path) -> PrivateKey:
