@@ -64,6 +64,9 @@ RSA_OAEP: Final = XENC11 + "rsa-oaep"
 MGF1_SHA256: Final = XENC11 + "mgf1sha256"
 CONTENT: Final = XENC + "Content"
 
+# --- profiles (Digikoppeling WUS 3.8 §2.3) --------------------------------------------------------------------
+ENCRYPTED_PROFILE: Final = "2W-be-SE"  # what it adds to 2W-be-S: the Body is encrypted
+
 # --- the prefixes we write -----------------------------------------------------------------------------------
 PREFIXES: Final = {
     "soap": SOAP, "wsa": WSA, "wsse": WSSE, "wsu": WSU, "wsse11": WSSE11, "ds": DS, "ec": EC, "kn": KN,

@@ -14,11 +14,12 @@ from gateway import __version__
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
+from gateway.app.profiles import check_sets
 from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
 from gateway.calendar_nl import working_day
 from gateway.errors import GatewayError
-from gateway.pipeline import Gate, Signers, answer, decline
+from gateway.pipeline import Encryption, Gate, Signers, answer, decline
 from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
 from gateway.security import Signing, Usage
@@ -84,10 +85,13 @@ def build_gate(
     """Everything one request needs, from an instance and its open store."""
     settings, sealer = instance.settings, instance.sealer()
     by_family: dict[str, Signing] = {key.family: key for key in reversed(instance.signing)}
+    keys = instance.encryption
+    check_sets(instance.catalog.services.values(), able=bool(keys))
     return Gate(
         name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
         signers=Signers(default=instance.signing[0], by_family=by_family),
+        encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, clock),
         dispatch=Host(instance.catalog.services).dispatch, addresses=_addresses(instance.catalog.services, urls),
         limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.messagesets import Catalog
 from gateway.ports import Journal, Mailbox, NewId, Observe, Register, WorkingDay
-from gateway.security import CheckCertificate, SecurityPolicy, Signing, family_of
+from gateway.security import CheckCertificate, DecryptionKey, SecurityPolicy, Signing, family_of
 from gateway.soap import Limits
 from gateway.values import Service
 
@@ -25,6 +25,14 @@ class Signers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Encryption:
+    """What profile 2W-be-SE needs."""
+
+    keys: tuple[DecryptionKey, ...]  # the hub's own
+    check: CheckCertificate  # of those the hub encrypts to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """The hub, as far as one request needs it."""
 
@@ -37,6 +45,7 @@ class Gate:
     check_signer: CheckCertificate  # signing certificates
     policy: SecurityPolicy
     signers: Signers
+    encryption: Encryption | None  # None: no key to decrypt with, so nobody can have agreed 2W-be-SE
     journal: Journal
     mailbox: Mailbox
     dispatch: Dispatch

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.errors import GatewayError, InternalError, NotAuthenticated, row
 from gateway.names import ANONYMOUS
 from gateway.pipeline.gate import Gate
-from gateway.security import Outgoing, Verified, claimed_signatures, seal
+from gateway.security import Outgoing, Recipient, Verified, claimed_signatures, seal
 from gateway.soap import Envelope, claimed_message_id, fault_action, fault_prefixes, write_fault
 from gateway.values import Addressing, Header, Party, Received, Refusal, Reply
 
@@ -21,6 +21,7 @@ class Trail:
     addressing: Addressing | None = None
     verified: Verified | None = None
     header: Header | None = None
+    recipient: Recipient | None = None  # whom the answer is encrypted to, a fault too (profile 2W-be-SE)
 
     @property
     def message_id(self) -> str | None:
@@ -47,6 +48,7 @@ def refuse(trail: Trail, error: GatewayError, gate: Gate) -> Reply:
     outgoing = Outgoing(
         action=fault_action(error), message_id=f"urn:uuid:{gate.new_id()}", to=ANONYMOUS, relates_to=trail.message_id,
         confirmations=trail.confirmations, inclusive=fault_prefixes(error),
+        recipient=trail.recipient,
         body=write_fault(
             error, ticket=ticket, at=now,
             referentienummer=trail.header.referentienummer if trail.header is not None else None,

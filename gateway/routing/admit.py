@@ -17,52 +17,54 @@ from gateway.errors import (
     NotAuthorised,
     ReceiverUnknown,
     RoleNotAllowed,
-    SenderMismatch,
+    SecurityMissing,
     UnknownMessage,
     VersionNotAgreed,
 )
+from gateway.names import ENCRYPTED_PROFILE, XENC
 from gateway.ports import Register
-from gateway.values import Finding, Header, MessageType, Party, Permit, RoleRule, Service, SetKey
+from gateway.values import Finding, Header, MessageType, Operation, Party, Permit, RoleRule, Service, SetKey
 
+_ENCRYPTED: Final = (XENC, "EncryptedData")
 _NONE: Final[Mapping[str, RoleRule]] = MappingProxyType({})
 
 
 def admit(*, service: Service, action: str, body: tuple[str, str], caller: Party, register: Register) -> Permit:
     """May this caller ask this operation here?
 
-    1 the Action is one of the service's; 2 the Body's element (namespace, local name) is the one that Action names
-    (dispatch is by the element, the Action must agree: CVE-2012-3451); 3 the caller, or a party it acts for, plays
-    the service's role and has the module.
+    1 the Action is one of the service's; 2 the Body's element (namespace, local name) is the one that Action names,
+    unless it is encrypted, as caller and hub agreed; 3 the caller, or a party it acts for, plays the service's role and
+    has the module.
 
-    Raises  UnknownMessage, ActionMismatch, RoleNotAllowed, ModuleNotAgreed, VersionNotAgreed.
+    Raises  UnknownMessage, ActionMismatch, SecurityMissing, RoleNotAllowed, ModuleNotAgreed, VersionNotAgreed.
     """
     operation = service.operations.get(action)
     if operation is None:  # 1
         raise UnknownMessage("wsa:Action is none of this service's operations")
-    if body != (operation.namespace, operation.name):  # 2
-        raise ActionMismatch("the Body's element is not the one that wsa:Action names")
+    encrypted = agreed_encrypted(caller, service)
+    if not encrypted:  # 2
+        check_element(operation, body)
     if service.role is not None:  # 3
         _any_may_play(_principals(caller, register), service.role, service.key)
-    return Permit(caller=caller, service=service, operation=operation)
+    return Permit(caller=caller, service=service, operation=operation, encrypted=encrypted)
 
 
-def represented(*, caller: Party, signer_oin: str, claimed: str | None, register: Register) -> Party:
-    """The party in whose name a request speaks: `claimed` (a party id), or the signer when nothing is claimed.
+def agreed_encrypted(party: Party, service: Service) -> bool:
+    """Is profile 2W-be-SE asked here: by the message set of everybody, or agreed by this party (WB011)?"""
+    if service.profile == ENCRYPTED_PROFILE:
+        return True
+    return bool(party.profiles) and party.profiles.get(service.agreed_as) == ENCRYPTED_PROFILE
 
-    Caller (TLS), signer (signature) and sender (claim) are three identities. Allowed: all one; a caller with a
-    mandate for the sender, where sender or caller signed. Everything else is refused (docs/contract.md §3).
 
-    Raises  SenderMismatch.
+def check_element(operation: Operation, body: tuple[str, str]) -> None:
+    """Is the Body's element the operation's? Dispatch is by the element, the Action must agree (CVE-2012-3451).
+
+    Raises  ActionMismatch; SecurityMissing for an encrypted Body where none is agreed.
     """
-    party = register.by_id(claimed) if claimed is not None else register.by_oin(signer_oin)
-    if party is None or not party.active:
-        raise SenderMismatch("the sender is not in the address book, or not active")
-    mandated = party.oin == caller.oin or party.oin in caller.acts_for
-    if not mandated or signer_oin not in (party.oin, caller.oin):
-        raise SenderMismatch(
-            f"caller {caller.oin}, signer {signer_oin}, sender {party.oin}: neither one party nor linked by a mandate"
-        )
-    return party
+    if body != (operation.namespace, operation.name):
+        if body == _ENCRYPTED:
+            raise SecurityMissing("the Body is encrypted, but 2W-be-SE is not agreed with this party for this service")
+        raise ActionMismatch("the Body's element is not the one that wsa:Action names")
 
 
 def address(

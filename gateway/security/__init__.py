@@ -14,6 +14,7 @@ from gateway.security.evidence import (
 )
 from gateway.security.keys import (
     SigningKey,
+    decryption_keys_of,
     load_certificate,
     load_certificates,
     load_crls,
@@ -45,7 +46,8 @@ __all__ = [
     "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "DecryptionKey",
     "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Outgoing", "Recipient", "SecurityPolicy",
     "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "canonical",
-    "check_certificate", "claimed_signatures", "confirms_something", "decrypt_content", "default_description",
+    "check_certificate", "claimed_signatures", "confirms_something", "decrypt_content", "decryption_keys_of",
+    "default_description",
     "family_of", "is_encrypted", "load_certificate", "load_certificates", "load_crls", "load_decryption_key",
     "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets", "recipient_of", "same_key", "seal",
     "verify", "verify_evidence", "write_evidence",

@@ -107,13 +107,20 @@ def load_signing_key(certificate: Path, key: Path) -> SigningKey:
 
 def load_decryption_key(certificate: Path, key: Path) -> DecryptionKey:
     """A key pair that messages are encrypted to. Raises Misconfigured as `load_signing_key`, and when it is not RSA."""
-    pair = load_signing_key(certificate, key)
-    if not isinstance(pair.private_key, rsa.RSAPrivateKey):
+    found = decryption_keys_of(load_signing_key(certificate, key))
+    if not found:
         raise _wrong(certificate, "is not on an RSA key", "messages are encrypted to RSA keys only; order such a one")
-    return DecryptionKey(
+    return found[0]
+
+
+def decryption_keys_of(pair: SigningKey) -> tuple[DecryptionKey, ...]:
+    """The pair as a key to decrypt with; none when it is not RSA (an answer may come under it: WUS WB012)."""
+    if not isinstance(pair.private_key, rsa.RSAPrivateKey):
+        return ()
+    return (DecryptionKey(
         certificate=pair.certificate, private_key=pair.private_key, oin=pair.oin, not_after=pair.not_after,
         names=key_names(_x509.parse(pair.certificate), pair.certificate),
-    )
+    ),)
 
 
 def same_key(one: bytes, other: bytes) -> bool:
