@@ -21,7 +21,8 @@ from gateway.values import Party, Registered, Rollover
 OIN: Final = r"[0-9A-Z]{20}"
 OIN_WORDS: Final = "an OIN of 20 digits or capitals"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
-         "pins", "rollover", "encryption", "profiles", "gemeentecodes", "routing", "acts_for", "kvk", "vestigingen", "active", "from", "until")
+         "pins", "rollover", "encryption", "profiles", "gemeentecodes", "routing", "acts_for", "kvk", "vestigingen",
+         "active", "from", "until")
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 

@@ -1,4 +1,4 @@
-"""What profile 2W-be-SE adds to the line: a request is opened before it is verified, an answer is encrypted to somebody.
+"""What profile 2W-be-SE adds to the line: a request is opened before it is verified, an answer encrypted to somebody.
 
 Whoever sends octets to be decrypted learns from the answer whether all of it held, and nothing else: neither from its
 words, nor from what work was done (docs/decisions/0011).

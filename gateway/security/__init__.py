@@ -1,8 +1,8 @@
 """Keys, certificates and signatures: who calls, who signed, and what exactly was signed."""
 
+from gateway.security._xmlenc import DecryptionKey, Recipient, recipient_of
 from gateway.security.algorithms import family_of
 from gateway.security.c14n import canonical, message_octets
-from gateway.security._xmlenc import DecryptionKey, Recipient, recipient_of
 from gateway.security.encryption import decrypt_content, is_encrypted
 from gateway.security.evidence import (
     EvidenceCheck,

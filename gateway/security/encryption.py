@@ -9,7 +9,7 @@ Sources: Digikoppeling WUS WB003, WB005, WB006, WB008, WB012; WSS SMS 1.1.1 §9;
 from typing import Final, NamedTuple
 
 from gateway.errors import DecryptionFailed, MalformedEnvelope, NotUtf8, NotXml, TooLarge
-from gateway.names import CONTENT, DS, ENCRYPTED_KEY, AES256_GCM, WSSE, XENC, clark
+from gateway.names import AES256_GCM, CONTENT, DS, ENCRYPTED_KEY, WSSE, XENC, clark
 from gateway.security import _xmlenc
 from gateway.security._xmlenc import Data, DecryptionKey, Recipient
 from gateway.soap import Element, Envelope, Limits, declare, open_envelope
@@ -78,6 +78,8 @@ def decrypt_content(
 
 
 def _key_element(envelope: Envelope) -> Element:
+    if not is_encrypted(envelope):
+        raise DecryptionFailed("the Body is not encrypted, as 2W-be-SE asks here")
     if envelope.security is None:
         raise DecryptionFailed("no wsse:Security header")
     tags = [child.tag for child in envelope.security]

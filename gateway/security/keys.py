@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from gateway.errors import CertificateRejected, Misconfigured
 from gateway.security import _x509
-from gateway.security._xmlenc import DecryptionKey, key_names
 from gateway.security._trust import Source, TrustSnapshot, build_trust
+from gateway.security._xmlenc import DecryptionKey, key_names
 from gateway.security.algorithms import PrivateKey, PublicKey, family_of, method_for
 
 _MAX_FILE: Final = 64 * 1024 * 1024  # the largest CRLs of public TSPs stay below 10 MB

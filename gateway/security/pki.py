@@ -216,7 +216,8 @@ def check_certificate(der: bytes, trust: TrustSnapshot, now: datetime, *, usage:
     6. Revocation: every CA on the path in force, with a current list; no certificate below the root revoked.
     7. Usage: digitalSignature (for SIGNING nonRepudiation will do, and the extension must be there), for ENCRYPTION
        keyEncipherment and an RSA key; the extended key usage, if any, fits: clientAuth for CLIENT, serverAuth for
-       SERVER, for messages anything but only serverAuth, codeSigning, timeStamping, OCSPSigning. What the CAs' extended key usage leaves out, their certificates lack.
+       SERVER, for messages anything but only serverAuth, codeSigning, timeStamping, OCSPSigning. What the CAs'
+       extended key usage leaves out, their certificates lack.
     8. OIN: exactly one subject serialNumber of 20 characters.
 
     Raises  CertificateRejected, detail saying which; TrustStale when revocation is not known well enough (fail closed).

@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from gateway.names import BASE64_BINARY, EXC_C14N, SHA256, X509V3
+from gateway.security._xmlenc import Recipient
 from gateway.security.algorithms import PrivateKey, method_for, sign
-from gateway.security.encryption import Recipient, encrypt_content
+from gateway.security.encryption import encrypt_content
 from gateway.soap import attribute, declare, leaf, stamp, text
 
 LIFETIME: Final = timedelta(seconds=300)  # of the Timestamp we emit (docs/profile.md §8)
