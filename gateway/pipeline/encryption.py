@@ -12,7 +12,7 @@ from gateway.errors import CertificateRejected, Misconfigured, SecurityRefusal
 from gateway.pipeline.gate import Encryption, Gate
 from gateway.routing import check_element, encryption_certificate
 from gateway.security import Recipient, Verified, decrypt_content, recipient_of, verify
-from gateway.soap import Envelope
+from gateway.soap import Envelope, parse
 from gateway.values import Party, Permit, Received
 
 
@@ -26,7 +26,7 @@ def open_request(envelope: Envelope, permit: Permit, received: Received, gate: G
         opened = decrypt_content(envelope, received.octets, keys, gate.limits)
     except SecurityRefusal:
         with suppress(SecurityRefusal):  # what a request with a wrong signature costs, this one costs too
-            verify(envelope, policy, gate.check_signer, received.at)
+            verify(parse(received.octets, gate.limits), policy, gate.check_signer, received.at)
         raise
     verified = verify(opened, policy, gate.check_signer, received.at)
     check_element(permit.operation, opened.child_name)
