@@ -16,13 +16,13 @@ from uuid import UUID
 
 from gateway._certificates import first_certificate, registered, rollover_words, rollovers
 from gateway._toml import Table, TomlFile
-from gateway.values import Party, Registered, Rollover
+from gateway.values import AGREEMENTS, Party, Registered, Rollover
 
 OIN: Final = r"[0-9A-Z]{20}"
 OIN_WORDS: Final = "an OIN of 20 digits or capitals"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
-         "pins", "rollover", "encryption", "profiles", "gemeentecodes", "routing", "acts_for", "kvk", "vestigingen",
-         "active", "from", "until")
+         "pins", "rollover", "encryption", "profiles", "gemeentecodes", "routing", "acts_for", "agreements", "kvk",
+         "vestigingen", "active", "from", "until")
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
@@ -98,6 +98,8 @@ def _party(table: Table) -> Party:
             "gemeentecodes", table.texts("gemeentecodes"), "[0-9]{4}", "the four digits of the CBS code")),
         routing=_routing(table),
         acts_for=frozenset(table.matching("acts_for", table.texts("acts_for"), OIN, OIN_WORDS)),
+        agreements=frozenset(table.matching(
+            "agreements", table.texts("agreements"), "|".join(AGREEMENTS), f"one of: {', '.join(AGREEMENTS)}")),
         kvk=table.matching("kvk", (table.text("kvk"),), "[0-9]{8}", "eight digits")[0] if "kvk" in table else None,
         vestigingen=frozenset(table.matching(
             "vestigingen", table.texts("vestigingen"), "[0-9]{12}", "twelve digits each")),
@@ -197,8 +199,8 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
         "rollover": tuple(_rollover_values(one) for one in party.rollovers),
         "encryption": party.encryption.name if party.encryption else None, "profiles": party.profiles or None,
         "gemeentecodes": party.gemeentecodes, "routing": party.routing or None, "acts_for": party.acts_for,
-        "kvk": party.kvk, "vestigingen": party.vestigingen, "active": None if party.active else False,
-        "from": party.since, "until": party.until,
+        "agreements": party.agreements, "kvk": party.kvk, "vestigingen": party.vestigingen,
+        "active": None if party.active else False, "from": party.since, "until": party.until,
     }
     written = (f"{key} = {_toml(value)}\n" for key, value in values.items()
                if value is not None and value not in (frozenset(), ()))
@@ -260,8 +262,8 @@ _FIELDS: Final = {
     "slug": "slug", "name": "name", "oin": "oin", "roles": "roles", "subtype": "subtype", "mag_bsn": "mag_bsn",
     "requires": "requires", "modules": "modules", "push": "delivery", "pins": "certificates",
     "rollovers": "rollover", "encryption": "encryption", "profiles": "profiles",
-    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "kvk": "kvk",
-    "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
+    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "agreements": "agreements",
+    "kvk": "kvk", "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
 }
 
 

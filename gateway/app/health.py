@@ -162,7 +162,7 @@ def _own_certificates(instance: Instance) -> list[tuple[Path, Usage]]:
 
 
 def _registered(instance: Instance) -> str:
-    """The certificates that the hub encrypts to by the address book (docs/profile.md §13)."""
+    """The certificates that the hub encrypts to by the address book (docs/profile.md §14)."""
     trust, now, count = _snapshot(instance), utc_now(), 0
     for party in instance.register.parties():
         registered = encryption_certificate(party, now)

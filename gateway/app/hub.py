@@ -25,7 +25,7 @@ from gateway.routing import AddressBook
 from gateway.security import Signing, Usage
 from gateway.settings import Address
 from gateway.soap import Limits
-from gateway.storage import Reports, SqlJournal, SqlMailbox, Store, open_store
+from gateway.storage import Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
 from gateway.transport import (
     Background,
     Host,
@@ -93,6 +93,7 @@ def build_gate(
         signers=Signers(default=instance.signing[0], by_family=by_family),
         encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, clock),
+        tolerances=SqlTolerances(store),
         dispatch=Host(instance.catalog.services).dispatch, addresses=_addresses(instance.catalog.services, urls),
         limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,
         is_working_day=working_day(settings.retention.extra_holidays), new_id=new_id, observe=observe,
@@ -163,6 +164,10 @@ def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: s
         settle()
         Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
                background=_chores(gate, trust, register, tls)).run()
+        try:
+            gate.tolerances.flush()
+        except GatewayError as error:  # figures only: the hub has ended well without them
+            log("tolerances-not-written", {"error": error})
 
 
 def settle() -> None:
@@ -181,6 +186,7 @@ def _chores(gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls
         Background(seconds=2, function=register.renew),
         Background(seconds=20, function=lambda: trust.renew(tls.reload)),
         Background(seconds=60, function=expire),
+        Background(seconds=60, function=gate.tolerances.flush),
     )
 
 

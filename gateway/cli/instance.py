@@ -105,14 +105,19 @@ def list_parties(words: Words = None, instance: InstanceOption = None, as_json: 
 
 @parties.command("show")
 def show_party(words: Words = None, instance: InstanceOption = None, as_json: Json = False) -> None:
-    """Show one party, by slug, name or id."""
+    """Show one party, by slug, name or id, and where what it sends departs from the standards."""
     folder, (who,) = instance_and_words(words, instance, 1)
-    row = gateway_app.describe_party(gateway_app.open_instance(folder).resolve(who))
+    opened = gateway_app.open_instance(folder)
+    row = gateway_app.describe_party(opened.resolve(who))
+    with opened.operations() as operations:
+        used = operations.tolerances(who)
     if as_json:
-        print_json(row)
+        print_json({**row, "tolerances": used})
     else:
         print_rows(str(row["name"]), [{"key": key, "value": value} for key, value in row.items()], ("key", "value"),
                    empty="")
+        print_rows("Afwijkingen die worden aanvaard", used, ("id", "count", "first_seen", "last_seen", "nl"),
+                   empty="geen afwijkingen van de standaarden gezien")
 
 
 @parties.command("plan")

@@ -11,17 +11,19 @@ from datetime import datetime
 from gateway.errors import CertificateRejected, Misconfigured, SecurityRefusal
 from gateway.pipeline.gate import Encryption, Gate
 from gateway.routing import check_element, encryption_certificate
-from gateway.security import Recipient, Verified, decrypt_content, recipient_of, verify
+from gateway.security import Recipient, SecurityPolicy, Verified, decrypt_content, recipient_of, verify
 from gateway.soap import Envelope, parse
 from gateway.values import Party, Permit, Received
 
 
-def open_request(envelope: Envelope, permit: Permit, received: Received, gate: Gate) -> Verified:
+def open_request(
+    envelope: Envelope, permit: Permit, policy: SecurityPolicy, received: Received, gate: Gate
+) -> Verified:
     """decrypt → verify → the Body's element is the operation's: an encrypted request, proven.
 
     Raises  SecurityRefusal in one of its forms; ActionMismatch only for what its signer meant to send here.
     """
-    policy, keys = replace(gate.policy, encrypted=True), _encryption(gate).keys
+    policy, keys = replace(policy, encrypted=True), _encryption(gate).keys
     try:
         opened = decrypt_content(envelope, received.octets, keys, gate.limits)
     except SecurityRefusal:

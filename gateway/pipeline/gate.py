@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from gateway.messagesets import Catalog
-from gateway.ports import Journal, Mailbox, NewId, Observe, Register, WorkingDay
+from gateway.ports import Journal, Mailbox, NewId, Observe, Register, Tolerances, WorkingDay
 from gateway.security import CheckCertificate, DecryptionKey, SecurityPolicy, Signing, family_of
 from gateway.soap import Limits
 from gateway.values import Service
@@ -48,6 +48,7 @@ class Gate:
     encryption: Encryption | None  # None: no key to decrypt with, so nobody can have agreed 2W-be-SE
     journal: Journal
     mailbox: Mailbox
+    tolerances: Tolerances
     dispatch: Dispatch
     addresses: Callable[[Service], Collection[str]]  # the absolute URLs at which a service is reached
     limits: Limits

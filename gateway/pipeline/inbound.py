@@ -4,7 +4,7 @@
 """
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.errors import (
@@ -18,13 +18,13 @@ from gateway.messagesets import validate
 from gateway.names import ANONYMOUS, answer_action
 from gateway.pipeline.encryption import open_request, registered_recipient, signing_recipient
 from gateway.pipeline.gate import Gate
-from gateway.pipeline.refusal import Trail, refuse
+from gateway.pipeline.refusal import Trail, count_tolerances, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
 from gateway.ports import Register
 from gateway.routing import admit, certificate_refusal, represented
-from gateway.security import Outgoing, Verified, seal, verify
+from gateway.security import Outgoing, SecurityPolicy, Verified, seal, verify
 from gateway.soap import Envelope, check_request, claimed_oin, parse, read_addressing
-from gateway.values import Addressing, Certificate, Party, Permit, Purpose, Received, Reply
+from gateway.values import RSA_PSS, Addressing, Certificate, Party, Permit, Purpose, Received, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,6 +44,7 @@ def answer(received: Received, gate: Gate) -> Reply:
         admitted = enter(received, gate, trail)
         service, operation = admitted.permit.service, admitted.permit.operation
         octets = gate.dispatch(service.path, operation.name, lambda: serve(admitted, gate, trail))
+        count_tolerances(trail, gate)
         gate.observe("answered", {"action": operation.action, "caller": admitted.permit.caller.slug})
         return Reply(status=200, octets=octets)
     except GatewayError as error:
@@ -58,7 +59,7 @@ def decline(received: Received, error: GatewayError, gate: Gate) -> Reply:
     """The answer to a request that HTTP alone could refuse: a signed fault where the caller is known. Never raises."""
     trail = Trail(received=received)
     try:
-        trail.caller = authenticate(received, gate, gate.register())
+        trail.caller = authenticate(trail, gate, gate.register())
     except GatewayError as unknown:
         return refuse(trail, unknown, gate)
     return refuse(trail, error, gate)
@@ -67,14 +68,14 @@ def decline(received: Received, error: GatewayError, gate: Gate) -> Reply:
 def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
     """receive → authenticate → parse → admit: the cheap refusals, before any signature is looked at."""
     register = gate.register()
-    caller = trail.caller = authenticate(received, gate, register)
+    caller = trail.caller = authenticate(trail, gate, register)
     service = gate.catalog.services.get(received.path)
     if service is None:
         raise NotFound(received.path)
     envelope = trail.envelope = parse(received.octets, gate.limits)
     addressing = trail.addressing = read_addressing(envelope)
     check_request(addressing, received.soap_action, gate.addresses(service), gate.oin)
-    permit = admit(
+    permit = trail.permit = admit(
         service=service, action=addressing.action, body=envelope.child_name, caller=caller, register=register
     )
     if permit.encrypted:
@@ -82,15 +83,15 @@ def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
     return Admitted(register=register, permit=permit, envelope=envelope, addressing=addressing)
 
 
-def authenticate(received: Received, gate: Gate, register: Register) -> Party:
+def authenticate(trail: Trail, gate: Gate, register: Register) -> Party:
     """Who the TLS certificate says is calling: checked anew per request, so that a revocation counts at once.
 
     Raises  NotAuthenticated, TrustStale.
     """
     try:
-        certificate = gate.check_caller(received.peer, received.at).certificate
+        certificate = trail.certificate = gate.check_caller(trail.received.peer, trail.received.at).certificate
         party = register.by_oin(certificate.oin)
-        _check_registered(certificate, party, Purpose.TLS, received.at)
+        _check_registered(certificate, party, Purpose.TLS, trail.received.at)
     except CertificateRejected as error:
         raise NotAuthenticated(error.detail) from error
     if party is None or not party.active:
@@ -101,7 +102,8 @@ def authenticate(received: Received, gate: Gate, register: Register) -> Party:
 def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     """(decrypt) → verify → validate → last step → answer: the octets of the signed answer."""
     permit, register, now = admitted.permit, admitted.register, trail.received.at
-    verified = trail.verified = _prove(admitted, gate, trail)
+    policy = replace(gate.policy, pss=True) if RSA_PSS in permit.caller.agreements else gate.policy
+    verified = trail.verified = _prove(admitted, policy, gate, trail)
     _check_registered(verified.signer, register.by_oin(verified.signer.oin), Purpose.SIGNING, now)
     message = validate(verified.child, permit.operation, gate.catalog.sets[permit.service.key])
     trail.header = message.header
@@ -122,12 +124,12 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     return seal(outgoing, signing, now, own_id).octets
 
 
-def _prove(admitted: Admitted, gate: Gate, trail: Trail) -> Verified:
+def _prove(admitted: Admitted, policy: SecurityPolicy, gate: Gate, trail: Trail) -> Verified:
     """The request as its signer made it; where 2W-be-SE is agreed, once it is known whom the answer is encrypted to."""
     permit, received = admitted.permit, trail.received
     if not permit.encrypted:
-        return verify(admitted.envelope, gate.policy, gate.check_signer, received.at)
-    verified = open_request(admitted.envelope, permit, received, gate)
+        return verify(admitted.envelope, policy, gate.check_signer, received.at)
+    verified = open_request(admitted.envelope, permit, policy, received, gate)
     trail.recipient = trail.recipient or signing_recipient(verified, gate, received.at)
     return verified
 

@@ -32,6 +32,7 @@ from gateway.security.pki import (
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
+from gateway.security.tolerated import is_short_key, tolerated_header
 from gateway.security.wsse import (
     CheckCertificate,
     SecurityPolicy,
@@ -47,8 +48,7 @@ __all__ = [
     "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Outgoing", "Recipient", "SecurityPolicy",
     "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "canonical",
     "check_certificate", "claimed_signatures", "confirms_something", "decrypt_content", "decryption_keys_of",
-    "default_description",
-    "family_of", "is_encrypted", "load_certificate", "load_certificates", "load_crls", "load_decryption_key",
-    "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets", "recipient_of", "same_key", "seal",
-    "verify", "verify_evidence", "write_evidence",
+    "default_description", "family_of", "is_encrypted", "is_short_key", "load_certificate", "load_certificates",
+    "load_crls", "load_decryption_key", "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets",
+    "recipient_of", "same_key", "seal", "tolerated_header", "verify", "verify_evidence", "write_evidence",
 ]

@@ -1,7 +1,7 @@
 """Profile 2W-be-SE: the content of soap:Body encrypted after signing, and opened before the signature is verified.
 
 One EncryptedKey in wsse:Security, one EncryptedData that fills the Body, each pointing at the other. What does not look
-exactly so is refused before a key is touched (docs/profile.md §13).
+exactly so is refused before a key is touched (docs/profile.md §14).
 
 Sources: Digikoppeling WUS WB003, WB005, WB006, WB008, WB012; WSS SMS 1.1.1 §9; BSP 1.1 R3208, R5601, R5606, R5624.
 """

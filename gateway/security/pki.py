@@ -237,6 +237,7 @@ def _check(der: bytes, trust: TrustSnapshot, now: datetime, usage: Usage) -> _Fo
             subject=_x509.subject(case.certificate),
             sha256=hashlib.sha256(der).hexdigest(),
             not_after=case.certificate.not_valid_after_utc,
+            rsa_bits=case.key.key_size if isinstance(case.key, rsa.RSAPublicKey) else None,
         ),
         public_key=case.key,
     )

@@ -75,7 +75,7 @@ def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> Sig
             ids of the token and of headers that have one of few values are their digests, so that such a part and
             its Reference are written once.
     Source  docs/profile.md §6, §10; Digikoppeling WUS WB002, WB004, WB007, WB010, WB014; BSP 1.1 R5205, R5404, R5416;
-            §13 for the encryption.
+            §14 for the encryption.
     """
     headers = (_few("To", outgoing.to), _few("Action", outgoing.action), _own("MessageID", outgoing.message_id, nonce),
                _own("RelatesTo", outgoing.relates_to, nonce), _few("From", outgoing.sender),

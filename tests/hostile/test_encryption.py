@@ -436,10 +436,12 @@ def _failing(closed: Closed, octets: bytes) -> Callable[[], float]:
                         peer=closed.line.peer("gemeente"), at=closed.line.at)
     admitted = enter(received, closed.line.gate, Trail(received=received))
 
+    gate = closed.line.gate
+
     def once() -> float:
         began = time.thread_time()
         with pytest.raises(SecurityRefusal):
-            encryption.open_request(admitted.envelope, admitted.permit, received, closed.line.gate)
+            encryption.open_request(admitted.envelope, admitted.permit, gate.policy, received, gate)
         return time.thread_time() - began
     return once
 
@@ -468,7 +470,7 @@ def test_the_signature_is_looked_at_whatever_decryption_said(closed: Closed, cas
                         soap_action='""', peer=closed.line.peer("gemeente"), at=closed.line.at)
     admitted = enter(received, gate, Trail(received=received))
     with pytest.raises(SecurityRefusal):
-        encryption.open_request(admitted.envelope, admitted.permit, received, watched)
+        encryption.open_request(admitted.envelope, admitted.permit, gate.policy, received, watched)
     assert len(seen) == 1
 
 

@@ -222,6 +222,7 @@ delivery = { push = "https://ontvangst.example:9443/soap" }
 certificates = ["pki/gemeente.pem"]
 gemeentecodes = ["0363"]
 acts_for = ["00000001999999990001"]
+agreements = ["rsa-pss"]
 kvk = "99999999"
 vestigingen = ["999999999999"]
 active = false
@@ -235,6 +236,7 @@ until = 2027-01-01
     assert (party.slug, party.subtype, party.mag_bsn, party.active) == ("gemeente", "SHV_FASE2", True, False)
     assert (party.since, party.until) == (date(2026, 1, 1), date(2027, 1, 1))
     assert party.acts_for == {"00000001999999990001"}
+    assert party.agreements == {"rsa-pss"}
 
 
 @pytest.mark.parametrize(("added", "message"), [
@@ -252,6 +254,7 @@ until = 2027-01-01
     ('[party.modules]\nx = ["1.0"]\ny = "2.0"', "parties.toml line 13: 'y' in [party.1.modules] is a text"),
     ('gemeentecodes = ["363"]', "parties.toml line 11: '363' of 'gemeentecodes'"),
     ('acts_for = ["1"]', "parties.toml line 11: '1' of 'acts_for'"),
+    ('agreements = ["pss"]', "parties.toml line 11: 'pss' of 'agreements' in [[party]] number 2 is not allowed"),
     ('kvk = "1"', "parties.toml line 11: '1' of 'kvk'"),
     ('from = "2026-01-01"', "parties.toml line 11: 'from' in [[party]] number 2 is a text; make it a date"),
     ("from = 2026-01-01T00:00:00Z", "parties.toml line 11: 'from' in [[party]] number 2 is a date with time"),
@@ -353,7 +356,8 @@ some_parties = st.builds(
     push=st.none() | st.just("https://ontvangst.example/soap"),
     pins=st.frozensets(st.binary(min_size=32, max_size=32).map(bytes.hex), max_size=2),
     gemeentecodes=st.frozensets(st.from_regex("[0-9]{4}", fullmatch=True), max_size=3),
-    acts_for=st.frozensets(digits, max_size=2), kvk=st.none() | st.just("99999999"),
+    acts_for=st.frozensets(digits, max_size=2), agreements=st.frozensets(st.just("rsa-pss")),
+    kvk=st.none() | st.just("99999999"),
     vestigingen=st.frozensets(st.just("999999999999")), active=st.booleans(),
     since=st.none() | st.dates(max_value=date(2026, 1, 1)), until=st.none() | st.dates(min_value=date(2026, 1, 2)),
 )
