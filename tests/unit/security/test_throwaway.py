@@ -41,7 +41,7 @@ SMALL = Description(
 def test_writes_the_files_of_an_instance_in_time(tmp_path: Path) -> None:
     start = time.perf_counter()
     make_pki(default_description(), tmp_path / "pki", datetime.now(UTC))
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 6
     expected = {"ca.pem", "ca.key", "ca.crl"} | {
         f"{slug}-{use}.{kind}" for slug in SLUGS for use in ("tls", "sign", "enc") for kind in ("pem", "key")
     }
