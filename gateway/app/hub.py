@@ -15,6 +15,7 @@ from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
 from gateway.app.profiles import check_sets
+from gateway.app.revocation import Watch
 from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
 from gateway.calendar_nl import working_day
@@ -22,7 +23,7 @@ from gateway.errors import GatewayError
 from gateway.pipeline import Encryption, Gate, Signers, answer, decline
 from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
-from gateway.security import Signing, Usage
+from gateway.security import Usage
 from gateway.settings import Address
 from gateway.soap import Limits
 from gateway.storage import Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
@@ -84,13 +85,12 @@ def build_gate(
 ) -> Gate:
     """Everything one request needs, from an instance and its open store."""
     settings, sealer = instance.settings, instance.sealer()
-    by_family: dict[str, Signing] = {key.family: key for key in reversed(instance.signing)}
     keys = instance.encryption
     check_sets(instance.catalog.services.values(), able=bool(keys))
     return Gate(
         name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
-        signers=Signers(default=instance.signing[0], by_family=by_family),
+        signers=Signers(keys=instance.signing),
         encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, clock),
         tolerances=SqlTolerances(store),
@@ -163,7 +163,7 @@ def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: s
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
         Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
-               background=_chores(gate, trust, register, tls)).run()
+               background=_chores(gate, trust, register, tls, Watch(settings.trust, trust, utc_now, log))).run()
         try:
             gate.tolerances.flush()
         except GatewayError as error:  # figures only: the hub has ended well without them
@@ -176,7 +176,9 @@ def settle() -> None:
     gc.freeze()
 
 
-def _chores(gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls) -> tuple[Background, ...]:
+def _chores(
+    gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls, watch: Watch
+) -> tuple[Background, ...]:
     def expire() -> None:
         while gate.mailbox.expire(utc_now(), _EXPIRE_AT_ONCE) == _EXPIRE_AT_ONCE:
             pass
@@ -185,6 +187,7 @@ def _chores(gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls
         Background(seconds=3600, function=lambda: gate.mailbox.retire_keys(utc_now())),
         Background(seconds=2, function=register.renew),
         Background(seconds=20, function=lambda: trust.renew(tls.reload)),
+        Background(seconds=60, function=lambda: watch.fetch(lambda: trust.renew(tls.reload))),
         Background(seconds=60, function=expire),
         Background(seconds=60, function=gate.tolerances.flush),
     )

@@ -16,6 +16,7 @@ from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
 from gateway.party import PartyClient, PartyEncryption
+from gateway.pipeline import Signers
 from gateway.routing import AddressBook, agreed_encrypted
 from gateway.security import (
     CheckCertificate,
@@ -194,7 +195,8 @@ class Instance:
             for stretch in found.stretches
         )
         facts = EvidenceFacts(referentienummer=number, proof=found.proof, journals=journals)
-        return write_evidence(facts, self.signing[0], utc_now())
+        now = utc_now()
+        return write_evidence(facts, Signers(keys=self.signing).matching(None, now), now)
 
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""
