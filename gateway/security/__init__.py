@@ -24,6 +24,7 @@ from gateway.security.keys import (
     same_key,
 )
 from gateway.security.lists import Lapse, accept_list, lapses
+from gateway.security.ocsp import OcspAnswer, ocsp_question, read_ocsp_answer
 from gateway.security.pki import (
     CertificateCache,
     Checked,
@@ -46,11 +47,11 @@ from gateway.security.wsse import (
 
 __all__ = [
     "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "DecryptionKey",
-    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Lapse", "Outgoing", "Recipient",
+    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Lapse", "OcspAnswer", "Outgoing", "Recipient",
     "SecurityPolicy", "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified",
     "accept_list", "canonical", "check_certificate", "claimed_signatures", "confirms_something", "decrypt_content",
     "decryption_keys_of", "default_description", "family_of", "is_encrypted", "is_short_key", "lapses",
     "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust",
-    "make_crl", "make_pki", "message_octets", "recipient_of", "same_key", "seal", "tolerated_header", "verify",
-    "verify_evidence", "write_evidence",
+    "make_crl", "make_pki", "message_octets", "ocsp_question", "read_ocsp_answer", "recipient_of", "same_key", "seal",
+    "tolerated_header", "verify", "verify_evidence", "write_evidence",
 ]
