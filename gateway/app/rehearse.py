@@ -9,9 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from gateway.app.instance import Instance, utc_now
 from gateway.app.rehearsal import (
     REMEDY,
@@ -20,18 +17,19 @@ from gateway.app.rehearsal import (
     Stage,
     as_server,
     candidate,
-    extension,
     facts,
     overlap,
     row,
 )
 from gateway.app.trust import read_snapshot
-from gateway.routing import certificate_in_use, certificate_refusal
+from gateway.routing import certificate_in_use, certificate_refusal, encryption_certificate
 from gateway.security import SigningKey, Usage, load_certificate
-from gateway.settings import named_certificates
+from gateway.settings import KeyPair, named_certificates
 from gateway.values import Party, Purpose
 
 HUB: Final = "hub"
+_USAGE: Final = {Purpose.TLS: Usage.CLIENT, Purpose.SIGNING: Usage.SIGNING, Purpose.ENCRYPTION: Usage.ENCRYPTION}
+_PLACE: Final = {Purpose.TLS: "TLS caller", Purpose.SIGNING: "signer", Purpose.ENCRYPTION: "addressee of encryption"}
 _MARK: Final = {Purpose.TLS: "tls", Purpose.SIGNING: "sign", Purpose.ENCRYPTION: "enc"}  # in names of files, by custom
 
 
@@ -50,17 +48,18 @@ def rehearse(
     if who == HUB:
         stage = Stage(instance=instance, trust=trust, oin=instance.settings.hub.oin, at=at or now,
                        now=now)
-        return list(_hub(stage, given, purposes or tuple(Purpose)))
+        return list(_hub(stage, given, purposes or (Purpose.SIGNING, Purpose.TLS, Purpose.ENCRYPTION)))
     party = instance.resolve(who)
     stage = Stage(instance=instance, trust=trust, oin=party.oin, at=at or now, now=now)
-    return list(_party(stage, party, given, purposes or _used(party)))
+    return list(_party(stage, party, given, purposes or _used(party, given)))
 
 
 # --- a party -------------------------------------------------------------------------------------------------
 
 
-def _used(party: Party) -> tuple[Purpose, ...]:
-    encrypts = any(one.purpose is Purpose.ENCRYPTION for one in party.rollovers)
+def _used(party: Party, given: Sequence[Candidate]) -> tuple[Purpose, ...]:
+    """Encryption has a key of its own, so a given certificate is rehearsed for it only when that is asked."""
+    encrypts = not given and (party.encryption or any(one.purpose is Purpose.ENCRYPTION for one in party.rollovers))
     return (Purpose.TLS, Purpose.SIGNING, *((Purpose.ENCRYPTION,) if encrypts else ()))
 
 
@@ -69,7 +68,7 @@ def _party(
 ) -> Iterator[Rehearsed]:
     known, chosen = _known(stage.instance, party), dict[str, Candidate]()
     for purpose in purposes:
-        usage = {Purpose.TLS: Usage.CLIENT}.get(purpose, Usage.SIGNING)
+        usage = _USAGE[purpose]
         found = list(given) or _present(party, purpose, stage.at, known)
         if not found:
             yield Rehearsed(place=str(purpose), certificate="", holds=None,
@@ -92,25 +91,37 @@ def _uses(
     stage: Stage, party: Party, one: Candidate, purpose: Purpose, usage: Usage
 ) -> Iterator[Rehearsed]:
     """The place itself, what the address book says of it, and for a signer who answers how."""
-    place = {Purpose.TLS: "TLS caller", Purpose.SIGNING: "signer"}.get(purpose, "encryption")
+    place = _PLACE[purpose]
+    yield row(place, one, stage.against(one, usage).get("usage"), f"its usage fits a {place}", REMEDY["usage"])
     if purpose is Purpose.ENCRYPTION:
-        yield _encryption(one)
-    else:
-        cause = stage.against(one, usage).get("usage")
-        yield row(place, one, cause, f"its usage fits a {place}", REMEDY["usage"])
+        yield _encrypted_to(party, one, stage.at)
+        return
     refusal = certificate_refusal(party, purpose, one.sha256, stage.at)
     registered = "named there" if one.sha256 in party.pins or any(
         one.sha256 in (each.old.sha256, each.new.sha256) for each in party.rollovers if each.purpose is purpose
     ) else "no pins: trust path and OIN decide"
     yield row(f"{place}: address book", one, refusal, registered,
-               "add it to certificates or pins, or plan the change with [[party.rollover]]")
+              "add it to certificates or pins, or plan the change with [[party.rollover]]")
     if purpose is Purpose.SIGNING:
         yield _answers(stage.instance.signing, one, stage.at)
 
 
+def _encrypted_to(party: Party, one: Candidate, at: datetime) -> Rehearsed:
+    """What the hub encrypts to is what the address book names, whatever the party installs."""
+    used = encryption_certificate(party, at)
+    cause = None
+    if used is None:
+        cause = "the address book names no encryption certificate of the party"
+    elif used.sha256 != one.sha256:
+        cause = f"the hub encrypts to {used.name} then, by the address book"
+    return row("encryption: address book", one, cause, "named there",
+               "name it under encryption, or plan the change with [[party.rollover]]; keep the old key to decrypt with")
+
+
 def _present(party: Party, purpose: Purpose, at: datetime, known: Sequence[Candidate]) -> list[Candidate]:
     """What the party uses at that moment, as far as the instance knows."""
-    planned = certificate_in_use(party, purpose, at)
+    planned = (encryption_certificate(party, at) if purpose is Purpose.ENCRYPTION
+               else certificate_in_use(party, purpose, at))
     if planned is not None and planned.der is not None:
         return [candidate(planned.name, planned.der)]
     return [one for one in known if planned is None or one.sha256 == planned.sha256]
@@ -135,8 +146,6 @@ def _before(party: Party, purpose: Purpose, one: Candidate, known: Sequence[Cand
 
 def _best(stage: Stage, found: Sequence[Candidate], usage: Usage, purpose: Purpose) -> Candidate:
     """The one that fits best: an organisation that changes two certificates at once names both."""
-    if purpose is Purpose.ENCRYPTION:
-        return min(found, key=lambda one: _encryption(one).holds is not True)
     return min(found, key=lambda one: ("usage" in (against := stage.against(one, usage)), len(against),
                                        _MARK[purpose] not in one.name))
 
@@ -152,31 +161,37 @@ def _answers(keys: Sequence[SigningKey], one: Candidate, at: datetime) -> Rehear
     return row("answers of the hub", one, None, f"to a request signed with {one.family} it answers {words}", "")
 
 
-def _encryption(one: Candidate) -> Rehearsed:
-    """RSA-OAEP to the certificate's key (ENC004): an RSA key that may encipher keys."""
-    usage = extension(one, x509.KeyUsage)
-    cause = None
-    if not isinstance(one.parsed.public_key(), rsa.RSAPublicKey):
-        cause = "its key is no RSA key: one cannot encrypt to it"
-    elif usage is not None and not usage.key_encipherment:
-        cause = "its key usage has no keyEncipherment"
-    return row("encryption", one, cause, "one can encrypt to it", "order an RSA certificate for keyEncipherment")
-
-
 # --- the hub -------------------------------------------------------------------------------------------------
 
 
 def _hub(stage: Stage, given: Sequence[Candidate], purposes: Sequence[Purpose]) -> Iterator[Rehearsed]:
+    """Given certificates are for the first of these purposes only: a hub has its own for each."""
     settings = stage.instance.settings
-    if Purpose.SIGNING in purposes:
-        present = [candidate(pair.certificate.name, load_certificate(pair.certificate)) for pair in settings.signing]
-        yield from _hub_signing(stage, given, present)
-    if Purpose.TLS in purposes and (not given or Purpose.SIGNING not in purposes):
-        path = settings.soap.tls.certificate
-        present_tls = candidate(path.name, load_certificate(path))
-        one = given[0] if given else present_tls
-        yield as_server(stage, one, settings.hub.public_url, "TLS, as parties see it")
-        yield overlap(one, present_tls if given else None, "tls: overlap with the old one")
+    for at, purpose in enumerate(purposes if not given else purposes[:1]):
+        mine = given if at == 0 else ()
+        if purpose is Purpose.SIGNING:
+            yield from _hub_signing(stage, mine, _loaded(settings.signing))
+        elif purpose is Purpose.ENCRYPTION:
+            yield from _hub_encryption(stage, mine, _loaded(settings.encryption))
+        else:
+            present = _loaded((settings.soap.tls,))[0]
+            one = mine[0] if mine else present
+            yield as_server(stage, one, settings.hub.public_url, "TLS, as parties see it")
+            yield overlap(one, present if mine else None, "tls: overlap with the old one")
+            yield from facts(stage, one)
+
+
+def _loaded(pairs: Sequence[KeyPair]) -> list[Candidate]:
+    return [candidate(pair.certificate.name, load_certificate(pair.certificate)) for pair in pairs]
+
+
+def _hub_encryption(stage: Stage, given: Sequence[Candidate], present: Sequence[Candidate]) -> Iterator[Rehearsed]:
+    """The certificate that parties encrypt to; every key of the list goes on decrypting."""
+    for one in given or present:
+        cause = stage.against(one, Usage.ENCRYPTION).get("usage")
+        yield row("encryption, as parties see it", one, cause, "one can encrypt to it", REMEDY["usage"])
+        if given and present:
+            yield overlap(one, present[0], "encryption: overlap with the old one")
         yield from facts(stage, one)
 
 

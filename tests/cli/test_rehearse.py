@@ -99,8 +99,8 @@ def test_at_a_later_date_the_present_certificates_have_expired(world: World) -> 
     ({"authority": True, "usage": ("digitalSignature", "keyCertSign")}, "signing", "kind", "CA certificate"),
     ({"usage": ("keyEncipherment",)}, "signing", "signer", "no digitalSignature"),
     ({"purposes": ("serverAuth",)}, "tls", "TLS caller", "does not fit use as client"),
-    ({"usage": ("digitalSignature",)}, "encryption", "encryption", "no RSA key"),
-    ({"key": "RSA-2048"}, "encryption", "encryption", "no keyEncipherment"),
+    ({"usage": ("digitalSignature",)}, "encryption", "addressee of encryption", "no RSA key"),
+    ({"key": "RSA-2048"}, "encryption", "addressee of encryption", "no keyEncipherment"),
 ])
 def test_what_would_break_is_said_at_its_place(
     world: World, changes: dict, purpose: str, place: str, cause: str,
@@ -208,6 +208,26 @@ retired = {(at + timedelta(days=30)):%Y-%m-%d}
     assert booked.said("gemeente", "signing: overlap with the old one", "--at", late).endswith("is valid as well")
 
 
+def test_the_hub_goes_on_encrypting_to_what_the_address_book_names(booked: World) -> None:
+    new = booked.certificate("enc", key="RSA-2048", usage=("keyEncipherment",))
+    asked = ("gemeente", "--purpose", "encryption", "--certificate", new)
+    assert booked.broken(*asked) == {
+        "encryption: address book": "the hub encrypts to pki/gemeente-enc.pem then, by the address book"}
+    at = booked.target.line.at
+    add(booked, f"""
+[[party.rollover]]
+purpose = "encryption"
+old = "pki/gemeente-enc.pem"
+new = "{new}"
+accepted = {(at + timedelta(days=10)):%Y-%m-%d}
+preferred = {(at + timedelta(days=20)):%Y-%m-%d}
+retired = {(at + timedelta(days=30)):%Y-%m-%d}
+""")
+    assert "encryption: address book" in booked.broken(*asked, "--at", (at + timedelta(days=19)).isoformat())
+    assert booked.broken(*asked, "--at", (at + timedelta(days=21)).isoformat()) == {}
+    assert booked.said("gemeente", "encryption: address book") == "named there"  # the present one, at present
+
+
 def test_a_push_endpoint_needs_a_server_certificate_for_its_host(booked: World) -> None:
     file = booked.folder / "parties.toml"
     text = file.read_text("utf-8")
@@ -237,6 +257,9 @@ def test_the_hub_rehearses_its_own_change(world: World) -> None:
                      "the family changes from rsa to ecdsa: parties may not be able to verify it"}
     wrong = world.certificate("wrong", oins=(OIN,))
     assert "asked is " + EXAMPLE_HUB_OIN in world.broken("hub", "--certificate", wrong)["OIN"]
+    sealing = world.certificate("enc", **hub)
+    found = world.broken("hub", "--purpose", "encryption", "--certificate", sealing)
+    assert "no RSA key" in found["encryption, as parties see it"]
     tls = world.certificate("tls", hosts=("elders.example",), purposes=("serverAuth",), **hub)
     found = world.broken("hub", "--purpose", "tls", "--certificate", tls)
     assert found == {"TLS, as parties see it": "it is not for localhost (subjectAltName)"}
