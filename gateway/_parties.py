@@ -21,7 +21,9 @@ from gateway.values import Party, Rollover
 OIN: Final = r"[0-9A-Z]{20}"
 OIN_WORDS: Final = "an OIN of 20 digits or capitals"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
-         "pins", "rollover", "gemeentecodes", "routing", "acts_for", "kvk", "vestigingen", "active", "from", "until")
+         "pins", "rollover", "gemeentecodes", "routing", "acts_for", "limits", "kvk", "vestigingen", "active", "from",
+         "until")
+ALLOWANCE: Final = {"requests_per_second": (1, 100_000), "burst": (1, 1_000_000), "connections": (1, 100_000)}  # bounds
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
@@ -95,6 +97,7 @@ def _party(table: Table) -> Party:
             "gemeentecodes", table.texts("gemeentecodes"), "[0-9]{4}", "the four digits of the CBS code")),
         routing=_routing(table),
         acts_for=frozenset(table.matching("acts_for", table.texts("acts_for"), OIN, OIN_WORDS)),
+        limits=_limits(table),
         kvk=table.matching("kvk", (table.text("kvk"),), "[0-9]{8}", "eight digits")[0] if "kvk" in table else None,
         vestigingen=frozenset(table.matching(
             "vestigingen", table.texts("vestigingen"), "[0-9]{12}", "twelve digits each")),
@@ -121,6 +124,14 @@ def _modules(table: Table) -> Mapping[str, tuple[str, ...]]:
             inner.refuse(name, f"module '{name}' has no versions", f'write {name} = ["1.0"], or leave it out')
         modules[name] = versions
     return MappingProxyType(modules)
+
+
+def _limits(table: Table) -> Mapping[str, int]:
+    """What differs from the hub's own limits: limits = { requests_per_second = 50, burst = 100, connections = 20 }."""
+    inner = table.table("limits", tuple(ALLOWANCE))
+    return MappingProxyType({
+        key: inner.number(key, low, minimum=low, maximum=high) for key, (low, high) in ALLOWANCE.items() if key in inner
+    })
 
 
 def _routing(table: Table) -> Mapping[str, frozenset[str]]:
@@ -180,8 +191,8 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
         "certificates": files, "pins": frozenset() if files else party.pins,
         "rollover": tuple(_rollover_values(one) for one in party.rollovers),
         "gemeentecodes": party.gemeentecodes, "routing": party.routing or None, "acts_for": party.acts_for,
-        "kvk": party.kvk, "vestigingen": party.vestigingen, "active": None if party.active else False,
-        "from": party.since, "until": party.until,
+        "limits": party.limits or None, "kvk": party.kvk, "vestigingen": party.vestigingen,
+        "active": None if party.active else False, "from": party.since, "until": party.until,
     }
     written = (f"{key} = {_toml(value)}\n" for key, value in values.items()
                if value is not None and value not in (frozenset(), ()))
@@ -243,7 +254,7 @@ _FIELDS: Final = {
     "slug": "slug", "name": "name", "oin": "oin", "roles": "roles", "subtype": "subtype", "mag_bsn": "mag_bsn",
     "requires": "requires", "modules": "modules", "push": "delivery", "pins": "certificates",
     "rollovers": "rollover",
-    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "kvk": "kvk",
+    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "limits": "limits", "kvk": "kvk",
     "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
 }
 
@@ -283,7 +294,8 @@ def _words(field: str, value: object, now: datetime | None) -> str:
         case bool():
             return "yes" if value else "no"
         case Mapping():
-            return "; ".join(f"{key} {', '.join(versions)}" for key, versions in sorted(value.items()))
+            return "; ".join(f"{key} {several if isinstance(several, int) else ', '.join(several)}"
+                             for key, several in sorted(value.items()))
         case frozenset():
             return ", ".join(sorted(value))
         case None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from gateway.messagesets import Catalog
+from gateway.pipeline.tally import Tally
 from gateway.ports import Journal, Mailbox, NewId, Observe, Register, WorkingDay
 from gateway.security import CheckCertificate, SecurityPolicy, Signing, family_of
 from gateway.soap import Limits
@@ -38,6 +39,7 @@ class Gate:
     policy: SecurityPolicy
     signers: Signers
     journal: Journal
+    tally: Tally  # bounds what refusals write to the journal
     mailbox: Mailbox
     dispatch: Dispatch
     addresses: Callable[[Service], Collection[str]]  # the absolute URLs at which a service is reached

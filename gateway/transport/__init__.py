@@ -5,13 +5,14 @@ from gateway.transport.contracts import build as build_contracts
 from gateway.transport.host import Host
 from gateway.transport.listener import RequestLimits, SoapListener
 from gateway.transport.protocol import ConnectionLimits
+from gateway.transport.quota import Meter, OwnMeter, Quota, SharedMeter
 from gateway.transport.server import Background, Server, bind, url_of
 from gateway.transport.tls import ServerTls, TlsFiles, client_tls
 from gateway.transport.web import Check, Document, document_routes, web_app
 from gateway.transport.workers import Supervisor
 
 __all__ = [
-    "Background", "CallLimits", "Caller", "Check", "ConnectionLimits", "Document", "Host", "RequestLimits", "Server",
-    "ServerTls", "SoapListener", "Supervisor", "TlsFiles", "bind", "build_contracts", "client_tls", "document_routes",
-    "url_of", "web_app",
+    "Background", "CallLimits", "Caller", "Check", "ConnectionLimits", "Document", "Host", "Meter", "OwnMeter",
+    "Quota", "RequestLimits", "Server", "ServerTls", "SharedMeter", "SoapListener", "Supervisor", "TlsFiles", "bind",
+    "build_contracts", "client_tls", "document_routes", "url_of", "web_app",
 ]
