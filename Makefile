@@ -9,7 +9,7 @@ PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ig
 RUN := env -u PYTHONPATH $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench test-pythons lock clean
+.PHONY: help setup demo test lint bench docs-security test-pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,9 @@ $(STAMP): requirements.lock setup.cfg
 demo: setup ## one whole Schuldregeling conversation between two parties through a hub, on this machine
 	@env -u PYTHONPATH $(BIN)/gateway demo
 
+# A worker per core, whole files at a time (a file shares its hubs), in the order of their names: the slowest come first.
 test: setup ## every test that needs no other server
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff, mypy --strict and the architecture rules
 	@$(BIN)/ruff check .
@@ -42,6 +43,9 @@ lint: setup ## ruff, mypy --strict and the architecture rules
 bench: setup ## measure; writes build/bench.json
 	@mkdir -p build
 	@$(RUN) -m benchmarks
+
+docs-security: setup ## write the table of docs/security.md from the marks of the tests
+	@$(RUN) -m tests.clauses
 
 test-pythons: ## the tests under each supported Python on this machine
 	@.ci/test-pythons

@@ -15,6 +15,7 @@ from gateway.app import front
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
+from gateway.app.revocation import Watch
 from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
 from gateway.calendar_nl import working_day
@@ -22,10 +23,10 @@ from gateway.errors import GatewayError
 from gateway.pipeline import Gate, Signers, Tally, answer, decline, write_tally
 from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
-from gateway.security import Signing, Usage
+from gateway.security import Usage
 from gateway.settings import Address
 from gateway.soap import Limits
-from gateway.storage import Reports, SqlJournal, SqlMailbox, Store, open_store
+from gateway.storage import Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
 from gateway.transport import (
     Background,
     Host,
@@ -86,12 +87,12 @@ def build_gate(
 ) -> Gate:
     """Everything one request needs, from an instance and its open store."""
     settings, sealer = instance.settings, instance.sealer()
-    by_family: dict[str, Signing] = {key.family: key for key in reversed(instance.signing)}
     return Gate(
         name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
-        signers=Signers(default=instance.signing[0], by_family=by_family),
+        signers=Signers(keys=instance.signing),
         journal=SqlJournal(store, sealer), tally=Tally(), mailbox=SqlMailbox(store, sealer, clock),
+        tolerances=SqlTolerances(store),
         dispatch=Host(instance.catalog.services).dispatch, addresses=_addresses(instance.catalog.services, urls),
         limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,
         is_working_day=working_day(settings.retention.extra_holidays), new_id=new_id, observe=observe,
@@ -164,10 +165,15 @@ def serve(
                         collect=lambda: store_metrics(log, trust, reports),
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
+        watch = Watch(settings.trust, trust, utc_now, log)
         Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, quota=quota, ready=ready,
-               background=_chores(gate, trust, register, tls, quota),
+               background=_chores(gate, trust, register, tls, watch, quota),
                connections=front.connection_limits(settings)).run()
         write_tally(gate, utc_now(), quota.untold())
+        try:
+            gate.tolerances.flush()
+        except GatewayError as error:  # figures only: the hub has ended well without them
+            log("tolerances-not-written", {"error": error})
 
 
 def settle() -> None:
@@ -177,7 +183,7 @@ def settle() -> None:
 
 
 def _chores(
-    gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls, quota: Quota
+    gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls, watch: Watch, quota: Quota
 ) -> tuple[Background, ...]:
     def expire() -> None:
         while gate.mailbox.expire(utc_now(), _EXPIRE_AT_ONCE) == _EXPIRE_AT_ONCE:
@@ -188,7 +194,9 @@ def _chores(
         Background(seconds=2, function=register.renew),
         Background(seconds=20, function=lambda: trust.renew(tls.reload)),
         Background(seconds=20, function=tls.renew_sessions),
+        Background(seconds=60, function=lambda: watch.fetch(lambda: trust.renew(tls.reload))),
         Background(seconds=60, function=expire),
+        Background(seconds=60, function=gate.tolerances.flush),
         Background(seconds=60, function=lambda: write_tally(gate, utc_now(), quota.untold())),
     )
 

@@ -66,7 +66,7 @@ def test_tls_1_1_is_refused(start: Start) -> None:
         assert not hub.received
 
 
-@pytest.mark.clause("TLSCIPH001", "TLS006")
+@pytest.mark.clause("TLSCIPH001", "TLS006", "WT003")
 @pytest.mark.parametrize("suite", [
     "ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-SHA", "DHE-RSA-AES256-GCM-SHA384", "AES256-GCM-SHA384",
     "ECDHE-ECDSA-ARIA256-GCM-SHA384", "ECDHE-ECDSA-AES256-CCM",
@@ -90,7 +90,7 @@ def test_suites_of_the_profile_are_taken(start: Start, suite: str) -> None:
         assert ask(hub, context) == ("TLSv1.2", suite)
 
 
-@pytest.mark.clause("WT001", "WT004", "TLS002", "PKI002")
+@pytest.mark.clause("TLS002", "WT001", "WT004", "PKI002", "§5.5")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_callers_without_a_good_certificate_are_refused(
     start: Start, version: ssl.TLSVersion, tmp_path: Path,
@@ -114,7 +114,7 @@ def test_callers_without_a_good_certificate_are_refused(
             assert not hub.received, name
 
 
-@pytest.mark.clause("WT004", "PKI003")
+@pytest.mark.clause("WT004", "PKI003", "§6.3")
 def test_a_revoked_certificate_is_refused_after_reload_and_others_go_on(start: Start) -> None:
     with start() as hub:
         revoked = hub.pki.issue("revoked")
@@ -130,6 +130,7 @@ def test_a_revoked_certificate_is_refused_after_reload_and_others_go_on(start: S
         alive.close()
 
 
+@pytest.mark.clause("WT004", "§6.3")
 def test_a_list_that_is_too_old_refuses_everyone(start: Start) -> None:
     with start() as hub:
         make_crl(hub.pki.folder, (), NOW - timedelta(days=2), timedelta(days=1))
