@@ -5,7 +5,8 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from gateway.app import front
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
+from gateway.app.ocsp import Inquiry
 from gateway.app.revocation import Watch
 from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
@@ -165,9 +167,11 @@ def serve(
                         collect=lambda: store_metrics(log, trust, reports),
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
-        watch = Watch(settings.trust, trust, utc_now, log)
+        beside = [Watch(settings.trust, trust, utc_now, log).fetch]
+        if settings.trust.ocsp:
+            beside.append(Inquiry(settings.trust, trust, utc_now, log).ask)
         Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, quota=quota, ready=ready,
-               background=_chores(gate, trust, register, tls, watch, quota),
+               background=_chores(gate, trust, register, tls, beside, quota),
                connections=front.connection_limits(settings)).run()
         write_tally(gate, utc_now(), quota.untold())
         try:
@@ -183,18 +187,22 @@ def settle() -> None:
 
 
 def _chores(
-    gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls, watch: Watch, quota: Quota
+    gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls,
+    beside: Iterable[Callable[[Callable[[], None]], None]], quota: Quota,
 ) -> tuple[Background, ...]:
     def expire() -> None:
         while gate.mailbox.expire(utc_now(), _EXPIRE_AT_ONCE) == _EXPIRE_AT_ONCE:
             pass
 
+    def renew() -> None:
+        trust.renew(tls.reload)
+
     return (
         Background(seconds=3600, function=lambda: gate.mailbox.retire_keys(utc_now())),
         Background(seconds=2, function=register.renew),
-        Background(seconds=20, function=lambda: trust.renew(tls.reload)),
+        Background(seconds=20, function=renew),
         Background(seconds=20, function=tls.renew_sessions),
-        Background(seconds=60, function=lambda: watch.fetch(lambda: trust.renew(tls.reload))),
+        *(Background(seconds=60, function=partial(work, renew)) for work in beside),
         Background(seconds=60, function=expire),
         Background(seconds=60, function=gate.tolerances.flush),
         Background(seconds=60, function=lambda: write_tally(gate, utc_now(), quota.untold())),

@@ -69,8 +69,8 @@ def load_trust(
 
 
 def load_answers(folder: Path) -> tuple[Source, ...]:
-    """The OCSP answers that are kept in a folder, as they came; none where there is no folder."""
-    return tuple((path.name, path.read_bytes()) for path in sorted(folder.glob("*.ocsp"))[:_MAX_ANSWERS])
+    """The OCSP answers in a folder that revoke something, as they came; none where there is no folder."""
+    return tuple((path.name, _octets(path)) for path in sorted(folder.glob("*.revoked"))[:_MAX_ANSWERS])
 
 
 def _changed_at(path: Path) -> datetime:

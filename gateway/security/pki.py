@@ -276,6 +276,12 @@ class CertificateCache:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def seen(self, issuer: x509.Certificate) -> frozenset[int]:
+        """The serial numbers of the remembered certificates that this CA issued."""
+        with self._lock:
+            kept = [(der, path[0].certificate) for (der, _, _), (_, _, path) in self._kept.items()]
+        return frozenset(_x509.parse(der).serial_number for der, by in kept if by == issuer)
+
     def check(self, der: bytes, trust: TrustSnapshot, now: datetime, *, usage: Usage) -> Checked:
         """As `check_certificate`; raises the same."""
         key = (der, usage, trust.version)

@@ -143,7 +143,7 @@ class Server:
         _allow_files(self._files)
         for listener in self._listeners:
             listener.start()
-        with ThreadPoolExecutor(2, thread_name_prefix="background") as executor:
+        with ThreadPoolExecutor(4, thread_name_prefix="background") as executor:  # two may wait for the network
             chores = [asyncio.create_task(_repeat(work, executor)) for work in self._background]
             chores.append(asyncio.create_task(self._keep_date()))
             self._ready(url_of(self._soap_socket, "https"), url_of(self._web_socket, "http"))
