@@ -133,7 +133,7 @@ def test_a_stylesheet_that_reads_writes_and_runs(target: Target) -> None:
     def change(root: etree._Element) -> None:
         transform = reference(root)[0][0]
         transform.set("Algorithm", "http://www.w3.org/TR/1999/REC-xslt-19991116")
-        transform.append(etree.fromstring(XSLT.replace("{canary}", target.canary.url)))
+        transform.append(etree.fromstring(target.plant(XSLT)))
 
     target.repels(target.signed(after_digests=change), AlgorithmForbidden, cpu=0.05)
 

@@ -251,11 +251,11 @@ def test_tokens_of_other_kinds(target: Target, kind: str) -> None:
         target.repels(target.signed(token=octets, before_signing=retype), error)
 
 
-@pytest.mark.parametrize("uri", ["file:///etc/hostname", "{canary}", "#tok-1", "#xpointer(//*)"])
+@pytest.mark.parametrize("uri", ["{file}", "{canary}", "#tok-1", "#xpointer(//*)"])
 @pytest.mark.parametrize("tag", [f"{{{D}}}RetrievalMethod", f"{{{DSIG11}}}KeyInfoReference", f"{{{O}}}Reference"])
 def test_keys_to_be_fetched(target: Target, tag: str, uri: str) -> None:
     """CVE-2021-40690: no such reference is followed, to nowhere."""
-    uri = uri.replace("{canary}", target.canary.url)
+    uri = target.plant(uri)
 
     def point(root: etree._Element) -> None:
         info = signature(root)[2]
@@ -268,9 +268,9 @@ def test_keys_to_be_fetched(target: Target, tag: str, uri: str) -> None:
     target.repels(target.bent(point), SecurityMissing, reason="KeyInfo")
 
 
-@pytest.mark.parametrize("uri", ["{canary}", "file:///etc/hostname", "#tok-2", "", "#_1"])
+@pytest.mark.parametrize("uri", ["{canary}", "{file}", "#tok-2", "", "#_1"])
 def test_token_references_elsewhere(target: Target, uri: str) -> None:
-    uri = uri.replace("{canary}", target.canary.url)
+    uri = target.plant(uri)
     target.repels(target.bent(lambda r: signature(r)[2][0][0].set("URI", uri)), SecurityMissing)
 
 

@@ -152,7 +152,7 @@ def test_a_body_that_is_longer_than_said_is_the_next_request(wire: Wire) -> None
     "?xsd=file:///etc/passwd", "?xsd={canary}"])
 def test_contracts_by_a_path(wire: Wire, query: str) -> None:
     """A service hands out its own contract, by exact name; not another's, nor a file."""
-    reply = wire.call("GET", SHV + query.replace("{canary}", wire.target.canary.url))
+    reply = wire.call("GET", SHV + wire.target.plant(query))
     assert reply.status == 404
     assert wire.target.canary.visits() == 0
     assert wire.call("GET", SHV + "?wsdl").status == 200

@@ -24,8 +24,9 @@ from gateway.security.throwaway import CertificateSpec, issue, new_key
 from gateway.values import Reply
 from tests import foreign
 from tests.conftest import Pki
-from tests.hostile.attack import Canary, Target, message
+from tests.hostile.attack import Target, message
 from tests.hostile.certificates import GEMEENTE, authority, identity, serial
+from tests.hostile.watch import Canary
 from tests.line import KN, POSTBUS, code, edit_parties, make_line
 
 ID = "11111111-1111-4111-8111-0000000000{:02}"

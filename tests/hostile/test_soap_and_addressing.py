@@ -73,7 +73,7 @@ def test_a_read_with_the_action_of_a_write_and_the_reverse(target: Target) -> No
 
 # --- addresses ------------------------------------------------------------------------------------
 
-AWAY = ["{canary}", "http://169.254.169.254/latest/meta-data/", "file:///etc/hostname", "https://gemeente.example/",
+AWAY = ["{canary}", "http://169.254.169.254/latest/meta-data/", "{file}", "https://gemeente.example/",
         "http://www.w3.org/2005/08/addressing/anonymous/", "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous",
         "", "ANONYMOUS"]
 
@@ -82,7 +82,7 @@ AWAY = ["{canary}", "http://169.254.169.254/latest/meta-data/", "file:///etc/hos
 @pytest.mark.parametrize("name", ["ReplyTo", "FaultTo"])
 def test_answers_to_elsewhere(target: Target, name: str, address: str) -> None:
     """Signed by its sender; the answer stays on the connection and nothing is fetched."""
-    address = address.replace("{canary}", target.canary.url)
+    address = target.plant(address)
 
     def extend(root: etree._Element) -> None:
         if name == "ReplyTo":
@@ -97,7 +97,7 @@ def test_answers_to_elsewhere(target: Target, name: str, address: str) -> None:
 @pytest.mark.parametrize("address", [AWAY[0], AWAY[1], AWAY[2], "urn:x", "mailto:x@example.org"])
 def test_a_sender_elsewhere_is_only_a_name(target: Target, address: str) -> None:
     """wsa:From binds nobody: the certificate does. It is taken, and nobody is called."""
-    reply = target.line.post(target.signed(sender=address.replace("{canary}", target.canary.url)))
+    reply = target.line.post(target.signed(sender=target.plant(address)))
     assert reply.status == 200
     assert target.canary.visits() == 0
 
@@ -123,7 +123,7 @@ TO = [
 @pytest.mark.parametrize("to", TO)
 def test_another_to(target: Target, to: str) -> None:
     """An exact match with the addresses of the service that was called, or nothing."""
-    target.repels(target.signed(to=to.replace("{canary}", target.canary.url)), ToWrong)
+    target.repels(target.signed(to=target.plant(to)), ToWrong)
 
 
 def test_an_empty_to(target: Target) -> None:
@@ -301,7 +301,7 @@ DECOY = f'<y xmlns="urn:x" id="x">{EVIL}</y>'
 @pytest.mark.parametrize("reference", ["#x", "#unknown", "#self", "", "x", "cid:x", "{canary}"])
 def test_href_in_the_body(target: Target, reference: str) -> None:
     """SOAP 1.1 §5.4.1 lets a value stand elsewhere, in a header say: it is never looked for, whoever signed it."""
-    reference = reference.replace("{canary}", target.canary.url)
+    reference = target.plant(reference)
     child = message().replace(b"<sr:KlantnummerSHV>", f'<sr:KlantnummerSHV id="self" href="{reference}">'.encode())
     target.repels(target.signed(child), SchemaInvalid)
     decoy = target.signed(child, before_signing=lambda r: header(r).append(etree.fromstring(DECOY)))

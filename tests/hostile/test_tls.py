@@ -19,8 +19,9 @@ from gateway.errors import NotAuthenticated
 from gateway.routing import AddressBook
 from gateway.security import EXAMPLE_OINS, make_crl
 from gateway.values import Reply
-from tests.hostile.attack import Canary, Target
+from tests.hostile.attack import Target
 from tests.hostile.certificates import GEMEENTE, identity, serial
+from tests.hostile.watch import Canary
 from tests.hostile.wire import Wire, exchange, listening, read_all
 from tests.line import SHV, code, make_line
 
