@@ -116,8 +116,8 @@ class Target:
         assert WATCH.seen[seen:] == [], "somebody was looked up, called or started"
         assert self._files() == files, "a file was left behind"
         error = self._check_effects(before, errors, octets, reason)
-        self._check_journal(reply, error, octets, "" if via and peer is None else party, peer)
         self._check_silence(reply)
+        self._check_journal(reply, error, octets, party, peer)
         row = TABLE[error]
         assert reply.status == row.http
         if issubclass(error, NotAuthenticated) or (issubclass(error, TrustStale) and code(reply) is None):
@@ -165,13 +165,11 @@ class Target:
         """The entry says who called, by OIN and certificate, and which message it was, as far as that was known."""
         facts = json.loads(self.last_refusal)
         unknown = issubclass(error, NotAuthenticated) or code(reply) is None
-        if party:
-            seen = self.line.peer(party) if peer is None else peer
-            assert facts.get("caller_certificate") == (hashlib.sha256(seen).hexdigest() if seen else None)
-            known = self.line.gate.register().resolve(party)
-            assert facts.get("caller_oin") == (None if unknown or known is None else known.oin)
-        assert (facts.get("caller_oin") is None) == unknown
-        assert facts.get("message_id") == (None if unknown else claims(octets, error)[0])
+        seen = self.line.peer(party) if peer is None else peer
+        assert facts.get("caller_certificate") == (hashlib.sha256(seen).hexdigest() if seen else None), facts
+        known = self.line.gate.register().resolve(party)
+        assert facts.get("caller_oin") == (None if unknown or known is None else known.oin), facts
+        assert facts.get("message_id") == (None if unknown else claims(octets, error)[0]), facts
 
     def _files(self) -> set[str]:
         return {one.name for one in os.scandir(self.line.instance.folder)}

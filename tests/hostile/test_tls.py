@@ -61,7 +61,7 @@ def test_certificates_that_tls_takes_and_the_line_does_not(
         assert head.startswith(b"HTTP/1.1 403 "), answer[:200]
         return Reply(status=403, octets=body, content_type="text/plain; charset=utf-8")
 
-    wire.target.repels(wire.target.signed(), NotAuthenticated, reason=reason, via=via)
+    wire.target.repels(wire.target.signed(), NotAuthenticated, reason=reason, via=via, peer=certificate)
     assert hashlib.sha256(certificate).hexdigest() in wire.target.last_refusal
 
 
