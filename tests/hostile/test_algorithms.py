@@ -46,6 +46,13 @@ def test_keys_outside_the_profile(target: Target, key: str, reason: str) -> None
     target.repels(target.signed(identity=odd, sign_with=signer), CertificateRejected, reason=reason)
 
 
+@pytest.mark.parametrize("curve", [ec.SECP192R1, ec.SECP224R1, ec.BrainpoolP256R1, ec.SECP256K1],
+                         ids=lambda curve: curve.name)
+def test_curves_outside_the_list(target: Target, curve: type[ec.EllipticCurve]) -> None:
+    """Shorter than 256 bits (P-192), or of another family."""
+    target.repels(target.signed(identity=identity(target.line, key=curve())), CertificateRejected, reason="curve")
+
+
 def test_a_forged_signature_under_a_low_exponent(target: Target) -> None:
     odd = identity(target.line, key="RSA-2048-e3")
     root = target.build(identity=odd)

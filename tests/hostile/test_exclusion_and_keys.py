@@ -24,6 +24,7 @@ from gateway.security import load_certificate
 from tests import foreign
 from tests.foreign import D, O, S, U
 from tests.hostile.attack import (
+    EVIL,
     SURNAME,
     Target,
     add,
@@ -42,6 +43,7 @@ from tests.hostile.certificates import identity, tlv
 DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 TOKEN_PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#"
+SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 Change = Callable[[etree._Element], object]
 
 
@@ -63,6 +65,16 @@ def _rename(element: etree._Element, namespace: str) -> None:
     element.tag = f"{{{namespace}}}{etree.QName(element).localname}"
 
 
+def _user(parent: etree._Element) -> None:
+    """A name without a password, which some stacks took for a proof."""
+    add(add(parent, f"{{{O}}}UsernameToken"), f"{{{O}}}Username", "gemeente")
+
+
+def _username(root: etree._Element) -> None:
+    _empty(security(root))
+    _user(security(root))
+
+
 EXCLUSIONS: dict[str, tuple[Change, type]] = {
     "no Signature": (lambda r: security(r).remove(signature(r)), SecurityMissing),
     "no Security": (lambda r: header(r).remove(security(r)), SecurityMissing),
@@ -80,6 +92,11 @@ EXCLUSIONS: dict[str, tuple[Change, type]] = {
     "Security for another actor": (lambda r: security(r).set(f"{{{S}}}actor", "urn:other"), ForbiddenHeader),
     "Security of the draft of 2002, to be understood": (
         lambda r: _rename(security(r), "http://schemas.xmlsoap.org/ws/2002/07/secext"), NotUnderstood),
+    "a UsernameToken instead of the Signature": (lambda r: _username(r), SecurityMissing),  # CVE-2013-0239
+    "a UsernameToken beside the Signature": (lambda r: _user(security(r)), SecurityMissing),
+    "a SAML assertion instead of the token": (
+        lambda r: security(r).replace(part(r, "BinarySecurityToken"), etree.Element(f"{{{SAML}}}Assertion")),
+        SecurityMissing),
     "Signature in another namespace": (lambda r: _rename(signature(r), "urn:x"), SecurityMissing),
 }
 
@@ -282,3 +299,42 @@ def test_token_references_of_other_kinds(target: Target, tag: str) -> None:
         add(info, tag, "QUJD")
 
     target.repels(target.bent(change), SecurityMissing)
+
+
+def test_a_decoy_digest_elsewhere(target: Target) -> None:
+    """CVE-2024-45409: who looks for the DigestValue anywhere in the document finds the attacker's first."""
+    genuine = target.build()
+    evil = clone(genuine)
+    body(evil).find(".//{*}KlantnummerSHV").text = EVIL
+    digest = b64encode(foreign.hashlib.sha256(foreign.canonical(body(evil))).digest()).decode()
+    decoys: dict[str, tuple[Change, tuple[type, ...]]] = {
+        "before, for another actor": (
+            lambda r: header(r).insert(0, _decoy(r, digest, {f"{{{S}}}actor": "urn:other"})), (SignatureInvalid,)),
+        "before, for us": (lambda r: header(r).insert(0, _decoy(r, digest, {})), (ForbiddenHeader,)),
+        "in the message": (lambda r: body(r)[0].insert(0, _decoy(r, digest, {})), (SignatureInvalid,)),
+        "in the reference": (lambda r: reference(r).insert(0, _decoy(r, digest, {})), (AlgorithmForbidden,)),
+    }
+    for move, errors in decoys.values():
+        root = clone(evil)
+        move(root)
+        target.repels(foreign.octets(root), *errors)
+
+
+def _decoy(root: etree._Element, digest: str, attributes: dict[str, str]) -> etree._Element:
+    """A holder of the evil Body's own digest, in a Reference that looks like the genuine one."""
+    holder = etree.Element("{urn:x}holder", attributes)
+    holder.append(clone(reference(root)))
+    holder[0].find(f"{{{D}}}DigestValue").text = digest
+    return holder
+
+
+def test_no_key_in_the_log(target: Target, caplog: pytest.LogCaptureFixture) -> None:
+    """CVE-2023-44483: nothing secret is logged, at whatever level, in success or refusal."""
+    numbers = [key.private_key.private_numbers() for key in map(target.line.signing_key, ("hub", "gemeente"))]
+    secrets = {form(one) for numbers_of in numbers for one in (numbers_of.p, numbers_of.d) for form in (str, hex)}
+    with caplog.at_level("DEBUG"):
+        assert target.line.post(target.signed()).status == 200
+        target.repels(target.bent(lambda r: body(r)[0].set("x", "y")), SignatureInvalid)
+    told = caplog.text + repr(target.line.events)
+    assert not any(secret in told for secret in secrets)
+    assert "PRIVATE KEY" not in told

@@ -139,6 +139,7 @@ ODD: dict[str, tuple[dict[str, object], str]] = {
     "an OIN with a space": ({"oins": (GEMEENTE[:-1] + " ",)}, "no OIN"),
     "an OIN in small letters": ({"oins": ("a" + GEMEENTE[1:],)}, "no OIN"),
     "the OIN in the name": ({"oins": (), "name": GEMEENTE}, "0 serialNumber"),
+    "the OIN as the organisation": ({"oins": (), "organisation": GEMEENTE}, "0 serialNumber"),
     "an unknown critical extension": ({"oddities": ("unknown-critical",)}, "critical extension"),
     "name constraints": ({"oddities": ("name-constraints",)}, "name constraints"),
     "signed with SHA-1": ({"digest": "SHA-1"}, "SHA-256 or better"),

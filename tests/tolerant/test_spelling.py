@@ -66,6 +66,9 @@ STYLES: dict[str, dict[str, object]] = {
     "many inclusive prefixes": {"inclusive": "s a o u ds kn sr xs xsi unknown", "inclusive_info": "s o"},
     "inclusive prefixes over lines": {"inclusive": " s\n  a  ", "inclusive_info": ""},
     "the default namespace inclusive": {"inclusive": "#default", "inclusive_info": "#default s"},
+    "prefixes that are declared nowhere": {"inclusive": "nowhere none", "inclusive_info": "nowhere"},
+    "inclusive prefixes in another order": {"inclusive": "u s o a", "inclusive_info": "u a s"},
+    "inclusive prefixes twice, with tabs": {"inclusive": "s\ts\n a", "inclusive_info": "\n\ts\n\ts "},
     "empty lists": {"inclusive": "", "inclusive_info": ""},
 }
 
