@@ -39,6 +39,12 @@ def load_parties(path: Path, *, folder: Path | None = None) -> tuple[Party, ...]
     return parties
 
 
+def named_certificates(path: Path) -> Mapping[str, tuple[Path, ...]]:
+    """By party's id, the files that its `certificates` names. Raises Misconfigured."""
+    tables = TomlFile(path, path.parent).root(("party",)).tables("party", _KEYS)
+    return {party_id(table, "id"): table.several("certificates") for table in tables}
+
+
 def party_id(table: Table, key: str) -> str:
     """A UUID other than nil, in the lower case of the wire."""
     text = table.text(key)

@@ -109,6 +109,7 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
         claimed=message.header.afzender if message.header else message.text("Namens"),
         from_oin=claimed_oin(admitted.addressing.sender),
     )
+    signing = gate.signers.matching(verified.signature_method, now)  # nothing is accepted that could not be answered
     message_id, own_id = admitted.addressing.message_id, gate.new_id()
     request = Request(register=register, permit=permit, verified=verified, message=message, sender=sender, now=now,
                       message_id=message_id)
@@ -117,7 +118,6 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
         relates_to=message_id, confirmations=(b64encode(verified.signature_value).decode(),),
         body=LAST_STEPS[permit.operation.step](request, gate),
     )
-    signing = gate.signers.matching(verified.signature_method)
     return seal(outgoing, signing, now, own_id).octets
 
 

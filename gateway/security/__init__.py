@@ -18,6 +18,8 @@ from gateway.security.keys import (
     load_signing_key,
     load_trust,
 )
+from gateway.security.lists import Lapse, accept_list, lapses
+from gateway.security.ocsp import OcspAnswer, ocsp_question, read_ocsp_answer
 from gateway.security.pki import (
     CertificateCache,
     Checked,
@@ -39,10 +41,11 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked",
-    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Outgoing", "SecurityPolicy", "SignedEnvelope",
-    "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "canonical", "check_certificate",
-    "claimed_signatures", "confirms_something", "default_description", "family_of", "is_short_key", "load_certificate",
-    "load_certificates", "load_crls", "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets",
-    "seal", "tolerated_header", "verify", "verify_evidence", "write_evidence",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "EvidenceCheck",
+    "EvidenceFacts", "JournalLine", "JournalStretch", "Lapse", "OcspAnswer", "Outgoing", "SecurityPolicy",
+    "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "accept_list",
+    "canonical", "check_certificate", "claimed_signatures", "confirms_something", "default_description", "family_of",
+    "is_short_key", "lapses", "load_certificate", "load_certificates", "load_crls", "load_signing_key", "load_trust",
+    "make_crl", "make_pki", "message_octets", "ocsp_question", "read_ocsp_answer", "seal", "tolerated_header",
+    "verify", "verify_evidence", "write_evidence",
 ]

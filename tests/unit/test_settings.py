@@ -182,6 +182,48 @@ def test_a_wrong_hub_names_line_cause_and_remedy(folder: Path, old: str, new: st
     assert message in settings_error(folder, HUB.replace(old, new))
 
 
+def test_lists_may_be_files_and_tables_with_an_address(folder: Path) -> None:
+    (folder / "pki" / "tsp.crl").write_bytes(b"")
+    (folder / "gateway.toml").write_text(HUB + """\
+[trust]
+crls = ["pki/ca.crl", { file = "pki/tsp.crl" }, { file = "pki/new.crl", url = "http://crl.example:8080/a?b=c" }]
+crl_alarm_hours = 12
+refused = ["pki/ca.pem"]
+policies = ["2.16.528.1.1003.1.2.5.6"]
+ocsp = [{ issuer = "pki/ca.pem", url = "https://ocsp.example" }]
+""", "utf-8")
+    trust = load_settings(folder).trust
+    assert trust.crls == tuple(folder / "pki" / name for name in ("ca.crl", "tsp.crl", "new.crl"))
+    assert [(one.url, one.kept_fresh) for one in trust.lists] == [
+        (None, False), (None, True), ("http://crl.example:8080/a?b=c", True)]
+    assert trust.kept_fresh == trust.crls[1:]
+    assert trust.crl_alarm == timedelta(hours=12)
+    assert (trust.refused, trust.policies) == ((folder / "pki/ca.pem",), {"2.16.528.1.1003.1.2.5.6"})
+    (responder,) = trust.ocsp
+    assert (responder.issuer, responder.url) == (folder / "pki/ca.pem", "https://ocsp.example")
+    assert trust.ocsp_answers == folder / "ocsp"
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    ("crls = [1]", "line 7: 'crls' in [trust] is a list; make it a list of texts or tables"),
+    ('crls = [{ url = "http://x" }]', "line 7: 'file' is missing in [[crls]] number 1"),
+    ('crls = [{ file = "pki/none.crl" }]', "line 7: 'file' in [[crls]] number 1: there is no file pki/none.crl"),
+    ('crls = [{ file = "pki/ca.crl", urls = "" }]', "line 7: unknown key 'urls' in [[crls]] number 1; did you mean"),
+    ('crls = ["pki/ca.crl", { file = "pki/ca.crl" }]', "line 7: 'crls' in [trust] names something twice"),
+    ('crls = [{ file = "a", url = "ftp://x/y" }]', "line 7: 'url' in [[crls]] number 1 is no http or https URL"),
+    ('crls = [{ file = "a", url = "http://u:p@x/" }]', "line 7: 'url' in [[crls]] number 1 is no http or https URL"),
+    ('crls = [{ file = "a", url = "http://x/ y" }]', "line 7: 'url' in [[crls]] number 1 is no http or https URL"),
+    ('crls = [{ file = "a", url = "http:///y" }]', "line 7: 'url' in [[crls]] number 1 is no http or https URL"),
+    ('ocsp = [{ issuer = "pki/x.pem", url = "http://x" }]', "line 7: 'issuer' in [[ocsp]] number 1: there is no file"),
+    ('ocsp = [{ issuer = "pki/ca.pem" }]', "line 7: 'url' is missing in [[ocsp]] number 1"),
+    ("crl_alarm_hours = 0", "line 7: 'crl_alarm_hours' in [trust] is 0; use 1 to 720"),
+    ('policies = ["private"]', "line 7: 'private' of 'policies' in [trust] is not allowed; use object identifiers"),
+    ('refused = ["pki/x.pem"]', "line 7: 'refused' in [trust]: there is no file pki/x.pem"),
+])
+def test_a_wrong_word_about_trust_names_line_cause_and_remedy(folder: Path, line: str, message: str) -> None:
+    assert message in settings_error(folder, HUB + "[trust]\n" + line + "\n")
+
+
 def test_signing_may_not_be_an_empty_list(folder: Path) -> None:
     assert "gateway.toml line 1: 'signing' is an empty list" in settings_error(folder, "signing = []\n" + HUB)
 
