@@ -126,7 +126,8 @@ def test_an_answer_that_is_not_to_be_believed(network: Network, name: str) -> No
     assert not any(mark in f"{caught.value} {caught.value.detail}" for mark in (SURNAME, "KANARIE", "hostname"))
 
 
-@pytest.mark.parametrize("answer", [gzip.compress(b"<a/>"), b"", b"{}", b"GEEN XML " * 1_000_000])
+@pytest.mark.parametrize("answer", [gzip.compress(b"<a/>"), b"", b"{}", b"GEEN XML " * 1_000_000],
+                         ids=["gzip", "nothing", "json", "words"])
 def test_an_answer_that_is_no_xml(network: Network, answer: bytes) -> None:
     """Compressed too: nothing is unpacked, and little of it is repeated."""
     network.answers = lambda n, q, r: answer
