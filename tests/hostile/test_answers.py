@@ -20,6 +20,8 @@ from tests.foreign import A, O, S, U
 from tests.hostile.attack import SURNAME, Target, add, clone, message
 from tests.line import BASE
 
+pytestmark = pytest.mark.clause("§5.5", "§3.4")
+
 W11 = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
 
 
@@ -115,6 +117,7 @@ def test_the_hubs_own_answer_is_believed(network: Network) -> None:
     assert receipt.referentienummer
 
 
+@pytest.mark.clause("WB013", "WB014")
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_that_is_not_to_be_believed(network: Network, name: str) -> None:
     """The call fails, and says so without a word of what came."""

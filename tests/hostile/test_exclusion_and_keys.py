@@ -40,6 +40,8 @@ from tests.hostile.attack import (
 )
 from tests.hostile.certificates import identity, tlv
 
+pytestmark = pytest.mark.clause("§5.2")
+
 DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 TOKEN_PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#"
@@ -101,6 +103,8 @@ EXCLUSIONS: dict[str, tuple[Change, type]] = {
 }
 
 
+@pytest.mark.incident("CVE-2012-5351", "CVE-2013-0239")
+@pytest.mark.clause("WB003", "WB013")
 @pytest.mark.parametrize("name", EXCLUSIONS)
 def test_a_message_without_its_signature(target: Target, name: str) -> None:
     change, error = EXCLUSIONS[name]
@@ -115,12 +119,14 @@ def test_security_of_another_namespace_not_to_be_understood(target: Target) -> N
     target.repels(target.bent(change), ForbiddenHeader)
 
 
+@pytest.mark.clause("§3.7")
 def test_exclusion_is_seen_before_the_content(target: Target) -> None:
     """An unsigned body is not judged: the fault says nothing about what is wrong with it."""
     broken = message().replace(b"<sr:DatumAanmelding>2026-02-24", b"<sr:DatumAanmelding>gisteren")
     target.repels(target.bent(lambda r: security(r).remove(signature(r)), child=broken), SecurityMissing)
 
 
+@pytest.mark.clause("WB004", "BSP R5416", "BSP R5403")
 @pytest.mark.parametrize(("change", "error"), [
     (lambda r: [signed_info(r).remove(one) for one in signed_info(r).findall(f"{{{D}}}Reference")], ReferenceMissing),
     (_only("Timestamp"), ReferenceMissing), (_only("Body"), ReferenceMissing), (_only("BinarySecurityToken"),
@@ -144,6 +150,8 @@ def test_what_its_own_signer_signed_too_little(target: Target, change: Change, e
 HMACS = [MORE + "hmac-sha256", MORE + "hmac-sha512", D + "hmac-sha1", MORE + "hmac-md5"]
 
 
+@pytest.mark.incident("CVE-2025-48994")
+@pytest.mark.clause("§4.1", "SIGN004")
 @pytest.mark.parametrize("secret", ["certificate", "pem", "public key", "modulus", "nothing"])
 @pytest.mark.parametrize("method", HMACS)
 def test_the_certificate_as_an_hmac_secret(target: Target, method: str, secret: str) -> None:
@@ -162,6 +170,8 @@ def test_the_certificate_as_an_hmac_secret(target: Target, method: str, secret: 
     target.repels(foreign.octets(root), AlgorithmForbidden, reason="SignatureMethod")
 
 
+@pytest.mark.incident("CVE-2009-0217")
+@pytest.mark.clause("BSP R5401")
 @pytest.mark.parametrize("length", ["0", "1", "8", "-1"])
 def test_truncated_hmacs(target: Target, length: str) -> None:
     """CVE-2009-0217."""
@@ -175,6 +185,7 @@ def test_truncated_hmacs(target: Target, length: str) -> None:
 
 # --- the key --------------------------------------------------------------------------------------
 
+@pytest.mark.clause("PKI002", "§6.1")
 def test_a_self_signed_certificate_in_the_partys_name(target: Target) -> None:
     for more in ({"self_signed": True}, {"self_signed": True, "authority": True, "usage": ("digitalSignature",)}):
         odd = identity(target.line, **more)
@@ -222,6 +233,8 @@ def _with(kind: str, key: rsa.RSAPublicKey) -> Callable[[etree._Element], etree.
     return make
 
 
+@pytest.mark.incident("CVE-2021-21239")
+@pytest.mark.clause("WB010", "BSP R5402", "BSP R3027")
 @pytest.mark.parametrize("kind", ["KeyValue", "DEREncodedKeyValue", "X509Data", "KeyName"])
 def test_a_key_in_keyinfo(target: Target, kind: str) -> None:
     """CVE-2021-21239: signed with a key that the message itself brings, instead of and beside the token's."""
@@ -239,6 +252,7 @@ def test_a_key_in_keyinfo(target: Target, kind: str) -> None:
         target.repels(foreign.octets(root), SecurityMissing, reason="KeyInfo")
 
 
+@pytest.mark.clause("WB009", "WB010")
 @pytest.mark.parametrize("order", ["genuine first", "evil first"])
 @pytest.mark.parametrize("pointed", ["genuine", "evil"])
 def test_two_tokens(target: Target, order: str, pointed: str) -> None:
@@ -253,6 +267,7 @@ def test_two_tokens(target: Target, order: str, pointed: str) -> None:
     target.repels(target.bent(double), SecurityMissing, reason="2 BinarySecurityToken")
 
 
+@pytest.mark.clause("WB009", "BSP R3031", "BSP R3033")
 @pytest.mark.parametrize("kind", ["PKCS7", "X509PKIPathv1", "PKIPath with the leaf first"])
 def test_tokens_of_other_kinds(target: Target, kind: str) -> None:
     leaf = target.line.identity("gemeente").certificate
@@ -268,6 +283,8 @@ def test_tokens_of_other_kinds(target: Target, kind: str) -> None:
         target.repels(target.signed(token=octets, before_signing=retype), error)
 
 
+@pytest.mark.incident("CVE-2021-40690")
+@pytest.mark.clause("WB010", "BSP R5402")
 @pytest.mark.parametrize("uri", ["{file}", "{canary}", "#tok-1", "#xpointer(//*)"])
 @pytest.mark.parametrize("tag", [f"{{{D}}}RetrievalMethod", f"{{{DSIG11}}}KeyInfoReference", f"{{{O}}}Reference"])
 def test_keys_to_be_fetched(target: Target, tag: str, uri: str) -> None:
@@ -285,12 +302,14 @@ def test_keys_to_be_fetched(target: Target, tag: str, uri: str) -> None:
     target.repels(target.bent(point), SecurityMissing, reason="KeyInfo")
 
 
+@pytest.mark.clause("WB010", "BSP R3066")
 @pytest.mark.parametrize("uri", ["{canary}", "{file}", "#tok-2", "", "#_1"])
 def test_token_references_elsewhere(target: Target, uri: str) -> None:
     uri = target.plant(uri)
     target.repels(target.bent(lambda r: signature(r)[2][0][0].set("URI", uri)), SecurityMissing)
 
 
+@pytest.mark.clause("BSP R3022", "BSP R3061")
 @pytest.mark.parametrize("tag", [f"{{{O}}}KeyIdentifier", f"{{{O}}}Embedded", f"{{{D}}}X509Data"])
 def test_token_references_of_other_kinds(target: Target, tag: str) -> None:
     def change(root: etree._Element) -> None:
@@ -301,6 +320,7 @@ def test_token_references_of_other_kinds(target: Target, tag: str) -> None:
     target.repels(target.bent(change), SecurityMissing)
 
 
+@pytest.mark.incident("CVE-2024-45409")
 def test_a_decoy_digest_elsewhere(target: Target) -> None:
     """CVE-2024-45409: who looks for the DigestValue anywhere in the document finds the attacker's first."""
     genuine = target.build()
@@ -328,6 +348,7 @@ def _decoy(root: etree._Element, digest: str, attributes: dict[str, str]) -> etr
     return holder
 
 
+@pytest.mark.incident("CVE-2023-44483")
 def test_no_key_in_the_log(target: Target, caplog: pytest.LogCaptureFixture) -> None:
     """CVE-2023-44483: nothing secret is logged, at whatever level, in success or refusal."""
     numbers = [key.private_key.private_numbers() for key in map(target.line.signing_key, ("hub", "gemeente"))]

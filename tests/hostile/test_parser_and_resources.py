@@ -18,6 +18,8 @@ from tests.foreign import S
 from tests.hostile.attack import CAP, SURNAME, Target, message
 from tests.line import KN, SR, code
 
+pytestmark = pytest.mark.clause("§5.3")
+
 XI = "http://www.w3.org/2001/XInclude"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 ENC = "http://schemas.xmlsoap.org/soap/encoding/"
@@ -52,6 +54,8 @@ SUBSETS = {
 }
 
 
+@pytest.mark.incident("CVE-2024-40896", "CVE-2026-41066")
+@pytest.mark.clause("BP R1008")
 @pytest.mark.parametrize("declared", [False, True])
 @pytest.mark.parametrize("subset", SUBSETS)
 def test_a_document_type(target: Target, subset: str, declared: bool) -> None:
@@ -67,6 +71,7 @@ def test_a_quadratic_entity(target: Target) -> None:
     target.repels(doctype + put(target.signed(), b"&a;" * 50_000), NotXml, reason="DTD", cpu=0.1)
 
 
+@pytest.mark.clause("BP R1008", "WS006")
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-7", "cp037"])
 def test_a_document_type_in_another_encoding(target: Target, encoding: str) -> None:
     declared = {"utf-7": "UTF-7", "cp037": "EBCDIC-CP-US"}.get(encoding, "UTF-16")
@@ -78,6 +83,8 @@ def test_a_document_type_in_another_encoding(target: Target, encoding: str) -> N
     target.repels(octets, NotUtf8)
 
 
+@pytest.mark.incident("CVE-2013-4517")
+@pytest.mark.clause("BP R1008")
 def test_a_document_type_in_the_middle(target: Target) -> None:
     for place in (b"<s:Header>", b"<s:Body", b"<sr:Klant>"):
         target.repels(target.signed().replace(place, b"<!DOCTYPE x []>" + place, 1), NotXml)
@@ -119,6 +126,7 @@ def test_schema_locations(target: Target, place: bytes, name: str) -> None:
         target.repels(octets, SchemaInvalid, reason="xsi-attribute")
 
 
+@pytest.mark.clause("BP R1009")
 def test_a_stylesheet(target: Target) -> None:
     for octets in (
         f'<?xml-stylesheet type="text/xsl" href="{target.canary.url}"?>'.encode() + target.signed(),
@@ -153,6 +161,7 @@ def test_far_too_large_costs_nothing(target: Target) -> None:
     target.repels(b"<" * (3 * CAP), TooLarge, cpu=0.1)
 
 
+@pytest.mark.incident("CVE-2025-54572")
 def test_long_values(target: Target) -> None:
     """libxml2 stops at 10,000,000 characters of text; below that a pattern would take 350 MB to say no."""
     target.repels(target.signed(message(surname="x" * 9_900_000)), SchemaInvalid, reason="value-length")
@@ -209,6 +218,7 @@ def test_attributes(target: Target, count: int, company: int) -> None:
     target.repels(target.signed().replace(b"<sr:Klant>", crowd + b"<a/>" * company, 1), MalformedEnvelope, cpu=0.3)
 
 
+@pytest.mark.incident("CVE-2012-0841")
 def test_attributes_whose_names_collide(target: Target) -> None:
     """Names that fell into one bucket of the old hash of libxml2 (CVE-2012-0841)."""
     names = ["".join(one) for one in itertools.product(("Ez", "FY"), repeat=12)]
@@ -274,6 +284,7 @@ def test_many_repeated_elements(target: Target) -> None:
 
 # --- SOAP encoding and schema attacks -------------------------------------------------------------
 
+@pytest.mark.clause("BP R2113", "WW002")
 @pytest.mark.parametrize("attribute", [
     f'xmlns:e="{ENC}" e:arrayType="x[99999999]"', f'xmlns:e="{ENC}" e:root="1"', 'href="#x"', 'id="x"', 'Id="x"',
     'xml:base="{canary}"', 'xml:space="preserve"', 'xml:lang="nl"', 'unknown="x"', f'xmlns:x="{KN}" x:unknown="x"',
@@ -285,6 +296,7 @@ def test_attributes_no_schema_knows(target: Target, attribute: str) -> None:
         target.repels(target.signed(message().replace(place, place + b" " + extra, 1)), SchemaInvalid)
 
 
+@pytest.mark.clause("BP R1005", "BP R1032", "WW002")
 def test_encoding_style(target: Target) -> None:
     extra = f' s:encodingStyle="{ENC}"'.encode()
     for place in (b"<s:Envelope", b"<s:Body", b"<s:Header"):
@@ -293,6 +305,7 @@ def test_encoding_style(target: Target) -> None:
     target.repels(target.signed(inside), MalformedEnvelope, reason="encodingStyle")
 
 
+@pytest.mark.clause("BP R1017")
 @pytest.mark.parametrize(("name", "value"), [
     ("nil", "true"), ("nil", "1"), ("nil", "false"), ("type", "xs:anyType"), ("type", "kn:PersoonType"), ("type", ""),
     ("unknown", "x")])
@@ -317,6 +330,9 @@ def test_patterns_do_not_explode(target: Target, name: str) -> None:
         target.repels(target.signed(message(**{name: trap})), SchemaInvalid, cpu=0.5)
 
 
+@pytest.mark.incident(
+    "CVE-2024-56171", "CVE-2025-24928", "CVE-2025-32415",
+    "CVE-2025-6021", "CVE-2025-49794", "CVE-2025-49796")
 def test_libxml2_is_one_whose_known_holes_are_closed() -> None:
     """CVE-2024-40896, CVE-2024-56171, CVE-2025-24928, -32415, -6021, -49794, -49796; lxml: CVE-2026-41066."""
     assert etree.LIBXML_VERSION >= (2, 14, 5)

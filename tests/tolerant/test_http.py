@@ -34,12 +34,14 @@ CONTENT_TYPES = [
 ]
 
 
+@pytest.mark.clause("SSBP R1018")
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_content_types(host: Host, wire: Wire, content_type: str) -> None:
     octets = host.write()
     taken(host, octets, wire.call(body=octets, Content_Type=content_type))
 
 
+@pytest.mark.clause("WS002")
 @pytest.mark.parametrize("headers", [
     {"SOAPAction": f'"{SR}:Kennisgeving"'}, {"SOAPAction": f"{SR}:Kennisgeving"}, {"SOAPAction": ""},
     {"Accept": "*/*"}, {"Expect": "100-continue"}, {"Content_Encoding": "identity"},
@@ -66,6 +68,7 @@ def raw(wire: Wire, request: bytes, context: ssl.SSLContext | None = None) -> Re
 HEAD = b"POST %b HTTP/%b\r\nHost: localhost\r\nContent-Type: text/xml; charset=utf-8\r\n%b\r\n"
 
 
+@pytest.mark.clause("BP R1141")
 @pytest.mark.parametrize("size", [1, 4_000, 100_000])
 def test_a_chunked_body(host: Host, wire: Wire, size: int) -> None:
     octets = host.write()
@@ -80,6 +83,7 @@ def test_a_chunked_body_with_extensions_and_trailers(host: Host, wire: Wire) -> 
     taken(host, octets, raw(wire, head + body))
 
 
+@pytest.mark.clause("BP R1141")
 @pytest.mark.parametrize("more", [b"", b"Connection: close\r\n", b'soapaction: ""\r\n'])
 def test_http_1_0(host: Host, wire: Wire, more: bytes) -> None:
     octets = host.write()
@@ -87,6 +91,7 @@ def test_http_1_0(host: Host, wire: Wire, more: bytes) -> None:
     taken(host, octets, raw(wire, head + octets))
 
 
+@pytest.mark.clause("TLS004")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda one: one.name)
 def test_tls_versions(host: Host, wire: Wire, version: ssl.TLSVersion) -> None:
     octets, context = host.write(), client_tls(wire.files("gemeente"))
