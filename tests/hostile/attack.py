@@ -164,7 +164,7 @@ class Target:
     ) -> None:
         """The entry says who called, by OIN and certificate, and which message it was, as far as that was known."""
         facts = json.loads(self.last_refusal)
-        unknown = issubclass(error, NotAuthenticated) or code(reply) is None
+        unknown = reply.content_type.startswith("text/plain")
         seen = self.line.peer(party) if peer is None else peer
         assert facts.get("caller_certificate") == (hashlib.sha256(seen).hexdigest() if seen else None), facts
         known = self.line.gate.register().resolve(party)

@@ -1,6 +1,7 @@
 """The catalogue is whole: no line without a test or a reason, no attack outside it, each asserting the invariants."""
 
 import ast
+from functools import cache
 
 from tests.hostile.listing import HERE, README, TESTS, Test, attacks, functions, read, table, with_table
 
@@ -32,9 +33,14 @@ def test_every_attack_asserts_the_invariants_or_says_why_not() -> None:
 
 
 def _repels(test: Test) -> bool:
-    tree = ast.parse((TESTS / test[0]).read_text("utf-8"))
-    helpers = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    helpers = _all_functions(test[0])
     return _calls(helpers[test[1]], helpers, set())
+
+
+@cache
+def _all_functions(path: str) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse((TESTS / path).read_text("utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def _calls(node: ast.AST, helpers: dict[str, ast.FunctionDef], seen: set[str]) -> bool:

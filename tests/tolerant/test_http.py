@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from lxml import etree
 
+from gateway.app.instance import utc_now
 from gateway.transport import client_tls
 from gateway.values import Reply
 from tests.foreign import D
@@ -15,9 +16,16 @@ from tests.tolerant.accepting import Host
 
 
 @pytest.fixture(scope="module")
-def wire(host: Host) -> Iterator[Wire]:
+def listener(host: Host) -> Iterator[Wire]:
     with listening(host.target) as made:
         yield made
+
+
+@pytest.fixture
+def wire(listener: Wire) -> Wire:
+    """The port lives in real time, and so must what is sent to it."""
+    listener.target.line.at = utc_now()
+    return listener
 
 
 def taken(host: Host, octets: bytes, reply: Reply) -> None:
