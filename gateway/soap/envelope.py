@@ -109,14 +109,31 @@ def parse(octets: bytes, limits: Limits) -> Envelope:
     Raises  TooLarge, NotUtf8, NotXml, VersionMismatch, MalformedEnvelope, NotUnderstood, ForbiddenHeader.
     Source  SOAP 1.1 §4; BP 1.1 R9980, R9981, R1008-R1015, R1027, R1032; Digikoppeling WUS WW003, WS006, WS007.
     """
-    _check_octets(octets, limits)  # 1, 2
-    root = read_xml(octets)  # 3
-    _check_tree(root, octets)  # 4
+    root = read_bounded(octets, limits)  # 1, 2, 3, and the bounds of 4
+    _check_marks(root, octets)  # 4
     header, body = _structure(root)  # 5
     blocks, security = _headers(header)  # 6
-    if octets.count(b"xmlns") > _NAMESPACES:
+    if many_namespaces(octets):
         _check_scopes([root, body, *(() if header is None else header), *(() if security is None else security)])
     return Envelope(root=root, blocks=blocks, security=security, body=body, child=_only_child(body))  # 7
+
+
+def read_bounded(octets: bytes, limits: Limits) -> Element:
+    """Octets → the root of any XML document within the bounds; what it holds is not looked at.
+
+    Raises  TooLarge, NotUtf8, NotXml, MalformedEnvelope.
+    """
+    _check_octets(octets, limits)
+    root = read_xml(octets)
+    if _OUT_OF_BOUNDS(root):
+        deep = root.xpath(_TOO_DEEP)
+        raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if deep else "more than 64 attributes on one element")
+    return root
+
+
+def many_namespaces(octets: bytes) -> bool:
+    """May there be so many namespace declarations that canonicalising a part would take long?"""
+    return octets.count(b"xmlns") > _NAMESPACES
 
 
 def read_xml(octets: bytes) -> Element:
@@ -166,10 +183,7 @@ def _check_octets(octets: bytes, limits: Limits) -> None:
         raise MalformedEnvelope("more quotes, so perhaps attributes, than allowed")
 
 
-def _check_tree(root: Element, octets: bytes) -> None:
-    if _OUT_OF_BOUNDS(root):
-        deep = root.xpath(_TOO_DEEP)
-        raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if deep else "more than 64 attributes on one element")
+def _check_marks(root: Element, octets: bytes) -> None:
     if b"encodingStyle" in octets and _ENCODING_STYLE(root):
         raise MalformedEnvelope("encodingStyle is present (BP R1005)")
     # In octets first: `<!--` and `<?` are rare, and inside CDATA they are innocent text.
