@@ -31,8 +31,9 @@ $(STAMP): requirements.lock setup.cfg
 demo: setup ## one whole Schuldregeling conversation between two parties through a hub, on this machine
 	@env -u PYTHONPATH $(BIN)/gateway demo
 
+# A worker per core, whole files at a time (a file shares its hubs), in the order of their names: the slowest come first.
 test: setup ## every test that needs no other server
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff, mypy --strict and the architecture rules
 	@$(BIN)/ruff check .

@@ -1,13 +1,12 @@
 """The address book as a file: reading parties.toml, writing it, and saying in words what a new one would change."""
 
-import base64
-import binascii
 import hashlib
 import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -15,15 +14,15 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from gateway._certificates import first_certificate, rollover_words, rollovers
 from gateway._toml import Table, TomlFile
-from gateway.values import Party
+from gateway.values import Party, Rollover
 
 OIN: Final = r"[0-9A-Z]{20}"
 OIN_WORDS: Final = "an OIN of 20 digits or capitals"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
-         "pins", "gemeentecodes", "routing", "acts_for", "kvk", "vestigingen", "active", "from", "until")
+         "pins", "rollover", "gemeentecodes", "routing", "acts_for", "kvk", "vestigingen", "active", "from", "until")
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 def load_parties(path: Path, *, folder: Path | None = None) -> tuple[Party, ...]:
@@ -91,6 +90,7 @@ def _party(table: Table) -> Party:
         push=_push(table),
         pins=frozenset(table.matching("pins", table.texts("pins"), "[0-9a-f]{64}", "SHA-256 in lower-case hex"))
         | frozenset(_pin(table, one) for one in table.several("certificates")),
+        rollovers=rollovers(table),
         gemeentecodes=frozenset(table.matching(
             "gemeentecodes", table.texts("gemeentecodes"), "[0-9]{4}", "the four digits of the CBS code")),
         routing=_routing(table),
@@ -145,16 +145,7 @@ def _push(table: Table) -> str | None:
 
 
 def _pin(table: Table, path: Path) -> str:
-    """SHA-256 of the first certificate in the file: by custom the party's own, with its issuers after it."""
-    block = _PEM.search(path.read_bytes())
-    try:
-        der = base64.b64decode(b"".join(block[1].split()), validate=True) if block else b""
-    except binascii.Error:
-        der = b""
-    if not der.startswith(b"\x30"):  # an ASN.1 SEQUENCE
-        table.refuse("certificates", f"{path.name} of 'certificates' in {table.title} holds no certificate",
-                     "use a PEM file that begins with -----BEGIN CERTIFICATE-----")
-    return hashlib.sha256(der).hexdigest()
+    return hashlib.sha256(first_certificate(table, "certificates", path)).hexdigest()
 
 
 def _check_unique(tables: Sequence[Table], parties: Sequence[Party]) -> None:
@@ -187,6 +178,7 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
         "subtype": party.subtype, "mag_bsn": party.mag_bsn, "requires": party.requires, "modules": party.modules,
         "delivery": {"push": party.push} if party.push is not None else "pull",
         "certificates": files, "pins": frozenset() if files else party.pins,
+        "rollover": tuple(_rollover_values(one) for one in party.rollovers),
         "gemeentecodes": party.gemeentecodes, "routing": party.routing or None, "acts_for": party.acts_for,
         "kvk": party.kvk, "vestigingen": party.vestigingen, "active": None if party.active else False,
         "from": party.since, "until": party.until,
@@ -196,8 +188,15 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
     return "[[party]]\n" + "".join(written)
 
 
+def _rollover_values(rollover: Rollover) -> dict[str, object]:
+    return {"purpose": str(rollover.purpose), "old": rollover.old.name, "new": rollover.new.name,
+            "accepted": rollover.accepted, "preferred": rollover.preferred, "retired": rollover.retired}
+
+
 def _toml(value: object) -> str:
     match value:
+        case datetime():
+            return value.isoformat()
         case bool():
             return "true" if value else "false"
         case str():  # JSON's escapes are TOML's, but for DEL
@@ -243,15 +242,17 @@ class Change:
 _FIELDS: Final = {
     "slug": "slug", "name": "name", "oin": "oin", "roles": "roles", "subtype": "subtype", "mag_bsn": "mag_bsn",
     "requires": "requires", "modules": "modules", "push": "delivery", "pins": "certificates",
+    "rollovers": "rollover",
     "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "kvk": "kvk",
     "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
 }
 
 
-def plan(current: Iterable[Party], wanted: Iterable[Party]) -> list[Change]:
+def plan(current: Iterable[Party], wanted: Iterable[Party], *, now: datetime | None = None) -> list[Change]:
     """What must happen to the current parties to get the wanted ones; empty when they say the same.
 
-    A party is the same while its id is: the id is what stands on the wire.
+    A party is the same while its id is: the id is what stands on the wire. With `now` (aware UTC) the words about a
+    rollover of certificates say its state.
     """
     before = {party.id: party for party in current}
     after = {party.id: party for party in wanted}
@@ -261,22 +262,24 @@ def plan(current: Iterable[Party], wanted: Iterable[Party]) -> list[Change]:
         if key not in before:
             changes.append(Change(kind=ChangeKind.ADD, slug=new.slug, new=f"{new.name}, OIN {new.oin}"))
         else:
-            changes.extend(_differences(before[key], new))
+            changes.extend(_differences(before[key], new, now))
     return changes
 
 
-def _differences(old: Party, new: Party) -> list[Change]:
+def _differences(old: Party, new: Party, now: datetime | None) -> list[Change]:
     return [
         Change(kind=ChangeKind.CHANGE, slug=old.slug, field=key,
-               old=_words(field, getattr(old, field)), new=_words(field, getattr(new, field)))
+               old=_words(field, getattr(old, field), now), new=_words(field, getattr(new, field), now))
         for field, key in _FIELDS.items() if getattr(old, field) != getattr(new, field)
     ]
 
 
-def _words(field: str, value: object) -> str:
+def _words(field: str, value: object, now: datetime | None) -> str:
     if field == "push":
         return f"push {value}" if value else "pull"
     match value:
+        case tuple():
+            return "; ".join(rollover_words(one, now) for one in value)
         case bool():
             return "yes" if value else "no"
         case Mapping():

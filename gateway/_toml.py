@@ -4,7 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -73,6 +73,15 @@ class Table:
         if isinstance(value, date) and not isinstance(value, datetime):
             return value
         return self._wrong_type(key, "a date")
+
+    def moment(self, key: str) -> datetime:
+        """A date (its first moment in UTC) or a date with time and offset, as aware UTC. Mandatory."""
+        value = self._value(key, date, "a date, or a date with time and offset such as 2026-01-31T12:00:00Z", None)
+        if not isinstance(value, datetime):
+            return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        if value.tzinfo is None:
+            self.refuse(key, f"'{key}' in {self.title} has no offset", "write Z after the time, for UTC")
+        return value.astimezone(UTC)
 
     def texts(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """A list of different, non-empty strings."""

@@ -26,6 +26,8 @@ from gateway.app.log import Log
 from gateway.cli import app
 from gateway.errors import TABLE, Misconfigured
 from gateway.party.client import Waiting
+from gateway.routing.identities import TABLE as IDENTITIES
+from gateway.routing.identities import Relation
 from gateway.soap import Receipt
 from gateway.storage import Reports
 from tests.line import POSTBUS, SE, Line, code, example, make_line
@@ -100,6 +102,16 @@ def test_the_fault_table_is_that_of_the_code() -> None:
     assert stated == [
         [kind.__name__, row.code, row.wus or "–", row.faultcode, str(row.http), str(row.retry_after or "–"), row.text,
          row.text_en] for kind, row in TABLE.items()
+    ]
+
+
+def test_the_table_of_identities_is_that_of_the_code() -> None:
+    def cell(relations: frozenset[Relation]) -> str:
+        return "; ".join(one for one in Relation if one in relations)
+
+    assert table(page("contract"), "caller is") == [
+        [cell(row.caller), cell(row.signer), {None: "–", True: "yes", False: "no"}[row.one],
+         "allowed" if row.allowed else "refused", row.why] for row in IDENTITIES
     ]
 
 

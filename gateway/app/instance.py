@@ -158,7 +158,8 @@ class Instance:
 
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""
-        return [str(change) for change in plan(self._stated(), load_parties(file, folder=self.folder))]
+        return [str(change) for change in plan(self._stated(), load_parties(file, folder=self.folder),
+                                            now=utc_now())]
 
     def _stated(self) -> tuple[Party, ...]:
         """The parties as their file states them, whatever the day."""

@@ -5,6 +5,7 @@
 
 from base64 import b64encode
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.errors import (
     CertificateRejected,
@@ -12,7 +13,6 @@ from gateway.errors import (
     InternalError,
     NotAuthenticated,
     NotFound,
-    SenderMismatch,
 )
 from gateway.messagesets import validate
 from gateway.names import ANONYMOUS, answer_action
@@ -20,10 +20,10 @@ from gateway.pipeline.gate import Gate
 from gateway.pipeline.refusal import Trail, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
 from gateway.ports import Register
-from gateway.routing import admit, represented
+from gateway.routing import admit, certificate_refusal, represented
 from gateway.security import Outgoing, seal, verify
 from gateway.soap import Envelope, check_request, claimed_oin, parse, read_addressing
-from gateway.values import Addressing, Certificate, Party, Permit, Received, Reply
+from gateway.values import Addressing, Certificate, Party, Permit, Purpose, Received, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,7 +87,7 @@ def authenticate(received: Received, gate: Gate, register: Register) -> Party:
     try:
         certificate = gate.check_caller(received.peer, received.at).certificate
         party = register.by_oin(certificate.oin)
-        _check_pin(certificate, party)
+        _check_registered(certificate, party, Purpose.TLS, received.at)
     except CertificateRejected as error:
         raise NotAuthenticated(error.detail) from error
     if party is None or not party.active:
@@ -99,15 +99,14 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     """verify → validate → last step → answer: the octets of the signed answer."""
     permit, register, now = admitted.permit, admitted.register, trail.received.at
     verified = trail.verified = verify(admitted.envelope, gate.policy, gate.check_signer, now)
-    _check_pin(verified.signer, register.by_oin(verified.signer.oin))
+    _check_registered(verified.signer, register.by_oin(verified.signer.oin), Purpose.SIGNING, now)
     message = validate(verified.child, permit.operation, gate.catalog.sets[permit.service.key])
     trail.header = message.header
     sender = represented(
         caller=permit.caller, signer_oin=verified.signer.oin, register=register,
         claimed=message.header.afzender if message.header else message.text("Namens"),
+        from_oin=claimed_oin(admitted.addressing.sender),
     )
-    if claimed_oin(admitted.addressing.sender) not in (None, sender.oin, permit.caller.oin):
-        raise SenderMismatch("wsa:From carries the OIN of another organisation")
     message_id, own_id = admitted.addressing.message_id, gate.new_id()
     request = Request(register=register, permit=permit, verified=verified, message=message, sender=sender, now=now,
                       message_id=message_id)
@@ -120,6 +119,7 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     return seal(outgoing, signing, now, own_id).octets
 
 
-def _check_pin(certificate: Certificate, party: Party | None) -> None:
-    if party is not None and party.pins and certificate.sha256 not in party.pins:
-        raise CertificateRejected(f"certificate {certificate.sha256} is not registered for {party.slug}")
+def _check_registered(certificate: Certificate, party: Party | None, purpose: Purpose, now: datetime) -> None:
+    refusal = certificate_refusal(party, purpose, certificate.sha256, now) if party is not None else None
+    if refusal is not None:
+        raise CertificateRejected(refusal)

@@ -1,11 +1,14 @@
 """Parties, who may send what, the tables of states, and terms. Pure: no XML, no store, no clock."""
 
-from gateway.routing.admit import address, admit, not_taken, represented, taken_as
+from gateway.routing.admit import address, admit, not_taken, taken_as
 from gateway.routing.calendar import expiry
 from gateway.routing.choreography import check_reference, next_state
+from gateway.routing.identities import represented
 from gateway.routing.register import AddressBook
+from gateway.routing.rollover import certificate_in_use, certificate_refusal, certificates_accepted
 
 __all__ = [
-    "AddressBook", "address", "admit", "check_reference", "expiry", "next_state",
+    "AddressBook", "address", "admit", "certificate_in_use", "certificate_refusal", "certificates_accepted",
+    "check_reference", "expiry", "next_state",
     "not_taken", "represented", "taken_as",
 ]

@@ -17,7 +17,6 @@ from gateway.errors import (
     NotAuthorised,
     ReceiverUnknown,
     RoleNotAllowed,
-    SenderMismatch,
     UnknownMessage,
     VersionNotAgreed,
 )
@@ -44,25 +43,6 @@ def admit(*, service: Service, action: str, body: tuple[str, str], caller: Party
     if service.role is not None:  # 3
         _any_may_play(_principals(caller, register), service.role, service.key)
     return Permit(caller=caller, service=service, operation=operation)
-
-
-def represented(*, caller: Party, signer_oin: str, claimed: str | None, register: Register) -> Party:
-    """The party in whose name a request speaks: `claimed` (a party id), or the signer when nothing is claimed.
-
-    Caller (TLS), signer (signature) and sender (claim) are three identities. Allowed: all one; a caller with a
-    mandate for the sender, where sender or caller signed. Everything else is refused (docs/contract.md §3).
-
-    Raises  SenderMismatch.
-    """
-    party = register.by_id(claimed) if claimed is not None else register.by_oin(signer_oin)
-    if party is None or not party.active:
-        raise SenderMismatch("the sender is not in the address book, or not active")
-    mandated = party.oin == caller.oin or party.oin in caller.acts_for
-    if not mandated or signer_oin not in (party.oin, caller.oin):
-        raise SenderMismatch(
-            f"caller {caller.oin}, signer {signer_oin}, sender {party.oin}: neither one party nor linked by a mandate"
-        )
-    return party
 
 
 def address(

@@ -1,9 +1,7 @@
-"""Three identities, and certificates that name one wrongly (standards catalogue 5.5)."""
+"""Certificates that name someone wrongly, and what a party may not ask (standards catalogue 5.5)."""
 
-import itertools
 import re
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +11,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from gateway.errors import (
-    AddressingError,
     CertificateRejected,
     MailboxUnknown,
     ModuleNotAgreed,
@@ -31,12 +28,10 @@ from tests import foreign
 from tests.conftest import Pki
 from tests.hostile.attack import Canary, Target, message
 from tests.hostile.certificates import GEMEENTE, authority, identity, serial
-from tests.line import BASE, KN, POSTBUS, SHV, code, make_line
+from tests.line import KN, POSTBUS, code, make_line
 
 ID = "11111111-1111-4111-8111-0000000000{:02}"
-A, B = "gemeente", "kredietbank"  # in these hubs both may play SHV
-IDS = {A: ID.format(1), B: ID.format(5)}
-EIGHT = list(itertools.product((A, B), repeat=3))  # caller (TLS), signer (token), sender (Afzender)
+A = "gemeente"
 
 
 def edit(folder: Path, **parties: dict[str, object]) -> None:
@@ -44,82 +39,6 @@ def edit(folder: Path, **parties: dict[str, object]) -> None:
     book = load_parties(folder / "parties.toml")
     changed = [replace(party, **parties.get(party.slug, {})) for party in book]
     (folder / "parties.toml").write_text(dump_parties(changed), "utf-8")
-
-
-def two_senders(folder: Path, **changes: object) -> None:
-    first = next(party for party in load_parties(folder / "parties.toml") if party.slug == A)
-    edit(folder, **{B: {"roles": first.roles, "subtype": first.subtype, "modules": first.modules, **changes}})
-
-
-def _target(template: Path, folder: Path, canary: Canary, **changes: object) -> Iterator[Target]:
-    line = make_line(template, folder, change=lambda made: two_senders(made, **changes))
-    made = Target(line=line, canary=canary)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def strangers(template: Path, tmp_path_factory: pytest.TempPathFactory, canary: Canary) -> Iterator[Target]:
-    """A and B have nothing to do with each other."""
-    yield from _target(template, tmp_path_factory.mktemp("strangers") / "i", canary)
-
-
-@pytest.fixture(scope="module")
-def mandate(template: Path, tmp_path_factory: pytest.TempPathFactory, canary: Canary) -> Iterator[Target]:
-    """B may send for A, as a software supplier does; not the reverse."""
-    yield from _target(template, tmp_path_factory.mktemp("mandate") / "i", canary, acts_for=frozenset({GEMEENTE}))
-
-
-def three(target: Target, caller: str, signer: str, sender: str) -> bytes:
-    return target.signed(message(Afzender=IDS[sender]), identity=target.line.identity(signer))
-
-
-@pytest.mark.parametrize(("caller", "signer", "sender"), EIGHT)
-def test_three_identities_without_a_mandate(strangers: Target, caller: str, signer: str, sender: str) -> None:
-    octets = three(strangers, caller, signer, sender)
-    if caller == signer == sender:
-        assert code(strangers.line.post(octets, party=caller)) is None
-    else:
-        strangers.repels(octets, SenderMismatch, party=caller)
-
-
-@pytest.mark.parametrize(("caller", "signer", "sender"), EIGHT)
-def test_three_identities_with_a_mandate(mandate: Target, caller: str, signer: str, sender: str) -> None:
-    """B calls for A, and either signs; nothing else is added by it."""
-    octets = three(mandate, caller, signer, sender)
-    if caller == signer == sender or (caller, sender) == (B, A):
-        assert code(mandate.line.post(octets, party=caller)) is None
-    else:
-        mandate.repels(octets, SenderMismatch, party=caller)
-
-
-@pytest.mark.parametrize("signer", ["energie", "hub"])
-@pytest.mark.parametrize(("caller", "sender"), [(A, A), (B, A), (B, B)])
-def test_a_third_signer(mandate: Target, caller: str, sender: str, signer: str) -> None:
-    """Someone else's good signature helps nobody, the hub's own neither."""
-    mandate.repels(three(mandate, caller, signer, sender), SenderMismatch, party=caller)
-
-
-@pytest.mark.parametrize("sender", [ID.format(2), ID.format(99), str(uuid.uuid4())])
-def test_a_third_or_unknown_sender(mandate: Target, sender: str) -> None:
-    mandate.repels(mandate.signed(message(Afzender=sender)), SenderMismatch)
-    octets = mandate.signed(message(Afzender=sender), identity=mandate.line.identity(B))
-    mandate.repels(octets, SenderMismatch, party=B)
-
-
-def test_a_signer_who_is_no_party(target: Target) -> None:
-    odd = identity(target.line, oins=("00000099000000077000",))
-    target.repels(target.signed(identity=odd), SenderMismatch)
-
-
-@pytest.mark.parametrize("oin", [EXAMPLE_OINS["gemeente"], EXAMPLE_OINS["energie"], "00000099000000077000", "0" * 20])
-def test_a_to_with_the_oin_of_another(target: Target, oin: str) -> None:
-    target.repels(target.signed(to=f"{BASE}{SHV}?OIN={oin}"), AddressingError)
-
-
-@pytest.mark.parametrize("oin", [EXAMPLE_HUB_OIN, EXAMPLE_OINS["energie"], "00000099000000077000", "0" * 20])
-def test_a_from_with_the_oin_of_another(target: Target, oin: str) -> None:
-    target.repels(target.signed(sender=f"https://gemeente.example/?OIN={oin}"), SenderMismatch, reason="wsa:From")
 
 
 # --- what a party may not ask ---------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -274,6 +274,62 @@ def test_a_wrong_party_names_line_cause_and_remedy(folder: Path, added: str, mes
 ])
 def test_parties_are_whole_and_unlike(folder: Path, old: str, new: str, message: str) -> None:
     assert message in parties_error(folder, PARTY + OTHER.replace(old, new))
+
+
+ROLLOVER = """\
+[[party.rollover]]
+purpose = "signing"
+old = "pki/ca.pem"
+new = "%s"
+accepted = 2026-12-01
+preferred = 2026-12-08T12:00:00+01:00
+retired = 2027-01-01
+""" % ("b" * 64)
+
+
+def test_a_rollover_of_certificates_is_read_whole(folder: Path) -> None:
+    (party,) = parties(folder, PARTY + ROLLOVER)
+    (one,) = party.rollovers
+    assert (one.purpose, one.old.name, one.old.sha256) == ("signing", "pki/ca.pem", hashlib.sha256(DER).hexdigest())
+    assert (one.old.der, one.new.name, one.new.sha256, one.new.der) == (DER, "b" * 64, "b" * 64, None)
+    assert one.accepted == datetime(2026, 12, 1, tzinfo=UTC)
+    assert one.preferred == datetime(2026, 12, 8, 11, tzinfo=UTC)
+    assert parties(folder, dump_parties([party])) == (party,)
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ('"signing"', '"mail"', "line 7: 'mail' of 'purpose' in [[rollover]] number 1 is not allowed; use \"tls\""),
+    ("pki/ca.pem", "pki/none.pem", "line 8: 'old' in [[rollover]] number 1: there is no file pki/none.pem"),
+    ("pki/ca.pem", "b" * 64, "line 9: 'new' in [[rollover]] number 1 is the certificate of 'old'"),
+    ('"signing"', '"encryption"', "line 9: 'new' in [[rollover]] number 1 is a digest; name the file"),
+    ("2026-12-01", '"morgen"', "line 10: 'accepted' in [[rollover]] number 1 is a text; make it a date"),
+    ("12:00:00+01:00", "12:00:00", "line 11: 'preferred' in [[rollover]] number 1 has no offset"),
+    ("2026-12-08T12:00:00+01:00", "2026-11-30", "line 11: 'preferred' in [[rollover]] number 1 comes before 'accep"),
+    ("retired = 2027-01-01", "retired = 2026-12-08", "line 12: 'retired' in [[rollover]] number 1 does not come af"),
+    ("retired = 2027-01-01", "", "line 6: 'retired' is missing in [[rollover]] number 1"),
+    ("retired", "ended = 1\nretired", "line 12: unknown key 'ended' in [[rollover]] number 1"),
+])
+def test_a_wrong_rollover_names_line_cause_and_remedy(folder: Path, old: str, new: str, message: str) -> None:
+    assert message in parties_error(folder, PARTY + ROLLOVER.replace(old, new))
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("pki/ca.pem", "c" * 64, "line 15: 'old' in [[rollover]] number 2 is not the 'new' of the signing rollover befo"),
+    ("pki/ca.pem", "b" * 64, "line 19: 'retired' in [[rollover]] number 2 comes before that of the signing"),
+])
+def test_rollovers_of_one_purpose_follow_one_another(folder: Path, old: str, new: str, message: str) -> None:
+    second = ROLLOVER.replace("b" * 64, "d" * 64).replace(old, new).replace("2027-01-01", "2026-12-31")
+    assert message in parties_error(folder, PARTY + ROLLOVER + second)
+
+
+def test_plan_tells_a_rollover_and_its_state(folder: Path) -> None:
+    before, after = parties(folder, PARTY), parties(folder, PARTY + ROLLOVER)
+    words = "signing pki/ca.pem to " + "b" * 64 + (", accepted 2026-12-01T00:00:00Z, preferred 2026-12-08T11:00:00Z, "
+                                                  "retired 2027-01-01T00:00:00Z")
+    (change,) = plan(before, after)
+    assert str(change) == f"change gemeente-voorbeeldstad: rollover from nothing to {words}"
+    (change,) = plan(before, after, now=datetime(2026, 12, 9, tzinfo=UTC))
+    assert str(change).endswith(f"to {words} (now: new preferred)")
 
 
 def test_relative_certificates_may_count_from_another_folder(folder: Path, tmp_path: Path) -> None:
