@@ -10,6 +10,18 @@ from gateway.security.evidence import (
     verify_evidence,
     write_evidence,
 )
+from gateway.security.explain import (
+    TITLES,
+    Explanation,
+    Known,
+    Sent,
+    Told,
+    diagnose,
+    hub_budget,
+    local_budget,
+    stated_created,
+    tell,
+)
 from gateway.security.keys import (
     SigningKey,
     load_certificate,
@@ -38,10 +50,11 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked",
-    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Outgoing", "SecurityPolicy", "SignedEnvelope",
-    "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "canonical", "check_certificate",
-    "claimed_signatures", "confirms_something", "default_description", "family_of", "load_certificate",
-    "load_certificates", "load_crls", "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets",
-    "seal", "verify", "verify_evidence", "write_evidence",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "TITLES", "CertificateCache", "CheckCertificate", "Checked", "EvidenceCheck",
+    "EvidenceFacts", "Explanation", "JournalLine", "JournalStretch", "Known", "Outgoing", "SecurityPolicy", "Sent",
+    "SignedEnvelope", "Signer", "Signing", "SigningKey", "Told", "TrustSnapshot", "Usage", "Verified", "canonical",
+    "check_certificate", "claimed_signatures", "confirms_something", "default_description", "diagnose", "family_of",
+    "hub_budget", "load_certificate", "load_certificates", "load_crls", "load_signing_key", "load_trust",
+    "local_budget", "make_crl", "make_pki", "message_octets", "seal", "stated_created", "tell", "verify",
+    "verify_evidence", "write_evidence",
 ]

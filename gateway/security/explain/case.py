@@ -62,7 +62,10 @@ class Known:
     services: Mapping[str, Service] | None = None
     addresses: Callable[[Service], Collection[str]] | None = None
     hub_oin: str | None = None
-    may_speak: Callable[[Party, str, str | None], bool] | None = None  # caller, signer's OIN, claimed sender's id
+    # Does the address book take this certificate (SHA-256, hex) of this party? And may caller, signer (OIN), sender
+    # (claimed id) and the OIN in wsa:From go together? Both are routing's to say.
+    registered: Callable[[Party, str], bool] | None = None
+    may_speak: Callable[[Party, str, str | None, str | None], bool] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,7 +74,6 @@ class Budget:
 
     octets: int  # hashed or rewritten; canonicalising counts `C14N` fold
     verifications: int  # of signatures by public key
-    local: bool = False  # for who explains own messages: also show octets
 
     def take(self, octets: int) -> bool:
         """May so many more be worked through?"""

@@ -59,9 +59,9 @@ def _as_the_line_sees_it(case: Case, der: bytes) -> list[Diagnosis]:
         checked = case.known.check_signer(der, case.known.now)
     except GatewayError:
         return [found("certificate-refused", _PLACE)]
-    register = case.known.register
+    register, registered = case.known.register, case.known.registered
     party = None if register is None else register.by_oin(checked.certificate.oin)
-    if party is not None and party.pins and checked.certificate.sha256 not in party.pins:
+    if party is not None and registered is not None and not registered(party, checked.certificate.sha256):
         return [found("certificate-not-pinned", _PLACE, oin=party.oin, sha256=checked.certificate.sha256)]
     return []
 

@@ -11,7 +11,7 @@ from gateway.names import DS, clark
 from gateway.security.explain.case import C14N, Case, algorithm, found, name_of, place_of
 from gateway.security.explain.difference import difference
 from gateway.security.explain.references import prefixes, references, target_of, transform_of
-from gateway.security.explain.search import GUESSES, View, declared_form, search
+from gateway.security.explain.search import GUESSES, Guess, View, declared_form, search
 from gateway.soap import Element, many_namespaces
 from gateway.values import Diagnosis
 
@@ -110,6 +110,10 @@ def _spelling(view: View, name: str, text: str, expected: bytes) -> Diagnosis | 
     return None
 
 
+def _first(identifier: str) -> tuple[Guess, ...]:
+    return tuple(sorted(GUESSES, key=lambda one: one.id != identifier))
+
+
 def _explained(case: Case, mismatches: list[_Mismatch], seen: dict[bytes, str]) -> Iterator[Diagnosis]:
     """Smallest part first: what explains it explains the larger ones at the first guess."""
     guesses = GUESSES
@@ -126,5 +130,5 @@ def _explained(case: Case, mismatches: list[_Mismatch], seen: dict[bytes, str]) 
             identifier = ("replacement-characters" if lossy
                           else "digest-unexplained" if complete else "search-stopped")
         else:
-            guesses = tuple(sorted(GUESSES, key=lambda guess, known=identifier: guess.id != known))
+            guesses = _first(identifier)
         yield found(identifier, one.place, part=part)

@@ -14,8 +14,8 @@ from gateway.values import Diagnosis
 
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9._-]+)", re.IGNORECASE)
 _DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
-_ENCODINGS: Final = {"iso-8859-1": "latin-1", "latin1": "latin-1", "windows-1252": "cp1252", "iso-8859-15": "iso8859-15",
-                     "utf-16": "utf-16", "us-ascii": "ascii"}
+_ENCODINGS: Final = {"iso-8859-1": "latin-1", "latin1": "latin-1", "windows-1252": "cp1252",
+                     "iso-8859-15": "iso8859-15", "utf-16": "utf-16", "us-ascii": "ascii"}
 _HTTP: Final = re.compile(rb"(?:POST|GET|PUT) \S+ HTTP/|HTTP/1\.[01] ")
 _SOAP_ATTRIBUTE: Final = f"{{{SOAP}}}"
 _MARKS: Final = etree.XPath("boolean(//comment())"), etree.XPath("boolean(//processing-instruction())")
@@ -152,7 +152,8 @@ def _attributes(case: Case, root: Element) -> list[Diagnosis]:
     if _ENCODING_STYLE(root):
         return [found("encoding-style", "/soap:Envelope")]
     places = [one for one in (root, case.header, case.body) if one is not None]
-    wrong = [found("soap-attribute", one) for one in places if any(str(key).startswith(_SOAP_ATTRIBUTE) for key in one.attrib)]
+    wrong = [found("soap-attribute", one) for one in places
+             if any(str(key).startswith(_SOAP_ATTRIBUTE) for key in one.attrib)]
     if case.body is not None and not wrong and set(case.body.attrib) - {WSU_ID}:
         plain = {str(key) for key in case.body.attrib} & {"Id", "ID", "id"}
         wrong.append(found("body-id-not-wsu" if plain else "body-attribute", case.body))
@@ -179,13 +180,13 @@ def headers(case: Case) -> list[Diagnosis] | None:
     seen: set[str] = set()
     wrong: list[Diagnosis] = []
     for block in case.blocks:
-        wrong += _block(block, seen)
+        wrong += _block(block, etree.QName(case.header).namespace or "", seen)
         seen.add(str(block.tag))
     return wrong
 
 
-def _block(block: Element, seen: set[str]) -> list[Diagnosis]:
-    name, soap_ns = etree.QName(block), etree.QName(block.getparent()).namespace
+def _block(block: Element, soap_ns: str, seen: set[str]) -> list[Diagnosis]:
+    name = etree.QName(block)
     flag = block.get(f"{{{soap_ns}}}mustUnderstand")
     wrong = [] if flag in (None, "0", "1") else [found("must-understand-value", block)]
     if name.namespace in WSA_OLD:

@@ -145,7 +145,8 @@ def _own_first(certificates: list[bytes]) -> list[bytes]:
     """The one that issued none of the others goes first, whatever order they came in."""
     parsed = [x509.load_der_x509_certificate(one) for one in certificates]
     issuers = {one.issuer for one in parsed}
-    return [der for _, der in sorted(zip(parsed, certificates, strict=True), key=lambda pair: pair[0].subject in issuers)]
+    pairs = sorted(zip(parsed, certificates, strict=True), key=lambda pair: pair[0].subject in issuers)
+    return [der for _, der in pairs]
 
 
 def _readable(octets: bytes) -> bool:

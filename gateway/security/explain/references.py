@@ -175,7 +175,7 @@ def _astray(case: Case, reference: Element) -> Diagnosis:
         return found("reference-whole-document", reference)
     if not uri.startswith("#") or uri.startswith("#xpointer"):
         return found("reference-external", reference)
-    named = _BY_ID(case.root, value=uri[1:])
+    named = None if case.root is None else _BY_ID(case.root, value=uri[1:])
     element = named[0] if isinstance(named, list) and named else None
     if element is None:
         return found("reference-target-missing", reference)

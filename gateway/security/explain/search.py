@@ -12,7 +12,7 @@ from lxml import etree
 from gateway.errors import GatewayError
 from gateway.names import ANONYMOUS, EXC_C14N, SOAP, clark
 from gateway.security.c14n import canonical
-from gateway.security.explain import rewriting
+from gateway.security.explain import rewriting, tags
 from gateway.security.explain.case import C14N, TIMESTAMP, WSU_ID, Case, algorithm, name_of
 from gateway.soap import Element, many_namespaces, read_xml
 
@@ -125,7 +125,7 @@ def _envelope(view: View) -> Iterator[bytes]:
 def _in_scope(view: View) -> Iterator[bytes]:
     """Exclusive or home-made C14N of a string in which everything in scope is declared, and of what toolkits add."""
     scope = {(prefix or "").encode(): uri.encode() for prefix, uri in view.element.nsmap.items()}
-    return rewriting.more_declared(view.octets, scope)
+    return tags.more_declared(view.octets, scope)
 
 
 def _as_sent(view: View) -> Iterator[bytes]:
@@ -134,8 +134,8 @@ def _as_sent(view: View) -> Iterator[bytes]:
     if raw:
         yield raw
         yield raw.replace(b"\r\n", b"\n")
-        tag = rewriting.StartTag.of(view.octets)
-        spaces = {} if tag is None else tag.declared()
+        start = tags.StartTag.of(view.octets)
+        spaces = {} if start is None else start.declared()
         close = len(raw) if b">" not in raw else raw.index(b">")
         head = raw[:close]
         missing = b"".join(b' xmlns:%s="%s"' % pair for pair in sorted(spaces.items())
@@ -210,11 +210,11 @@ def _on(rewrite: Callable[[bytes], Iterator[bytes]]) -> Callable[[View], Iterato
     return lambda view: rewrite(view.octets)
 
 
-GUESSES: Final = (
+GUESSES: Final[tuple[Guess, ...]] = (
     Guess(id="to-rewritten", make=_readdressed),
     Guess(id="timestamp-rerendered", make=_timed),
     Guess(id="newline-digested", make=_on(rewriting.with_newline)),
-    Guess(id="id-added-after-signing", make=_on(rewriting.without_id)),
+    Guess(id="id-added-after-signing", make=_on(tags.without_id)),
     Guess(id="characters-encoded-twice", make=_on(rewriting.decoded_twice), weight=4, plain=False),
     Guess(id="characters-digested-twice-encoded", make=_on(rewriting.encoded_twice), weight=6, plain=False),
     Guess(id="characters-digested-in-other-encoding", make=_on(rewriting.in_latin1), weight=4, plain=False),
@@ -223,9 +223,9 @@ GUESSES: Final = (
     Guess(id="line-endings-lost", make=_on(rewriting.with_returns), weight=3),
     Guess(id="line-endings-added", make=_on(rewriting.without_returns), weight=3),
     Guess(id="white-space-added", make=_on(rewriting.without_space), weight=6),
-    Guess(id="prefix-renamed", make=_on(rewriting.renamed), weight=3),
+    Guess(id="prefix-renamed", make=_on(tags.renamed), weight=3),
     Guess(id="octets-as-sent", make=_as_sent),
-    Guess(id="attribute-order", make=_on(rewriting.attributes_reordered)),
+    Guess(id="attribute-order", make=_on(tags.attributes_reordered)),
     Guess(id="inclusive-c14n", make=_inclusive, weight=C14N),
     Guess(id="prefix-list-differs", make=_other_prefixes, weight=C14N),
     Guess(id="namespaces-lost", make=_in_scope),
@@ -233,8 +233,8 @@ GUESSES: Final = (
     Guess(id="comments-digested", make=_comments, weight=C14N),
     Guess(id="declaration-digested", make=_on(rewriting.with_declaration), weight=2),
     Guess(id="bom-digested", make=_on(rewriting.with_bom)),
-    Guess(id="single-quotes", make=_on(rewriting.single_quotes), weight=30),
-    Guess(id="empty-element-tags", make=_on(rewriting.empty_tags), weight=30),
+    Guess(id="single-quotes", make=_on(tags.single_quotes), weight=30),
+    Guess(id="empty-element-tags", make=_on(tags.empty_tags), weight=30),
     Guess(id="text-trimmed", make=_on(rewriting.trimmed), weight=10),
     Guess(id="envelope-digested", make=_envelope, weight=C14N),
     Guess(id="white-space-removed", make=_on(rewriting.indented), weight=12),

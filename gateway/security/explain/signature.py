@@ -158,7 +158,8 @@ def _rsa(signed: _Signed, key: rsa.RSAPublicKey, others: list[tuple[str, PublicK
         raw = digest == DIGESTS[signed.hash](signed.view.octets)
         return found("signature-no-digest-info" if raw else "signed-info-changed", signed.place)
     if digest == DIGESTS[name](signed.view.octets):
-        return None if name == signed.hash else found("signature-other-hash", signed.place, stated=signed.hash, used=name)
+        same = name == signed.hash
+        return None if same else found("signature-other-hash", signed.place, stated=signed.hash, used=name)
     return _other_octets(signed, name, digest)
 
 
@@ -235,8 +236,8 @@ def _ec(signed: _Signed, key: PublicKey, others: list[tuple[str, PublicKey]]) ->
     if _ec_holds(signed, key, DIGESTS[signed.hash](octets)):
         return found("signature-of-digest", signed.place)
     few = tuple(one for one in GUESSES if one.id in _EC_GUESSES)
-    identifier, _ = search(signed.view, lambda one: _ec_holds(signed, key, one), few)
-    return found(identifier or "signature-unexplained", signed.place, part="SignedInfo")
+    guessed, _ = search(signed.view, lambda one: _ec_holds(signed, key, one), few)
+    return found(guessed or "signature-unexplained", signed.place, part="SignedInfo")
 
 
 def _is_der(value: bytes) -> bool:
