@@ -9,7 +9,7 @@ PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ig
 RUN := env -u PYTHONPATH $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench test-pythons lock clean
+.PHONY: help setup demo test lint bench docs-security test-pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ lint: setup ## ruff, mypy --strict and the architecture rules
 bench: setup ## measure; writes build/bench.json
 	@mkdir -p build
 	@$(RUN) -m benchmarks
+
+docs-security: setup ## write the table of docs/security.md from the marks of the tests
+	@$(RUN) -m tests.clauses
 
 test-pythons: ## the tests under each supported Python on this machine
 	@.ci/test-pythons

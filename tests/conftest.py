@@ -12,7 +12,10 @@ from gateway.security.keys import SigningKey, load_certificate, load_signing_key
 from gateway.security.pki import TrustSnapshot
 from gateway.security.throwaway import default_description, make_pki, read_description
 from tests.acceptance.hub import Hub, fresh_hub
+from tests.clauses import pytest_addoption, pytest_collection_modifyitems
 from tests.line import Line, make_line
+
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems"]  # the hooks of `clause` marks
 
 DESCRIPTION = Path(__file__).parent.parent / "certs-example" / "pki.toml"
 

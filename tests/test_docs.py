@@ -34,7 +34,7 @@ from tests.line import POSTBUS, SE, Line, code, example, make_line
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "certs-example/README.md")
+BESIDE = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "certs-example/README.md")
 PAGES = [*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in BESIDE)]
 ENERGIE, DEURWAARDER = (f"11111111-1111-4111-8111-00000000000{number}" for number in (2, 3))
 TOOLS = ("sh", "xmlsec1", "openssl", "xmllint", "xxd")
@@ -276,6 +276,7 @@ def test_json_has_the_stated_keys(line: Line, tmp_path: Path) -> None:
 # --- journal, log, metrics ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("§7.4")
 def test_records_hold_the_stated_fields(line: Line) -> None:
     converse(line, ENERGIE, "energie")
     line.send(example("Kennisgeving-minimaal"), action="urn:nothing")

@@ -44,6 +44,7 @@ def test_every_class_of_the_module_stands_under_one_of_the_three() -> None:
                      *below(RefusedError), *below(FailedError), *below(DeliveryError)}
 
 
+@pytest.mark.clause("§1.5")
 @every_row
 def test_codes_are_the_published_ones(kind: type[GatewayError], shown: Row) -> None:
     assert shown.code in SKP
@@ -62,6 +63,7 @@ def test_texts_are_whole_sentences_without_placeholder(kind: type[GatewayError],
     assert shown.text != shown.text_en
 
 
+@pytest.mark.clause("BP R1126")
 @every_row
 def test_http_numbers(kind: type[GatewayError], shown: Row) -> None:
     assert shown.http == HTTP_OTHER_THAN_500.get(kind.__name__, 500)
@@ -76,6 +78,7 @@ def test_blame_is_the_same_in_class_code_faultcode_and_plek(kind: type[GatewayEr
     assert (shown.wus == "0051") is (ours and shown.http == 503)
 
 
+@pytest.mark.clause("BP R1004", "BP R1031")
 @every_row
 def test_faultcode_is_a_name_whose_prefix_we_declare(kind: type[GatewayError], shown: Row) -> None:
     prefix, _, local = shown.faultcode.partition(":")
@@ -83,12 +86,14 @@ def test_faultcode_is_a_name_whose_prefix_we_declare(kind: type[GatewayError], s
     assert re.fullmatch("[A-Z][A-Za-z]+", local)
 
 
+@pytest.mark.clause("§1.5", "§3.6")
 def test_security_refusals_cannot_be_told_apart() -> None:
     rows = {TABLE[kind] for kind in (errors.SecurityRefusal, *below(errors.SecurityRefusal))}
     (shown,) = rows
     assert (shown.code, shown.faultcode, shown.wus) == ("SKP015", "wsse:InvalidSecurity", None)
 
 
+@pytest.mark.clause("§1.5", "§3.6")
 @pytest.mark.parametrize("kind", [one for one in TABLE if one not in (errors.SchemaInvalid, errors.ChoreographyError)])
 def test_detail_for_the_operator_is_not_what_the_peer_sees(kind: type[GatewayError]) -> None:
     error = kind("what only the operator may know")

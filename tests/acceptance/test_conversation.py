@@ -62,6 +62,7 @@ def test_a_receipt_states_the_facts(line):
     assert field(reply, "VervalDatum")[0] > field(reply, "TijdstipOntvangst")[0]
 
 
+@pytest.mark.clause("§3.8")
 def test_the_mailbox_lists_gives_and_erases(line):
     child = example("Kennisgeving-volledig")
     send(line, child)
@@ -79,6 +80,7 @@ def test_the_mailbox_lists_gives_and_erases(line):
     assert code(ask(line, "HaalBerichtOp", f"<Referentienummer>{ref}</Referentienummer>")) == "SKP014"
 
 
+@pytest.mark.clause("§5.5")
 def test_another_partys_message_does_not_exist(line):
     child = example("Kennisgeving-volledig")
     send(line, child)
@@ -116,6 +118,7 @@ def test_address_book_and_ping(line):
     assert field(ask(line, "Ping", service="beheer"), "Naam") == ["Voorbeeldknooppunt"]
 
 
+@pytest.mark.clause("§3.5")
 def test_the_same_again_gets_the_same_facts_and_changes_nothing(line):
     child = example("Kennisgeving-volledig")
     first = send(line, child)
@@ -126,6 +129,7 @@ def test_the_same_again_gets_the_same_facts_and_changes_nothing(line):
     assert line.rows("messages") == 1
 
 
+@pytest.mark.clause("§3.5")
 def test_a_retry_in_another_envelope_is_the_same_message(line):
     child = example("Kennisgeving-volledig")
     first = send(line, child)
@@ -194,6 +198,7 @@ def test_messages_expire_after_five_working_days(line):
     assert field(log, "Status") == ["VERLOPEN"]
 
 
+@pytest.mark.clause("§1.7")
 def test_roles_and_receivers(line):
     child = example("Kennisgeving-volledig")
     assert code(line.send(child, path=SHV, party="energie")) == "SKP007"
@@ -206,12 +211,14 @@ def test_roles_and_receivers(line):
     assert line.rows("messages") == 0
 
 
+@pytest.mark.clause("§7.3")
 def test_a_bsn_only_between_parties_that_may_have_it(line):
     child = example("KennisgevingPubliek-volledig")
     assert code(send(line, renumber(child, Ontvanger="11111111-1111-4111-8111-000000000002"))) == "SKP016"
     assert code(send(line, child)) is None
 
 
+@pytest.mark.clause("§7.3")
 def test_findings_name_place_and_rule_but_no_value(line):
     child = example("Kennisgeving-volledig")
     wrong = re.sub(rb"(<(?:\w+:)?Geboortedatum>)[^<]*", rb"\g<1>geheim", child, count=1)

@@ -49,6 +49,7 @@ def world(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 # --- who may send what ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("§1.7")
 @EACH
 def test_a_party_of_another_role_can_neither_send_nor_receive(key: SetKey, world: Line) -> None:
     before = world.rows("messages")
@@ -138,6 +139,7 @@ BSN = [(key, message.element) for key in MODULES for message in CATALOG.sets[key
        if message.bsn != "never"]
 
 
+@pytest.mark.clause("§7.3")
 @pytest.mark.parametrize(("key", "element"), BSN, ids=str)
 def test_a_bsn_only_between_parties_that_may_process_it(key: SetKey, element: str, world: Line) -> None:
     message = CATALOG.sets[key].messages[element]

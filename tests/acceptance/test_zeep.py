@@ -167,6 +167,7 @@ def exchange(desks: dict[str, Desk], name: str, octets: bytes, *, creditor: str 
     return number
 
 
+@pytest.mark.clause("TLS002", "WT001")
 def test_the_contract_comes_over_mutual_tls_alone(hub, desks):
     fetched = desks["gemeente"].wire.fetched
     assert len(fetched) > 5
@@ -186,6 +187,7 @@ def test_every_operation_of_the_contract_is_a_typed_call(desks):
         "HaalBerichtenlijstOp", "HaalBerichtOp", "BevestigBericht"}
 
 
+@pytest.mark.clause("WW001", "WM001")
 def test_a_whole_conversation_by_typed_calls(desks):
     numbers = [exchange(desks, name, example(f"{name}-volledig")) for name in MAIN]
     assert len(set(numbers)) == len(MAIN)
@@ -238,6 +240,7 @@ def test_an_elliptic_curve_signer_is_served_alike(desks):
     exchange(desks, "Kennisgeving", octets, creditor="deurwaarder")
 
 
+@pytest.mark.clause("BP R1029", "BP R2740")
 def test_a_refusal_reaches_zeep_as_a_signed_typed_fault(desks):
     values = desks["gemeente"].typed(example("RegelingGeaccordeerd-volledig", Referentienummer=str(uuid.uuid4()),
                                              ConversatieReferentienummer=str(uuid.uuid4())))

@@ -289,6 +289,7 @@ def test_a_running_hub_takes_a_changed_address_book_over(template, tmp_path):
             time.sleep(0.2)
 
 
+@pytest.mark.clause("WT004", "§6.3")
 def test_a_revoked_certificate_is_refused_by_the_running_hub(revoking, tmp_path):
     """Last in this file: the revocation was made when the first test began, and had the others' time to take effect."""
     hub, revoked_at = revoking

@@ -5,6 +5,8 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from gateway.security.throwaway import EXAMPLE_OINS
 from tests.command import CONVERSATION, ENERGIE, INBOX, MESSAGE, NUMBER, PARTY, fresh, gateway
 from tests.line import EXAMPLES
@@ -12,6 +14,7 @@ from tests.line import EXAMPLES
 # --- operator ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("§7.3")
 def test_messages_are_shown_without_content(hub):
     rows = gateway("messages", "list", hub.folder, "--json").json
     assert all(sorted(row) == sorted([*INBOX, "ontvanger", "status"]) for row in rows)
@@ -42,6 +45,7 @@ def test_requeue_and_cancel_ask_who_and_why(hub, tmp_path):
     assert gateway("inbox", hub.folder, "--party", "zorgverzekeraar", "--json").json == []
 
 
+@pytest.mark.clause("§7.4")
 def test_the_journal_is_verified_and_a_change_is_found(hub, tmp_path):
     ran = gateway("journal", "verify", hub.folder, "--json")
     assert ran.code == 0

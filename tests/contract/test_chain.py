@@ -57,6 +57,7 @@ def test_chain_is_what_the_documentation_says(hub: Hub) -> None:
     assert (report.node, report.entries, report.hash, report.holds) == ("hub", len(rows), end, True)
 
 
+@pytest.mark.clause("§7.4")
 def test_record_holds_no_content(hub: Hub) -> None:
     hub.accept(acceptance("a", payload=b"<naam>Jansen</naam>"))
     (story,) = hub.reports.stories(number("a"), NOW)
@@ -68,6 +69,7 @@ def test_record_holds_no_content(hub: Hub) -> None:
         "caller_oin", "certificate", "signature_digest"}
 
 
+@pytest.mark.clause("§7.4")
 def test_any_changed_byte_of_any_entry_is_found(hub: Hub) -> None:
     """Each octet of each column of each entry in turn, then put back; of the long records every fifth."""
     filled(hub)

@@ -34,6 +34,7 @@ def test_entry_holds_the_facts_of_the_receipt(hub: Hub) -> None:
     assert entry.journal_hash == hub.reports.heads()[0].hash
 
 
+@pytest.mark.clause("§3.5")
 def test_repeated_request_gets_the_same_facts_and_changes_nothing(hub: Hub) -> None:
     first = hub.accept(acceptance("a", receivers=(ENERGIE, BANK)))
     hub.accept(acceptance("b"))
@@ -43,6 +44,7 @@ def test_repeated_request_gets_the_same_facts_and_changes_nothing(hub: Hub) -> N
     assert hub.payloads() == 2
 
 
+@pytest.mark.clause("§3.5")
 def test_repeated_request_is_known_after_restart(hub: Hub) -> None:
     first = hub.accept(acceptance("a"))
     hub.store.close()
@@ -50,6 +52,7 @@ def test_repeated_request_is_known_after_restart(hub: Hub) -> None:
         assert Hub(url=hub.url, folder=hub.folder, store=store).accept(acceptance("a")) == replace(first, repeated=True)
 
 
+@pytest.mark.clause("§3.5")
 def test_same_number_with_other_content_is_a_conflict(hub: Hub) -> None:
     hub.accept(acceptance("a"))
     with pytest.raises(DuplicateConflict):
@@ -64,6 +67,7 @@ def test_two_senders_may_use_one_number(hub: Hub) -> None:
     assert hub.position() == 2
 
 
+@pytest.mark.clause("§3.5")
 def test_message_id_used_for_something_else_is_a_replay(hub: Hub) -> None:
     hub.accept(acceptance("a", message_id="urn:uuid:one"))
     with pytest.raises(Replayed):
@@ -72,6 +76,7 @@ def test_message_id_used_for_something_else_is_a_replay(hub: Hub) -> None:
     assert hub.position() == 2
 
 
+@pytest.mark.clause("§3.5")
 def test_fifty_parallel_copies_have_one_effect(hub: Hub) -> None:
     gate = Barrier(50)
 

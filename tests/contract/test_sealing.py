@@ -35,6 +35,7 @@ def sealed_octets(hub: Hub) -> bytes:
     return bytes(row[0])
 
 
+@pytest.mark.clause("§7.3")
 def test_content_never_reaches_the_disk(hub: Hub) -> None:
     hub.accept(acceptance("a", payload=b"<x>" + MARKER * 400 + b"</x>"))
     assert on_disk(hub.folder, number("a").encode())  # so the search would find it

@@ -55,6 +55,7 @@ def test_signxml_verifies_it_under_the_hubs_certificate(line, evidence):
     assert result.signed_xml.tag == f"{{{KN}}}Bewijs"
 
 
+@pytest.mark.clause("§3.8")
 def test_the_senders_signature_can_be_checked_by_hand(line, evidence):
     """With a general library and the message at hand, step by step as docs tell a reader to."""
     root = etree.fromstring(evidence)
@@ -74,6 +75,7 @@ def test_the_senders_signature_can_be_checked_by_hand(line, evidence):
     assert b64decode(stated) == digest
 
 
+@pytest.mark.clause("§7.4")
 def test_the_chain_can_be_followed_by_hand(evidence):
     """hash = SHA-256(0x01, hash before, leaf); leaf = SHA-256(0x00, record)."""
     journal = etree.fromstring(evidence).find(f"{{{KN}}}Journaal")

@@ -21,6 +21,7 @@ def signed_parts(octets: bytes) -> list[tuple[str, bytes]]:
     return [(str(part.tag), foreign.canonical(part)) for part in foreign.parts(etree.fromstring(octets))]
 
 
+@pytest.mark.clause("WB013", "§5.2")
 @pytest.mark.parametrize(("party", "path", "name"), [
     ("gemeente", SHV, "Kennisgeving-minimaal"), ("deurwaarder", SE, "StatusVerzoek-volledig")])
 def test_one_changed_octet_is_refused_or_changes_nothing(line: Line, party: str, path: str, name: str) -> None:
@@ -48,6 +49,7 @@ def test_one_changed_octet_is_refused_or_changes_nothing(line: Line, party: str,
     assert line.rows("messages") <= 1
 
 
+@pytest.mark.clause("WB013")
 def test_every_bit_of_the_signature_value_counts(line: Line) -> None:
     """The value itself: each character of its base64 changed once, but for the few bits that base64 pads with."""
     octets = line.instance.party("gemeente", url=BASE).wrap(example("Kennisgeving-minimaal"))[2].octets

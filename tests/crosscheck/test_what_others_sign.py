@@ -33,6 +33,7 @@ def accepts(line: Line, octets: bytes, party: str, path: str) -> bool:
     return code(reply) != "SKP015"
 
 
+@pytest.mark.clause("SIGN002", "SIGN003", "WB013")
 @pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
 @pytest.mark.parametrize(("party", "path", "name"), SIGNERS)
 def test_what_signxml_signs_is_accepted(line, party, path, name, digest):
@@ -50,6 +51,7 @@ def test_signxml_signs_and_the_message_is_there(line):
     assert line.rows("messages") == 1
 
 
+@pytest.mark.clause("SIGN002", "SIGN004")
 @needs_xmlsec1
 @pytest.mark.parametrize("pretty", [False, True])
 @pytest.mark.parametrize(("party", "path", "name"), SIGNERS)

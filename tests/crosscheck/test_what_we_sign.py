@@ -117,6 +117,7 @@ def faultcode(octets: bytes) -> tuple[str, str | None] | None:
     return local, found.nsmap.get(prefix)
 
 
+@pytest.mark.clause("WB001", "WB004", "WB014", "SIGN002", "BSP R5441", "§3.4")
 @pytest.mark.parametrize("name", ANSWERS)
 def test_signxml_accepts_every_answer(answers, world, name):
     _, code, required = ANSWERS[name]
@@ -132,12 +133,14 @@ def test_signxml_accepts_every_answer(answers, world, name):
         assert [one.get("PrefixList") for one in lists] == [code.partition(":")[0]]
 
 
+@pytest.mark.clause("SIGN002")
 @needs_xmlsec1
 @pytest.mark.parametrize("name", ANSWERS)
 def test_xmlsec1_accepts_every_answer(answers, tmp_path, name):
     assert holds_for_xmlsec1(tmp_path, answers[name])
 
 
+@pytest.mark.clause("WB004", "SIGN002")
 @pytest.mark.parametrize(("party", "path", "name"), [
     ("gemeente", SHV, "Kennisgeving-volledig"), ("energie", SE, "StatusVerzoek-volledig"),
     ("deurwaarder", SE, "GeenMedewerking-volledig"), ("gemeente", SHV, "BetaalVoorstel-minimaal"),

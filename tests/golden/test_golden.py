@@ -22,6 +22,7 @@ def test_every_case_has_its_file(made):
     assert len(NAMES) >= 8
 
 
+@pytest.mark.clause("§3.2", "BSP R5205", "BSP R5402")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_octets_are_those_of_the_file(made, name):
     golden = (FOLDER / name).read_bytes()

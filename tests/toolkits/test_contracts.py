@@ -59,6 +59,7 @@ def operations(contract: Path) -> list[str]:
 # --- C++ -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("WS008")
 @GSOAP
 @EACH
 def test_gsoap_makes_a_client_of_every_contract(key: SetKey, tmp_path: Path) -> None:

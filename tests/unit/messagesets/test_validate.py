@@ -179,6 +179,7 @@ def test_default_namespaces_get_the_known_prefixes(proef: MessageSet) -> None:
     ]
 
 
+@pytest.mark.clause("§7.3")
 def test_a_value_that_imitates_libxml2_reveals_nothing(proef: MessageSet) -> None:
     tricks = [
         f"'. Expected is ( {SECRET} ).", "' is not an element of the set {'" + SECRET + "'}.", f"allowed ('{SECRET}').",
@@ -197,6 +198,7 @@ def test_findings_are_capped_and_paths_are_short(proef: MessageSet) -> None:
     assert one.xpath.endswith("…")
 
 
+@pytest.mark.clause("BP R1017")
 @pytest.mark.parametrize("attribute", [
     'xsi:type="x"', 'xsi:nil="true"', 'xsi:schemaLocation="urn:a http://127.0.0.1/a.xsd"',
     'xsi:noNamespaceSchemaLocation="http://127.0.0.1/a.xsd"', 'xsi:eigen="1"'])
@@ -263,6 +265,7 @@ def test_named_checks(proef: MessageSet) -> None:
     assert found(large) == [("/pf:Vraag/pf:Bewijs/kn:Inhoud", "attachment-size")]
 
 
+@pytest.mark.clause("§7.3")
 def test_a_bsn_stands_where_it_must_and_nowhere_else(proef: MessageSet) -> None:
     head = header(berichttype="VraagAntwoord", versie="1.1")
     number = "<pf:Persoonsnummer>999990019</pf:Persoonsnummer>"

@@ -28,6 +28,7 @@ def test_one_file_per_role_and_direction(files: dict[str, "etree._Element"], sma
     assert list(write_wsdl(core)) == ["postbus.wsdl", "adresboek.wsdl", "logboek.wsdl", "beheer.wsdl"]
 
 
+@pytest.mark.clause("WS001", "WS002", "WS008", "BP R2718")
 @pytest.mark.parametrize(("name", "operations"), [
     ("shv.wsdl", ["Vraag", "VraagPubliek"]), ("shv-ontvangst.wsdl", ["Antwoord"]),
     ("se.wsdl", ["Antwoord"]), ("se-ontvangst.wsdl", ["Vraag", "VraagPubliek"])])
@@ -45,6 +46,7 @@ def test_operations_are_the_messages_of_that_role(
                           n=operation.get("name")) == [action]  # WS002
 
 
+@pytest.mark.clause("WW001", "WW004", "WS005", "BP R2201", "BP R2204", "BP R2706", "BP R2716")
 def test_every_file_follows_the_profile(files: dict[str, "etree._Element"]) -> None:
     addresses = []
     for name, wsdl in files.items():
@@ -80,6 +82,7 @@ def test_every_file_follows_the_profile(files: dict[str, "etree._Element"]) -> N
                          for name in ("shv", "shv-ontvangst", "se", "se-ontvangst")]  # R2711
 
 
+@pytest.mark.clause("BP R2002", "BP R2004", "BP R2005")
 def test_schemas_are_imported_from_where_they_lie(proef: MessageSet, files: dict[str, "etree._Element"]) -> None:
     place = proef.folder.parents[2] / "wsdl" / "proef" / "1.0"
     for wsdl in files.values():

@@ -32,6 +32,7 @@ def test_is_a_register_of_the_port() -> None:
     assert register.with_role("SE") == {ENERGIE.id, OLD.id}
 
 
+@pytest.mark.clause("§1.7")
 def test_inactive_party_is_known_by_id_and_never_authenticated_or_found() -> None:
     assert BOOK.by_id(OLD.id) is OLD
     assert BOOK.by_oin(OLD.oin) is None
@@ -40,6 +41,7 @@ def test_inactive_party_is_known_by_id_and_never_authenticated_or_found() -> Non
     assert OLD in BOOK.everyone
 
 
+@pytest.mark.clause("§6.2")
 def test_oin_is_compared_as_a_string_of_twenty_characters() -> None:
     assert BOOK.by_oin("00000001999999990000") is GEMEENTE
     assert BOOK.by_oin("1999999990000") is None

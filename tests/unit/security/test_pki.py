@@ -93,6 +93,7 @@ def test_takes_every_certificate_of_the_example_world(pki: Pki) -> None:
         assert "niet voor productie" in signing.certificate.subject
 
 
+@pytest.mark.clause("PKI001", "§6.2")
 def test_says_what_the_certificate_says(pki: Pki) -> None:
     octets = pki.der("gemeente-sign")
     found = check_certificate(octets, pki.trust(), pki.now, usage=Usage.SIGNING)
@@ -110,6 +111,7 @@ def test_takes_keys(world: World, pki: Pki, key: str) -> None:
     assert check_certificate(octets, world.trust(root), pki.now, usage=Usage.CLIENT).public_key.key_size
 
 
+@pytest.mark.clause("SIGN001")
 @pytest.mark.parametrize("digest", ["SHA-256", "SHA-384", "SHA-512"])
 @pytest.mark.parametrize("key", ["RSA-2048", "P-384"])
 def test_takes_signatures_by_the_ca(world: World, pki: Pki, key: str, digest: str) -> None:
@@ -141,17 +143,20 @@ def test_takes_an_unknown_extension_that_is_not_critical(world: World, pki: Pki)
     assert check_certificate(world.leaf(root, oddities=("unknown",)), world.trust(root), pki.now, usage=Usage.CLIENT)
 
 
+@pytest.mark.clause("§6.1")
 def test_takes_a_path_over_two_configured_intermediates(pki: Pki) -> None:
     trust = pki.trust("tsp", "stam", "domein")  # in no particular order
     assert check_certificate(pki.der("tsp-klant"), trust, pki.now, usage=Usage.CLIENT)
 
 
+@pytest.mark.clause("§6.1")
 def test_takes_two_anchors_side_by_side(pki: Pki) -> None:
     trust = pki.trust("ca", "andere-ca")
     for name in ("gemeente-tls", "andere-ca-gemeente"):
         assert check_certificate(pki.der(name), trust, pki.now, usage=Usage.CLIENT)
 
 
+@pytest.mark.clause("§6.4")
 def test_takes_two_roots_of_one_name(pki: Pki) -> None:
     """Rollover: the CA has a new key, certificates under the old one still run."""
     trust = pki.trust("dubbelganger-ca", "ca")
@@ -159,6 +164,7 @@ def test_takes_two_roots_of_one_name(pki: Pki) -> None:
         assert check_certificate(pki.der(name), trust, pki.now, usage=Usage.CLIENT)
 
 
+@pytest.mark.clause("§6.4")
 def test_takes_a_ca_certified_under_an_expired_and_a_new_root(world: World, pki: Pki) -> None:
     old, new = world.root("Oud", "P-256", from_days=-9, until_days=-1), world.root("Nieuw", "P-256")
     by_old = world.below(old, "TSP")
@@ -169,6 +175,7 @@ def test_takes_a_ca_certified_under_an_expired_and_a_new_root(world: World, pki:
     assert "expired" in refusal(octets, world.trust(by_old, old), pki, Usage.CLIENT)
 
 
+@pytest.mark.clause("§6.2")
 def test_takes_capitals_in_an_oin(world: World, pki: Pki) -> None:
     root = world.root()
     octets = world.leaf(root, oins=("000000070AB123456000",))
@@ -179,6 +186,7 @@ def test_takes_capitals_in_an_oin(world: World, pki: Pki) -> None:
 # --- what is refused -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("PKI001", "PKI002", "PKI003", "SIGN001", "WT004", "§4.1", "§6.1", "§6.2")
 @pytest.mark.parametrize(("name", "usage", "reason"), [
     ("verlopen", Usage.SIGNING, "certificate expired at"),
     ("nog-niet-geldig", Usage.SIGNING, "certificate is not valid before"),
@@ -223,6 +231,7 @@ def test_the_sha1_certificate_is_truly_signed(pki: Pki) -> None:
     assert block.endswith(digest.finalize())
 
 
+@pytest.mark.clause("PKI001", "§6.2")
 @pytest.mark.parametrize("oin", ["0" * 19, "0" * 21, "0000009900000000500a", "00000099 00000050000", "0" * 19 + "-"])
 def test_refuses_oins_of_another_form(world: World, pki: Pki, oin: str) -> None:
     root = world.root()
@@ -273,6 +282,7 @@ def test_refuses_an_authority_key_id_of_another_key(world: World, pki: Pki) -> N
     assert "no trusted CA" in refusal(octets, world.trust(root), pki, Usage.CLIENT)
 
 
+@pytest.mark.clause("§6.1")
 def test_refuses_a_purpose_the_ca_may_not_give(world: World, pki: Pki) -> None:
     root = world.root()
     tsp = world.below(root, "Voorbeeld TSP", purposes=("clientAuth",))
@@ -289,12 +299,14 @@ def test_any_purpose_in_a_leaf_is_no_purpose(world: World, pki: Pki) -> None:
     assert "does not fit" in refusal(world.leaf(root, purposes=("any",)), world.trust(root), pki, Usage.CLIENT)
 
 
+@pytest.mark.clause("PKI002", "§6.1")
 def test_refuses_under_an_expired_or_future_ca(world: World, pki: Pki) -> None:
     for dates, reason in (({"from_days": -9, "until_days": -1}, "expired"), ({"from_days": 1}, "not valid before")):
         root = world.root(**dates)
         assert reason in refusal(world.leaf(root), world.trust(root), pki, Usage.CLIENT)
 
 
+@pytest.mark.clause("PKI002")
 def test_dates_hold_to_the_second(world: World, pki: Pki) -> None:
     root = world.root(until_days=3650)
     octets, trust = world.leaf(root), world.trust(root, crls=[world.crl(root, days=3000)])
@@ -311,6 +323,7 @@ def test_dates_hold_to_the_second(world: World, pki: Pki) -> None:
 # --- revocation ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("PKI002", "PKI003", "WT004", "§6.3")
 def test_refuses_a_revoked_certificate(pki: Pki) -> None:
     octets = pki.der("ingetrokken")
     assert check_certificate(octets, pki.trust(), pki.now, usage=Usage.CLIENT)
@@ -328,11 +341,13 @@ def test_the_newest_list_counts(world: World, pki: Pki) -> None:
         assert "is revoked" in refusal(octets, world.trust(root, crls=order), pki, Usage.CLIENT)
 
 
+@pytest.mark.clause("PKI003", "§6.3")
 def test_refuses_below_a_revoked_intermediate(pki: Pki) -> None:
     trust = pki.trust("stam", "domein", "tsp", crls=("stam", "domein-met-tsp", "tsp"))
     assert "CA CN=Voorbeeld TSP CA" in refusal(pki.der("tsp-klant"), trust, pki, Usage.CLIENT)
 
 
+@pytest.mark.clause("PKI003", "§6.3")
 @pytest.mark.parametrize(("anchors", "crls", "reason"), [
     (("ca",), ("ca-verlopen",), "to be renewed by"),
     (("ca",), ("ca-toekomst",), "the future"),
@@ -347,6 +362,7 @@ def test_without_a_current_list_nothing_is_taken(
     assert reason in caught.value.detail
 
 
+@pytest.mark.clause("§6.3")
 @pytest.mark.parametrize("missing", ["stam", "domein", "tsp"])
 def test_every_ca_of_the_path_needs_its_list(pki: Pki, missing: str) -> None:
     names = ("stam", "domein", "tsp")
@@ -360,6 +376,7 @@ def test_a_missing_list_of_another_ca_is_no_matter(pki: Pki) -> None:
     assert check_certificate(pki.der("gemeente-tls"), trust, pki.now, usage=Usage.CLIENT)
 
 
+@pytest.mark.clause("§6.3")
 def test_lists_grow_stale_since_they_were_read(pki: Pki) -> None:
     trust, octets = pki.trust(max_age=HOURS_4), pki.der("gemeente-tls")
     assert check_certificate(octets, trust, pki.now + HOURS_4, usage=Usage.CLIENT)
@@ -376,6 +393,7 @@ def refused_trust(build: Callable[[], object]) -> str:
     return caught.value.detail
 
 
+@pytest.mark.clause("§6.3")
 def test_trust_refuses_lists_that_are_not_the_anchors(pki: Pki, world: World) -> None:
     assert "none of the trust anchors signed it" in refused_trust(lambda: pki.trust(crls=("ca", "andere-ca")))
     # same name, other key
@@ -417,6 +435,7 @@ def test_trust_refuses_an_entry_it_does_not_understand(world: World) -> None:
     assert "critical extension" in refused_trust(lambda: world.trust(root, crls=[crl]))
 
 
+@pytest.mark.clause("§6.1")
 def test_trust_refuses_anchors_that_are_no_ca(pki: Pki, world: World) -> None:
     assert "no CA certificate" in refused_trust(lambda: pki.trust("gemeente-tls", crls=()))
     assert "signing certificates" in refused_trust(lambda: world.trust(world.root(usage=("cRLSign",)), crls=[]))
@@ -433,6 +452,7 @@ def test_trust_refuses_an_intermediate_without_its_root(pki: Pki) -> None:
     assert "tsp.pem" in detail
 
 
+@pytest.mark.clause("§6.1")
 def test_trust_refuses_a_path_longer_than_allowed(world: World) -> None:
     root = world.root(path_length=0)
     tsp = world.below(root, "Voorbeeld TSP")
@@ -469,6 +489,7 @@ def test_cache_gives_what_the_check_gives(pki: Pki) -> None:
     assert len(cache) == 1
 
 
+@pytest.mark.clause("PKI002", "§6.3")
 def test_cached_verdicts_still_know_the_time(pki: Pki) -> None:
     cache, trust, octets = CertificateCache(), pki.trust(max_age=timedelta(days=9999)), pki.der("gemeente-tls")
     assert cache.check(octets, trust, pki.now, usage=Usage.CLIENT)

@@ -54,6 +54,7 @@ def test_private_keys_are_for_their_owner_only(pki: Pki) -> None:
     assert {path.stat().st_mode & 0o777 for path in keys} == {0o600}
 
 
+@pytest.mark.clause("PKI001")
 def test_every_party_has_its_own_oin_of_the_test_range(pki: Pki) -> None:
     assert {"hub", *EXAMPLE_OINS} == set(SLUGS)
     oins = {**EXAMPLE_OINS, "hub": EXAMPLE_HUB_OIN}

@@ -12,6 +12,7 @@ from lxml import etree
 from gateway.errors import (
     AlgorithmForbidden,
     GatewayError,
+    MalformedEnvelope,
     ReferenceMissing,
     SecurityMissing,
     SignatureInvalid,
@@ -51,13 +52,15 @@ def signed(**changes) -> bytes:
     return foreign.octets(foreign.build(plan(**changes)))
 
 
+@pytest.mark.clause("SIGN002", "SIGN003", "SIGN004", "WB007", "BSP R3103", "BSP R5406", "BSP R5414", "§3.1", "§4.1")
 @pytest.mark.parametrize(
     "changes",
     [
         {}, {"key": "p256"}, {"key": "p384", "method": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"},
         {"method": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "digest": "http://www.w3.org/2001/04/xmlenc#sha512"},
-        {"method": foreign.PSS}, {"inclusive": "s a"}, {"inclusive": ""}, {"expires": None}, {"sender": None},
-        {"reply_to": None}, {"child": b"<Vraag xmlns='urn:m'>\r\n <a>&#13;<![CDATA[<x>]]></a>\n</Vraag>"},
+        {"method": foreign.PSS}, {"inclusive": "s a"}, {"inclusive": " a\n  s "}, {"inclusive": ""},
+        {"expires": None}, {"sender": None}, {"reply_to": None},
+        {"child": b"<Vraag xmlns='urn:m'>\r\n <a>&#13;<![CDATA[<x>]]></a>\n</Vraag>"},
     ],
     ids=str,
 )
@@ -67,7 +70,7 @@ def test_accepts_what_another_stack_signs(changes):
     assert payload == canonical(verified.child)
     if before is not None:
         assert before + payload + after == verified.body
-    assert (before is None) == (changes.get("inclusive") == "s a" and b"xmlns:s" in payload)
+    assert (before is None) == (changes.get("inclusive", "").split() == ["s", "a"] and b"xmlns:s" in payload)
 
 
 def pretty(root: etree._Element) -> None:
@@ -79,6 +82,7 @@ def test_accepts_an_envelope_indented_before_signing():
     assert check(foreign.octets(root))
 
 
+@pytest.mark.clause("WB003", "WB004", "§3.2")
 @pytest.mark.parametrize(
     "part", ["Action", "MessageID", "To", "ReplyTo", "From", "Timestamp", "BinarySecurityToken", "Body"])
 def test_every_part_must_be_signed(part):
@@ -91,6 +95,7 @@ def test_a_profile_may_leave_the_token_unsigned():
     assert check(signed(unsigned=frozenset({"BinarySecurityToken"})), policy=lenient)
 
 
+@pytest.mark.clause("WB002", "§3.3", "BSP R3213", "BSP R3217", "BSP R3220")
 @pytest.mark.parametrize(
     ("created", "expires", "holds"),
     [
@@ -180,6 +185,8 @@ BENDS = {
 }
 
 
+@pytest.mark.clause("WB010", "WB013", "BSP R3227", "BSP R5205", "BSP R3102", "BSP R3104", "BSP R3027", "BSP R5402",
+    "BSP R5204", "BSP R5416", "BSP R5401", "§3.2", "§4.1")
 @pytest.mark.parametrize("bend", BENDS)
 def test_refuses_a_bent_header_by_name(bend):
     change, error = BENDS[bend]
@@ -188,6 +195,61 @@ def test_refuses_a_bent_header_by_name(bend):
         check(foreign.octets(root))
 
 
+def timestamp(root):
+    return security(root).find(f"{{{U}}}Timestamp")
+
+
+def bend(clause, change, error=SecurityMissing):
+    return pytest.param(change, error, id=clause, marks=pytest.mark.clause(clause))
+
+
+@pytest.mark.parametrize(("change", "error"), [
+    bend("BSP R3203", lambda r: timestamp(r).remove(timestamp(r)[0]), TimestampStale),
+    bend("BSP R3224", lambda r: timestamp(r).append(copy(timestamp(r)[1])), TimestampStale),
+    bend("BSP R3221", lambda r: timestamp(r).append(timestamp(r)[0]), TimestampStale),
+    bend("BSP R3222", lambda r: add(timestamp(r), "{urn:x}x"), TimestampStale),
+    bend("BSP R3225", lambda r: timestamp(r)[0].set("ValueType", "urn:x"), TimestampStale),
+])
+def test_refuses_a_signed_timestamp_of_another_shape(change, error):
+    with pytest.raises(error):
+        check(foreign.octets(foreign.build(plan(before_signing=change))))
+
+
+@pytest.mark.parametrize(("change", "error"), [
+    bend("BSP R3029", lambda r: security(r)[1].set("EncodingType", foreign.B64 + "x")),
+    bend("BSP R3031", lambda r: security(r)[1].attrib.pop("ValueType")),
+    bend("BSP R3033", lambda r: security(r)[1].set("ValueType", foreign.X509.replace("X509v3", "X509PKIPathv1"))),
+    bend("WB009", lambda r: security(r)[1].set("ValueType", "urn:x")),
+])
+def test_refuses_a_signed_token_of_another_kind(change, error):
+    with pytest.raises(error):
+        check(foreign.octets(foreign.build(plan(before_signing=change))))
+
+
+def reference_to_reference(root):
+    """The reference of KeyInfo names the SecurityTokenReference that it stands in."""
+    inner = signature(root)[2][0]
+    inner.set(f"{{{U}}}Id", "str")
+    inner[0].set("URI", "#str")
+
+
+@pytest.mark.parametrize(("change", "error"), [
+    bend("BSP R3061", lambda r: signature(r)[2][0].append(copy(signature(r)[2][0][0]))),
+    bend("BSP R3057", reference_to_reference),
+    bend("BSP R3059", lambda r: signature(r)[2][0][0].set("ValueType", "urn:x")),
+    bend("BSP R3062", lambda r: signature(r)[2][0][0].attrib.pop("URI")),
+    bend("BSP R3022", lambda r: setattr(signature(r)[2][0][0], "tag", f"{{{O}}}KeyIdentifier")),
+    bend("BSP R3066", lambda r: signature(r)[2][0].append(security(r)[1])),
+    bend("BSP R5403", lambda r: add(add(signature(r), f"{{{D}}}Object"), f"{{{D}}}Manifest")),
+    bend("BSP R5440", lambda r: add(signature(r), "{http://www.w3.org/2001/04/xmlenc#}EncryptedData")),
+    bend("BSP R3001", lambda r: r[1].set("Id", r[1].attrib.pop(f"{{{U}}}Id") + "x"), MalformedEnvelope),
+])
+def test_refuses_references_of_another_form(change, error):
+    with pytest.raises(error):
+        check(foreign.octets(foreign.build(plan(after_signing=change))))
+
+
+@pytest.mark.clause("SIGN001", "SIGN004", "§4.1")
 @pytest.mark.parametrize("uri", [
     "http://www.w3.org/2000/09/xmldsig#hmac-sha1", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256",
     "http://www.w3.org/2000/09/xmldsig#rsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#rsa-md5",
@@ -201,6 +263,7 @@ def test_refuses_signature_methods_outside_the_list(uri):
         check(foreign.octets(root))
 
 
+@pytest.mark.clause("WB007", "BSP R5404", "BSP R5423", "BSP R3104", "§4.1")
 @pytest.mark.parametrize("uri", [
     "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", "http://www.w3.org/2006/12/xml-c14n11",
     "http://www.w3.org/2001/10/xml-exc-c14n#WithComments", "http://www.w3.org/2010/xml-c14n2",
@@ -217,18 +280,21 @@ def test_refuses_transforms_and_canonicalisation_outside_the_list(uri):
             check(foreign.octets(root))
 
 
+@pytest.mark.clause("SIGN001", "SIGN003", "§4.1")
 @pytest.mark.parametrize("digest", ["http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmldsig-more#md5"])
 def test_refuses_weak_digests(digest):
     with pytest.raises(AlgorithmForbidden):
         check(signed(digest=digest))
 
 
+@pytest.mark.clause("§4.1")
 def test_a_method_of_another_key_family_does_not_verify():
     octets = signed().replace(b"xmldsig-more#rsa-sha256", b"xmldsig-more#ecdsa-sha256")
     with pytest.raises(SignatureInvalid):
         check(octets)
 
 
+@pytest.mark.clause("§4.1", "§5.2")
 @pytest.mark.parametrize("value", [b"\0" * 64, b"\0" * 63, b"\xff" * 64, b"\x01"])
 def test_ecdsa_values_out_of_range_do_not_verify(value):
     from base64 import b64encode
@@ -239,12 +305,14 @@ def test_ecdsa_values_out_of_range_do_not_verify(value):
         check(foreign.octets(root), KEYS["p256"])
 
 
+@pytest.mark.clause("§5.1")
 def test_a_relative_namespace_has_no_canonical_form_and_is_never_digested():
     octets = signed().replace(b"<m:a>", b'<m:a xmlns:n="1" n:x="y">')
     with pytest.raises(SignatureInvalid):
         check(octets)
 
 
+@pytest.mark.clause("WB014", "§3.4")
 def test_an_answer_must_confirm_exactly_what_was_sent():
     octets = signed()
     for confirms in ((), ("abc",)):
@@ -256,6 +324,7 @@ def test_an_answer_must_confirm_exactly_what_was_sent():
             assert check(octets, policy=policy)
 
 
+@pytest.mark.clause("§3.2", "§5.1")
 def test_ids_are_found_by_place_not_by_search():
     """XSW: the genuine Body somewhere else, an evil one in its place; whatever the place, nothing is found."""
     for home in (lambda r: signature(r), lambda r: security(r), lambda r: r[1][0]):
@@ -271,6 +340,7 @@ def test_ids_are_found_by_place_not_by_search():
 OCTETS = signed()
 
 
+@pytest.mark.clause("WB013", "§5.1")
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(OCTETS) - 1), st.integers(1, 255))
 def test_any_one_changed_octet_is_refused_or_changes_nothing_that_is_signed(place, change):

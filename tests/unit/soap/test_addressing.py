@@ -25,11 +25,13 @@ def check(header: str, soap_action: str | None = None) -> None:
     check_request(addressing, soap_action, {HERE}, "00000099000000000010")
 
 
+@pytest.mark.clause("WS002", "BP R1109", "BP R2745", "BP R1119", "BP R1127")
 @pytest.mark.parametrize("soap_action", [None, "", '""', '"urn:x:Y"', "urn:x:Y"])
 def test_soap_action_may_be_absent_empty_or_the_action(soap_action):
     check(GOOD, soap_action)
 
 
+@pytest.mark.clause("WA001")
 @pytest.mark.parametrize(
     "extra",
     [
@@ -43,16 +45,19 @@ def test_optional_headers(extra):
     check(GOOD + extra)
 
 
+@pytest.mark.clause("WA001")
 @pytest.mark.parametrize("to", [ANON, HERE + "?OIN=00000099000000000010"])
 def test_to_may_be_anonymous_or_carry_an_oin(to):
     check(GOOD.replace(f"<a:To>{HERE}", f"<a:To>{to}"))
 
 
+@pytest.mark.clause("WA001")
 @pytest.mark.parametrize("message_id", ["urn:uuid:1", "https://a.example/1", "ab@0a3f@https://a.example", "uuid:x"])
 def test_forms_of_message_id(message_id):
     check(GOOD.replace("urn:uuid:1", message_id))
 
 
+@pytest.mark.clause("WA001", "WS002")
 @pytest.mark.parametrize(
     ("header", "soap_action", "error"),
     [

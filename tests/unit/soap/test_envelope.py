@@ -31,6 +31,7 @@ def envelope(*, header: str = "", body: str = '<m xmlns="urn:m">x</m>', prolog: 
     ).encode()
 
 
+@pytest.mark.clause("BP R1010", "§3.1")
 @pytest.mark.parametrize(
     "octets",
     [
@@ -48,6 +49,8 @@ def test_accepts_every_spelling_of_a_good_envelope(octets):
     assert parse(octets, Limits()).child_name == ("urn:m", "m")
 
 
+@pytest.mark.clause("WW003", "WS006", "WS007", "BP R9980", "BP R9981", "BP R1014", "BP R1011", "BP R1032", "BP R1005",
+    "BP R1008", "BP R1009", "BP R1012", "BP R1013", "BP R1015", "BP R1027", "BSP R3228")
 @pytest.mark.parametrize(
     ("octets", "error"),
     [
@@ -87,6 +90,8 @@ def test_accepts_every_spelling_of_a_good_envelope(octets):
         (envelope(tail="<!-- after -->"), MalformedEnvelope),
         (envelope(attributes=' s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"'), MalformedEnvelope),
         (envelope(body='<m xmlns="urn:m" s:encodingStyle="x"/>'), MalformedEnvelope),
+        (envelope(attributes=' s:mustUnderstand="1"'), MalformedEnvelope),
+        (envelope(body_attributes=' s:actor=""'), MalformedEnvelope),
         (envelope(body_attributes=' Id="x"'), MalformedEnvelope),
         (envelope(body="<m xmlns='urn:m'>" + "<n>" * 62 + "</n>" * 62 + "</m>"), MalformedEnvelope),
         (envelope(body="<m xmlns='urn:m' " + " ".join(f'a{i}="x"' for i in range(65)) + "/>"), MalformedEnvelope),
@@ -95,6 +100,7 @@ def test_accepts_every_spelling_of_a_good_envelope(octets):
         (envelope(body="<m xmlns='urn:m'>" + "<n>" * 100_000), MalformedEnvelope),
         (envelope(body="<m xmlns='urn:m'>" + "<n>" * 40_000), NotXml),
         (envelope(header="<x xmlns='urn:x'/>"), ForbiddenHeader),
+        (envelope(header="<x:EncryptedData xmlns:x='http://www.w3.org/2001/04/xmlenc#'/>"), ForbiddenHeader),
         (envelope(header="<x xmlns='urn:x' s:mustUnderstand='0'/>"), ForbiddenHeader),
         (envelope(header="<a:To>1</a:To><a:To>2</a:To>"), ForbiddenHeader),
         (envelope(header="<a:Other>1</a:Other>"), ForbiddenHeader),
@@ -119,12 +125,14 @@ def test_size_limit_is_exact():
         parse(octets, Limits(max_octets=len(octets) - 1))
 
 
+@pytest.mark.clause("§7.3")
 def test_text_of_a_document_never_reaches_the_operators_detail():
     with pytest.raises(NotXml) as caught:
         parse(envelope(body="<geheim999990019></anders>"), Limits())
     assert "999990019" not in caught.value.detail
 
 
+@pytest.mark.clause("§5.3")
 @given(st.binary(max_size=300))
 def test_any_octets_give_an_envelope_or_a_gateway_error(octets):
     with suppress(GatewayError):

@@ -160,6 +160,7 @@ def test_a_request_is_not_repeated_once_an_answer_began_or_on_a_fresh_connection
         client.close()
 
 
+@pytest.mark.clause("§5.5")
 @pytest.mark.parametrize(("answer", "words"), [
     (ok(b"x" * 2000), "larger than 1000"),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"200\r\n" + b"x" * 512 + b"\r\n200\r\n" + b"x" * 512,
@@ -178,6 +179,7 @@ def test_unusable_answers_are_refused(own_pki: Pki, answer: bytes, words: str) -
         caller(own_pki, max_octets=1000).post(url, b"<a/>", "")
 
 
+@pytest.mark.clause("§5.5")
 def test_chunked_and_unframed_answers_and_redirects_are_read_as_they_are(own_pki: Pki) -> None:
     answers = [
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n<a/\r\n1\r\n>\r\n0\r\n\r\n",

@@ -44,6 +44,7 @@ def head(length: int | None = 4, extra: str = "", version: str = "1.1") -> bytes
     return f"POST {PATH} HTTP/{version}\r\nHost: localhost\r\nContent-Type: text/xml\r\n{lengths}{extra}\r\n".encode()
 
 
+@pytest.mark.clause("BP R1111")
 def test_certificate_and_facts_of_the_request_reach_the_line(start: Start) -> None:
     with start() as hub:
         status, response, body = hub.post(b"<x/>", SOAPAction='"urn:a"')
@@ -59,6 +60,7 @@ def test_certificate_and_facts_of_the_request_reach_the_line(start: Start) -> No
     assert response.getheader("Server") is None
 
 
+@pytest.mark.clause("SSBP R1018")
 @pytest.mark.parametrize("content_type", [
     "text/xml", "TEXT/XML", "text/xml;charset=UTF-8", 'text/xml; charset="utf-8"', "text/xml ; charset=Utf-8 ;",
     'text/xml; action="a"; charset=utf-8',
@@ -67,6 +69,7 @@ def test_text_xml_in_utf8_is_taken(content_type: str) -> None:
     assert is_text_xml(content_type)
 
 
+@pytest.mark.clause("SSBP R1018", "WM001", "WS006")
 @pytest.mark.parametrize("content_type", [
     "", "application/soap+xml", "application/xml", "text/xml; charset=utf-16", "text/xml; charset=iso-8859-1",
     "text/xml; charset=utf-8; charset=utf-7", "text/xml, text/xml", "text/xmlx", "text/xml; charset=", "text/html",
@@ -76,6 +79,7 @@ def test_other_content_types_are_not(content_type: str) -> None:
     assert not is_text_xml(content_type)
 
 
+@pytest.mark.clause("BP R1115", "BP R1125", "§5.4")
 @pytest.mark.parametrize("headers", [
     {"Content_Type": "application/soap+xml; charset=utf-8"}, {"Content_Type": "text/xml; charset=utf-16"},
     {"Content_Encoding": "gzip"}, {"Content_Encoding": "identity, gzip"},
@@ -90,6 +94,7 @@ def test_unsupported_content_is_a_415_fault(start: Start, headers: dict[str, str
         assert hub.post(b"<x/>", Content_Encoding="identity")[0] == 200
 
 
+@pytest.mark.clause("BP R1125")
 @pytest.mark.parametrize("path", [
     "/", "/soap/schuldregeling/2.0/SHV", PATH + "/", "/soap/schuldregeling/2.0/../2.0/shv",
     "/soap/schuldregeling/2.0/%73hv", "//soap/schuldregeling/2.0/shv",
@@ -101,6 +106,7 @@ def test_another_path_is_a_404(start: Start, path: str) -> None:
         assert not hub.received
 
 
+@pytest.mark.clause("BP R1114", "BP R1125", "BP R1132")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"])
 def test_another_method_is_a_405_that_names_post(start: Start, method: str) -> None:
     with start() as hub:
@@ -118,6 +124,7 @@ def test_another_method_is_a_405_that_names_post(start: Start, method: str) -> N
     assert not hub.received
 
 
+@pytest.mark.clause("§5.4")
 def test_contracts_come_from_the_mapping_and_nothing_else(start: Start) -> None:
     contracts = {(PATH, "wsdl"): b"<wsdl/>", (PATH, "xsd=schuldregeling/2.0/berichten.xsd"): b"<xsd/>"}
     with start(contracts=contracts) as hub:
@@ -152,6 +159,7 @@ def test_a_body_over_the_cap_is_refused_by_its_length_without_being_read(start: 
         assert hub.post(b"x" * 1001)[0] == 413
 
 
+@pytest.mark.clause("§5.3")
 def test_a_body_that_streams_past_the_cap_is_refused_in_bounded_memory(start: Start) -> None:
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
     with start(limits=RequestLimits(max_octets=200_000, linger_seconds=1)) as hub, hub.raw() as raw:
@@ -188,6 +196,7 @@ def test_expect_continue_is_not_invited_to_send_what_is_too_large(start: Start) 
             assert second.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.clause("BP R1141")
 def test_chunked_requests_and_http_1_0_work(start: Start) -> None:
     with start() as hub:
         assert hub.post(iter([b"<a>", b"b" * 100_000, b"</a>"]))[0] == 200
@@ -200,6 +209,7 @@ def test_chunked_requests_and_http_1_0_work(start: Start) -> None:
             assert b"transfer-encoding" not in answer
 
 
+@pytest.mark.clause("BP R1113", "§5.4")
 @pytest.mark.parametrize("request_octets", [
     head(4, "Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n",
     head(4, "Content-Length: 5\r\n") + b"<a/>",
@@ -218,6 +228,7 @@ def test_what_smuggles_or_is_no_http_gets_400_and_the_connection_ends(start: Sta
         assert not hub.received
 
 
+@pytest.mark.clause("§5.4")
 def test_slow_headers_end_the_connection(start: Start) -> None:
     with start(connections=ConnectionLimits(header_seconds=0.5)) as hub:
         with hub.raw() as silent, hub.raw() as slow:
@@ -235,6 +246,7 @@ def test_slow_headers_end_the_connection(start: Start) -> None:
             assert read_all(kept) == b""
 
 
+@pytest.mark.clause("§5.4")
 def test_an_idle_connection_ends(start: Start) -> None:
     with start(connections=ConnectionLimits(idle_seconds=1)) as hub, hub.raw() as raw:
         raw.sendall(head() + b"<a/>")
@@ -244,6 +256,7 @@ def test_an_idle_connection_ends(start: Start) -> None:
         assert 0.5 < time.monotonic() - began < 4
 
 
+@pytest.mark.clause("§5.4")
 def test_a_body_that_does_not_flow_ends_the_connection(start: Start) -> None:
     with start(limits=RequestLimits(body_seconds=0.5, linger_seconds=0.1)) as hub, hub.raw() as raw:
         raw.sendall(head(1000) + b"<a>")
@@ -261,6 +274,7 @@ def test_a_body_that_does_not_flow_ends_the_connection(start: Start) -> None:
         assert not hub.refused
 
 
+@pytest.mark.clause("§5.4")
 def test_endless_headers_are_cut_off(start: Start) -> None:
     with start(connections=ConnectionLimits(header_octets=10_000)) as hub, hub.raw() as raw:
         raw.sendall(b"POST / HTTP/1.1\r\nX: ")
@@ -276,6 +290,7 @@ def test_endless_headers_are_cut_off(start: Start) -> None:
         assert not hub.received
 
 
+@pytest.mark.clause("§5.4")
 def test_connections_of_one_certificate_are_bounded_and_others_get_through(start: Start) -> None:
     with start(connections=ConnectionLimits(connections_per_peer=2)) as hub:
         hub.pki.issue("other")
@@ -294,6 +309,7 @@ def test_connections_of_one_certificate_are_bounded_and_others_get_through(start
         assert hub.post()[0] == 200
 
 
+@pytest.mark.clause("WT007")
 def test_many_requests_on_one_connection(start: Start) -> None:
     with start() as hub:
         connection = hub.connection()
@@ -316,6 +332,7 @@ def test_pipelined_requests_are_answered_in_order(start: Start) -> None:
             answer.find(b"<%c/>" % letter) for letter in b"abc")
 
 
+@pytest.mark.clause("§1.5")
 def test_beyond_the_bound_there_is_503_with_retry_after_and_then_service_again(start: Start) -> None:
     release = threading.Event()
 

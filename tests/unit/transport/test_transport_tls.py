@@ -43,6 +43,7 @@ def bare_context(hub: Running, name: str | None = "party") -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.clause("TLS004")
 def test_tls_1_3_and_1_2_are_taken(start: Start) -> None:
     with start() as hub:
         version, cipher = ask(hub, client_tls(hub.pki.files("party")))
@@ -53,6 +54,7 @@ def test_tls_1_3_and_1_2_are_taken(start: Start) -> None:
         assert (version, cipher) == ("TLSv1.2", "ECDHE-ECDSA-AES256-GCM-SHA384")
 
 
+@pytest.mark.clause("TLS003", "TLS004")
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_tls_1_1_is_refused(start: Start) -> None:
     with start() as hub:
@@ -65,6 +67,7 @@ def test_tls_1_1_is_refused(start: Start) -> None:
         assert not hub.received
 
 
+@pytest.mark.clause("TLSCIPH001", "TLS006", "WT003")
 @pytest.mark.parametrize("suite", [
     "ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-SHA", "DHE-RSA-AES256-GCM-SHA384", "AES256-GCM-SHA384",
     "ECDHE-ECDSA-ARIA256-GCM-SHA384", "ECDHE-ECDSA-AES256-CCM",
@@ -78,6 +81,7 @@ def test_suites_outside_the_profile_are_refused(start: Start, suite: str) -> Non
             ask(hub, context)
 
 
+@pytest.mark.clause("TLSCIPH001")
 @pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"])
 def test_suites_of_the_profile_are_taken(start: Start, suite: str) -> None:
     with start() as hub:
@@ -87,6 +91,7 @@ def test_suites_of_the_profile_are_taken(start: Start, suite: str) -> None:
         assert ask(hub, context) == ("TLSv1.2", suite)
 
 
+@pytest.mark.clause("TLS006")
 @pytest.mark.parametrize("curve", ["X25519", "prime256v1", "secp384r1"])
 def test_curves_of_the_profile_are_taken(start: Start, curve: str) -> None:
     with start() as hub:
@@ -98,6 +103,7 @@ def test_curves_of_the_profile_are_taken(start: Start, curve: str) -> None:
         assert ask(hub, context)[0] == "TLSv1.3"
 
 
+@pytest.mark.clause("TLS002", "WT001", "PKI002", "§5.5")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_callers_without_a_good_certificate_are_refused(
     start: Start, version: ssl.TLSVersion, tmp_path: Path,
@@ -121,6 +127,7 @@ def test_callers_without_a_good_certificate_are_refused(
             assert not hub.received, name
 
 
+@pytest.mark.clause("WT004", "PKI003", "§6.3")
 def test_a_revoked_certificate_is_refused_after_reload_and_others_go_on(start: Start) -> None:
     with start() as hub:
         revoked = hub.pki.issue("revoked")
@@ -136,6 +143,7 @@ def test_a_revoked_certificate_is_refused_after_reload_and_others_go_on(start: S
         alive.close()
 
 
+@pytest.mark.clause("TLS006", "§5.5")
 def test_a_session_is_not_resumed(start: Start) -> None:
     """A resumed session would skip the check of path and revocation."""
     with start() as hub:
@@ -155,6 +163,7 @@ def test_a_session_is_not_resumed(start: Start) -> None:
                     assert again.session_reused is False
 
 
+@pytest.mark.clause("WT004", "§6.3")
 def test_a_list_that_is_too_old_refuses_everyone(start: Start) -> None:
     with start() as hub:
         make_crl(hub.pki.folder, (), NOW - timedelta(days=2), timedelta(days=1))

@@ -1,0 +1,39 @@
+"""docs/security.md can't lie: its table is what the marks of the tests say, and no clause is claimed without a test."""
+
+import pytest
+
+from tests.clauses import PAGE, REMEDY, collected, problems, read_clauses, table, with_table
+
+
+def test_every_claimed_clause_is_proven_and_every_mark_is_known(request: pytest.FixtureRequest) -> None:
+    said = problems(read_clauses(), collected(request.session))
+    assert not said, "\n".join(said)
+
+
+def test_the_table_is_what_the_marks_say(request: pytest.FixtureRequest) -> None:
+    page = PAGE.read_text("utf-8")
+    same = with_table(page, table(read_clauses(), collected(request.session))) == page
+    assert same, f"the marks have changed since docs/security.md was written: {REMEDY}"
+
+
+FILE = """
+[[group]]
+title = "Made up"
+clauses = [
+  { id = "X1", says = "held and proven" }, { id = "X2", says = "claimed only" },
+  { id = "X3", says = "let go", not = "no need" }, { id = "X4", says = "let go and proven", not = "no need" },
+]
+"""
+
+
+def test_contradictions_are_told() -> None:
+    proofs = {"X1": ["tests/a.py::test_a"], "X4": ["tests/a.py::test_b"], "X9": ["tests/a.py::test_c"]}
+    said = problems(read_clauses(FILE), proofs)
+    assert [line.split()[0] for line in said] == ["X9", "X2", "X4"]
+    assert not problems(read_clauses(FILE), {"X1": ["tests/a.py::test_a"], "X2": ["tests/a.py::test_b"]})
+
+
+def test_rows_name_the_tests_or_the_reason() -> None:
+    written = table(read_clauses(FILE), {"X1": ["tests/a.py::test_a", "tests/a.py::test_b", "tests/c/d.py::test_e"]})
+    assert "| X1 | held and proven | [a](../tests/a.py): `a`, `b`<br>[d](../tests/c/d.py): `e` |" in written
+    assert "| X3 | let go | no need |" in written
