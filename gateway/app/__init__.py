@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from gateway.app.explain import Story, explain_file
 from gateway.app.health import Diagnosis, examine, expiring
 from gateway.app.hub import run
 from gateway.app.instance import Instance, open_instance, utc_now
@@ -24,10 +25,10 @@ from gateway.storage import current, upgrade
 from gateway.values import Party
 
 __all__ = [
-    "Diagnosis", "EvidenceCheck", "Instance", "canonical_message", "check_sets", "create_instance", "demo_messages",
-    "describe_party", "diff_sets", "examine", "expiring", "list_sets", "open_instance", "renew_crl",
-    "run", "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs",
-    "write_wsdl",
+    "Diagnosis", "EvidenceCheck", "Instance", "Story", "canonical_message", "check_sets", "create_instance",
+    "demo_messages", "describe_party", "diff_sets", "examine", "expiring", "explain_file", "list_sets",
+    "open_instance", "renew_crl", "run", "sample_messages", "upgrade_store", "validate_file", "verify_evidence",
+    "write_docs", "write_wsdl",
 ]
 
 

@@ -89,7 +89,7 @@ def build_gate(
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
         signers=Signers(default=instance.signing[0], by_family=by_family),
         journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, clock),
-        dispatch=Host(instance.catalog.services).dispatch, addresses=_addresses(instance.catalog.services, urls),
+        dispatch=Host(instance.catalog.services).dispatch, addresses=addresses_of(instance.catalog.services, urls),
         limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,
         is_working_day=working_day(settings.retention.extra_holidays), new_id=new_id, observe=observe,
     )
@@ -180,7 +180,8 @@ def _chores(gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls
     )
 
 
-def _addresses(services: Mapping[str, Service], urls: Collection[str]) -> Callable[[Service], Collection[str]]:
+def addresses_of(services: Mapping[str, Service], urls: Collection[str]) -> Callable[[Service], Collection[str]]:
+    """The absolute addresses of each service below these URLs."""
     by_path = {path: frozenset(url + path for url in urls) for path in services}
     return lambda service: by_path[service.path]
 

@@ -100,10 +100,10 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "Vraag een gewoon systeemcertificaat aan bij uw CA.",
         "Order an ordinary system certificate from your CA."),
     "certificate-unreadable": (
-        "Het certificaat is niet te lezen volgens RFC 5280.",
-        "The certificate can't be read by RFC 5280.",
-        "Vraag een nieuw certificaat aan; exporteer het als DER.",
-        "Order a new certificate; export it as DER."),
+        "Het certificaat is geen X.509 versie 3 in DER, beschadigd, of groter dan 16 KB.",
+        "The certificate is no X.509 version 3 in DER, damaged, or larger than 16 KB.",
+        "Exporteer het opnieuw uit de sleutelopslag, of vraag een nieuw aan.",
+        "Export it again from the key store, or order a new one."),
     "certificate-not-pinned": (
         "Dit certificaat ({sha256}) is niet geregistreerd voor {oin}, of nu niet in gebruik.",
         "This certificate ({sha256}) is not registered for {oin}, or not in use now.",

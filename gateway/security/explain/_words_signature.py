@@ -14,6 +14,11 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "{part}: white space between elements was removed after signing.",
         "Onderteken het bericht zoals het verstuurd wordt (preserveWhiteSpace aan, remove_blank_text uit).",
         "Sign the message as it is sent (preserveWhiteSpace on, remove_blank_text off)."),
+    "white-space-changed": (
+        "{part}: na het ondertekenen is opnieuw ingesprongen.",
+        "{part}: it was indented anew after signing.",
+        "Zet opmaken uit in client, ESB of logging; onderteken als laatste.",
+        "Switch formatting off in client, ESB or logging; sign last."),
     "line-endings-lost": (
         "{part}: ondertekend met CRLF-regeleinden, verstuurd met LF.",
         "{part}: signed with CRLF line ends, sent with LF.",

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from lxml import etree
 
-from gateway.names import ANONYMOUS, ANSWER_SUFFIX, BASE, NO_ADDRESS, WSA, clark
+from gateway.names import ANONYMOUS, ANSWER_SUFFIX, BASE, NO_ADDRESS, WSA, WSA_OLD, clark
 from gateway.security.explain.case import Case, found
 from gateway.soap import Element, claimed_oin, is_message_id
 from gateway.values import Diagnosis, Operation, Service
@@ -22,7 +22,7 @@ _VERSIONED: Final = re.compile(re.escape(BASE) + r":([a-z-]{1,40}):(\d{1,2}\.\d{
 
 def addressing(case: Case) -> list[Diagnosis] | None:
     """To, Action, MessageID present and of the right form; ReplyTo and FaultTo anonymous; no RelatesTo."""
-    if case.root is None or case.header is None:
+    if case.header is None or any(etree.QName(one).namespace in WSA_OLD for one in case.blocks):
         return None
     wrong = [found("wsa-missing", _HEADER, header=name) for name in ("To", "Action", "MessageID")
              if not case.address(name)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import GatewayError
-from gateway.names import DS, clark
+from gateway.names import DS, EXC_C14N, clark
 from gateway.security.explain.case import C14N, Case, algorithm, found, name_of, place_of
 from gateway.security.explain.difference import difference
 from gateway.security.explain.references import prefixes, references, target_of, transform_of
@@ -67,11 +67,12 @@ def _look(case: Case, reference: Element, target: Element, seen: dict[bytes, str
     transform, method = transform_of(reference), reference.find(clark(DS, "DigestMethod"))
     name = algorithm(None if method is None else method.get("Algorithm"))
     text = (reference.findtext(clark(DS, "DigestValue")) or "").strip()
-    if name not in DIGESTS:
-        return None
+    uri = EXC_C14N if transform is None else transform.get("Algorithm")
+    if name not in DIGESTS or "c14n" not in algorithm(uri):
+        return None  # what is told of the algorithms comes first
     inclusive = prefixes(transform)
     try:
-        octets = declared_form(target, None if transform is None else transform.get("Algorithm"), inclusive)
+        octets = declared_form(target, uri, inclusive)
     except (GatewayError, ValueError):
         return found("no-canonical-form", target, part=name_of(target))
     case.budget.take(C14N * len(octets))

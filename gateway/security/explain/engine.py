@@ -37,6 +37,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Case], list[Diagnosis] | None]], ...]] 
     ("addressing", addressing.addressing),
     ("operation", addressing.operation),
 )
+_TOLD: Final = 12  # diagnoses of one check
 _OCTETS_EACH: Final = 60  # times the message: hashing it so often costs less than accepting it
 _OCTETS_BASE: Final = 200_000
 
@@ -65,11 +66,11 @@ class Explanation:
 
 
 def diagnose(sent: Sent, known: Known, budget: Budget) -> Explanation:
-    """Look at everything and say what holds, what does not and why. Pure; `budget` bounds it whatever the octets are."""
+    """Look at everything: what holds, what does not and why. Pure; `budget` bounds it whatever the octets are."""
     case = Case(sent=sent, known=known, budget=budget)
     seen = tuple(_explained(name, look(case)) for name, look in CHECKS)
     if all(one.holds is not False for one in seen) and (refused := _line(case)) is not None:
-        name = "security-header" if isinstance(refused, SecurityRefusal | TrustStale) else "soap"
+        name = "security-header" if isinstance(refused, SecurityRefusal) else "soap"
         other = found("outside-profile", "/soap:Envelope", error=type(refused).__name__)
         seen = tuple(Explained(check=name, holds=False, diagnoses=(other,)) if one.check == name else one
                      for one in seen)
@@ -77,7 +78,10 @@ def diagnose(sent: Sent, known: Known, budget: Budget) -> Explanation:
 
 
 def _explained(name: str, wrong: list[Diagnosis] | None) -> Explained:
-    return Explained(check=name, holds=None if wrong is None else not wrong, diagnoses=tuple(wrong or ()))
+    """The same cause at fifty places is told once."""
+    told = {(one.id, *one.facts.values()): one for one in reversed(wrong or ())}
+    return Explained(check=name, holds=None if wrong is None else not wrong,
+                     diagnoses=tuple(reversed(told.values()))[:_TOLD])
 
 
 def _line(case: Case) -> GatewayError | None:
@@ -88,6 +92,8 @@ def _line(case: Case) -> GatewayError | None:
         read_addressing(parsed)
         if known.check_signer is not None and known.clock:
             verify(parsed, known.policy, known.check_signer, known.now)
+    except TrustStale:
+        return None  # the hub's own revocation lists, of which the certificate check tells
     except GatewayError as error:
         return error
     return None

@@ -10,6 +10,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from lxml import etree
 
 from gateway.names import BASE64_BINARY, DS, PKCS7, WSSE, X509PKIPATH, X509V3, clark
 from gateway.security import _x509
@@ -41,7 +42,7 @@ _PEM: Final = re.compile(r"-----BEGIN ([A-Z ]{3,40})-----(.+?)-----END", re.DOTA
 
 def layout(case: Case) -> list[Diagnosis] | None:
     """One token, one Timestamp, one Signature after the token, a direct reference; ids unique in the document."""
-    if case.root is None:
+    if case.root is None or etree.QName(case.root).localname != "Envelope":
         return None
     if case.security is None:
         place = "/soap:Envelope/soap:Header"

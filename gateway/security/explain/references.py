@@ -70,12 +70,7 @@ def algorithms(case: Case) -> list[Diagnosis] | None:
     wrong += _method(method)
     for reference in references(case):
         wrong += _transforms(reference) + _digest(reference)
-    return _once(wrong)
-
-
-def _once(wrong: list[Diagnosis]) -> list[Diagnosis]:
-    """The same mistake in every Reference is told once."""
-    return list({(one.id, *one.facts.values()): one for one in reversed(wrong)}.values())[::-1]
+    return wrong
 
 
 def _canonicalization(element: Element) -> list[Diagnosis]:

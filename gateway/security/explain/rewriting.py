@@ -12,11 +12,17 @@ from typing import Final
 _BETWEEN: Final = re.compile(rb">[ \t\r\n]+<")
 _BETWEEN_CR: Final = re.compile(rb">(?:[ \t\n]|&#xD;)+<")
 _TAG: Final = re.compile(rb"(<[^>]*>)")
+_SPACE: Final = b" \t\n"
 _MAX_TOKENS: Final = 20_000  # of a part whose indentation is guessed
 _SECONDS: Final = re.compile(rb"(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 
 
 # --- white space ---------------------------------------------------------------------------------------------
+
+
+def is_spaced(octets: bytes) -> bool:
+    """Does white space stand between elements?"""
+    return _BETWEEN.search(octets) is not None
 
 
 def without_space(octets: bytes) -> Iterator[bytes]:
@@ -30,19 +36,23 @@ def without_space(octets: bytes) -> Iterator[bytes]:
 
 
 def indented(octets: bytes) -> Iterator[bytes]:
-    """As before somebody removed the white space: the usual ways to indent."""
-    if _BETWEEN.search(octets):
-        return
-    tokens = [one for one in _TAG.split(octets) if one]
+    """As before somebody removed the white space or indented it anew: the usual ways to indent.
+
+    Whole, at the depth of the part in its envelope; or the message as it was written before it came into the Body.
+    """
+    bare = _BETWEEN.sub(b"><", octets)
+    tokens = [one for one in _TAG.split(bare) if one]
     if len(tokens) > _MAX_TOKENS:
         return
-    for base in (1, 0, 2, 3):
-        for newline in (b"\n", b"&#xD;\n"):
-            for unit in (b"  ", b"    ", b"\t", b""):
-                yield _indent(tokens, newline, unit, base)
+    for newline in (b"\n", b"&#xD;\n"):
+        for unit in (b"  ", b"    ", b"\t", b" ", b""):
+            yield _indent(tokens, newline, unit, 1)
+            yield tokens[0] + _indent(tokens[1:-1], newline, unit, 0) + tokens[-1]
+            yield from (_indent(tokens, newline, unit, base) for base in (0, 2, 3))
 
 
 def _indent(tokens: list[bytes], newline: bytes, unit: bytes, base: int) -> bytes:
+    """Every tag on a line of its own, but for an end tag right after its start tag or its text."""
     written: list[bytes] = []
     depth, before = base, b""
     for token in tokens:
@@ -60,7 +70,9 @@ def _indent(tokens: list[bytes], newline: bytes, unit: bytes, base: int) -> byte
 
 def trimmed(octets: bytes) -> Iterator[bytes]:
     """No white space around any text."""
-    yield b"".join([one if one.startswith(b"<") else one.strip(b" \t\n") for one in _TAG.split(octets)])
+    tokens = _TAG.split(octets)
+    yield b"".join([one if one.startswith(b"<") else one.strip(_SPACE) or one for one in tokens])
+    yield b"".join([one if one.startswith(b"<") else one.strip(_SPACE) for one in tokens])
 
 
 def without_returns(octets: bytes) -> Iterator[bytes]:
@@ -76,6 +88,7 @@ def with_returns(octets: bytes) -> Iterator[bytes]:
         yield octets.replace(b"\n", b"&#xD;\n")
         yield octets.replace(b"\n", b"\r\n")
         yield octets.replace(b"\n", b"&#13;\n")
+        yield b"".join([one.replace(b"\n", b"&#xD;\n") if one.strip(_SPACE) else one for one in _TAG.split(octets)])
 
 
 def with_newline(octets: bytes) -> Iterator[bytes]:
@@ -91,9 +104,11 @@ def decoded_twice(octets: bytes) -> Iterator[bytes]:
     """UTF-8 that was taken for Latin-1 or Windows-1252 and encoded again, undone."""
     for encoding in ("latin-1", "cp1252"):
         try:
-            yield octets.decode().encode(encoding)
+            once = octets.decode().encode(encoding)
+            once.decode()  # else it was never UTF-8
         except UnicodeError:
             continue
+        yield once
 
 
 def encoded_twice(octets: bytes) -> Iterator[bytes]:

@@ -60,7 +60,7 @@ def search(
 
 
 def declared_form(element: Element, uri: str | None, inclusive: tuple[str, ...]) -> bytes:
-    """The canonical octets by the algorithm that the message names, taken or not; exclusive where it is unknown.
+    """The canonical octets by the algorithm that the message names, taken or not; exclusive for one that is unknown.
 
     Raises  SignatureInvalid: there is no canonical form.
     """
@@ -116,16 +116,23 @@ def _content(view: View) -> Iterator[bytes]:
 
 
 def _envelope(view: View) -> Iterator[bytes]:
-    root = view.case.root
-    if root is not None and view.element.tag == clark(SOAP, "Body"):
-        yield canonical(root)
-        yield _c14n(root, exclusive=False)
+    """The whole Envelope, as enveloped-signature leaves it: without the signature."""
+    root, signature = view.case.root, view.case.signature
+    if root is None or signature is None or view.element.tag != clark(SOAP, "Body"):
+        return
+    name = (f"{signature.prefix}:" if signature.prefix else "") + "Signature"
+    for octets in (canonical(root), _c14n(root, exclusive=False)):
+        start, end = octets.find(f"<{name}".encode()), octets.rfind(f"</{name}>".encode())
+        yield octets[:start] + octets[end + len(name) + 3:]
+        yield octets
 
 
 def _in_scope(view: View) -> Iterator[bytes]:
     """Exclusive or home-made C14N of a string in which everything in scope is declared, and of what toolkits add."""
     scope = {(prefix or "").encode(): uri.encode() for prefix, uri in view.element.nsmap.items()}
-    return tags.more_declared(view.octets, scope)
+    yield from tags.more_declared(view.octets, scope)
+    if not many_namespaces(view.case.octets):
+        yield from tags.more_declared(_c14n(view.element, exclusive=False), scope)
 
 
 def _as_sent(view: View) -> Iterator[bytes]:
@@ -210,6 +217,13 @@ def _on(rewrite: Callable[[bytes], Iterator[bytes]]) -> Callable[[View], Iterato
     return lambda view: rewrite(view.octets)
 
 
+def _indented_if(spaced: bool) -> Callable[[View], Iterator[bytes]]:
+    """The usual indentations, of a part that has white space between its elements, or has none."""
+    def make(view: View) -> Iterator[bytes]:
+        return rewriting.indented(view.octets) if rewriting.is_spaced(view.octets) is spaced else iter(())
+    return make
+
+
 GUESSES: Final[tuple[Guess, ...]] = (
     Guess(id="to-rewritten", make=_readdressed),
     Guess(id="timestamp-rerendered", make=_timed),
@@ -237,5 +251,6 @@ GUESSES: Final[tuple[Guess, ...]] = (
     Guess(id="empty-element-tags", make=_on(tags.empty_tags), weight=30),
     Guess(id="text-trimmed", make=_on(rewriting.trimmed), weight=10),
     Guess(id="envelope-digested", make=_envelope, weight=C14N),
-    Guess(id="white-space-removed", make=_on(rewriting.indented), weight=12),
+    Guess(id="white-space-removed", make=_indented_if(False), weight=12),
+    Guess(id="white-space-changed", make=_indented_if(True), weight=12),
 )

@@ -79,10 +79,12 @@ def signature(case: Case) -> list[Diagnosis] | None:
     method = info.find(clark(DS, "SignatureMethod"))
     name = algorithm(None if method is None else method.get("Algorithm"))
     stated = _STATED.get(name.partition("-")[2] if "MGF1" not in name else "sha256", "?")
-    if view is None or stated == "?":
+    if view is None or stated == "?" or not name.startswith(("rsa", "ecdsa", "sha256-rsa")):
         return None
     signed = _Signed(case=case, view=view, value=value, method=name, hash=stated)
     own, others = keys
+    if isinstance(own, rsa.RSAPublicKey) == name.startswith("ecdsa"):
+        return [_family(signed, own, others)]
     wrong = _rsa(signed, own, others) if isinstance(own, rsa.RSAPublicKey) else _ec(signed, own, others)
     if wrong is None:
         return []
@@ -138,13 +140,27 @@ def _view(case: Case, info: Element) -> View | None:
     return View(case=case, element=info, inclusive=inclusive, octets=octets)
 
 
+def _made_by(signed: _Signed, others: list[tuple[str, PublicKey]]) -> Diagnosis | None:
+    """Is one of these keys the one that signed?"""
+    for identifier, other in others:
+        if isinstance(other, rsa.RSAPublicKey) and _open(other, signed.value) is not None:
+            return found(identifier, signed.place)
+        if isinstance(other, ec.EllipticCurvePublicKey) and _ec_holds(signed, other, signed.view.octets):
+            return found(identifier, signed.place)
+    return None
+
+
+def _family(signed: _Signed, own: PublicKey, others: list[tuple[str, PublicKey]]) -> Diagnosis:
+    """The method is for another kind of key than the token's."""
+    kind = "RSA" if isinstance(own, rsa.RSAPublicKey) else "EC"
+    return _made_by(signed, others) or found("signature-key-family", signed.place, stated=signed.method, key=kind)
+
+
 # --- RSA -----------------------------------------------------------------------------------------------------
 
 
 def _rsa(signed: _Signed, key: rsa.RSAPublicKey, others: list[tuple[str, PublicKey]]) -> Diagnosis | None:
     """None when it holds."""
-    if not signed.method.startswith(("rsa", "sha256-rsa")):
-        return found("signature-key-family", signed.place, stated=signed.method, key="RSA")
     opened = _open(key, signed.value)
     pss = "MGF1" in signed.method
     if opened is None:
@@ -190,11 +206,8 @@ def _pss_holds(key: rsa.RSAPublicKey, signed: _Signed) -> bool:
 def _other_key(signed: _Signed, key: rsa.RSAPublicKey, others: list[tuple[str, PublicKey]]) -> Diagnosis:
     if _open(key, signed.value[::-1]) is not None:
         return found("signature-reversed", signed.place)
-    for identifier, other in others:
-        if isinstance(other, rsa.RSAPublicKey) and _open(other, signed.value) is not None:
-            return found(identifier, signed.place)
-        if isinstance(other, ec.EllipticCurvePublicKey) and _ec_holds(signed, other, signed.view.octets):
-            return found(identifier, signed.place)
+    if theirs := _made_by(signed, others):
+        return theirs
     if len(signed.value) != (key.key_size + 7) // 8:
         return found("signature-length", signed.place, octets=len(signed.value), key=f"RSA-{key.key_size}")
     return found("signed-by-other-key", signed.place)
@@ -218,18 +231,13 @@ def _other_octets(signed: _Signed, name: str, digest: bytes) -> Diagnosis:
 def _ec(signed: _Signed, key: PublicKey, others: list[tuple[str, PublicKey]]) -> Diagnosis | None:
     """None when it holds."""
     assert isinstance(key, ec.EllipticCurvePublicKey)
-    if not signed.method.startswith("ecdsa"):
-        return found("signature-key-family", signed.place, stated=signed.method, key="EC")
     octets = signed.view.octets
     if len(signed.value) == 2 * ((key.key_size + 7) // 8) and _ec_holds(signed, key, octets):
         return None
     if _is_der(signed.value) and _der_holds(signed, key, signed.value, octets, signed.hash):
         return found("signature-ecdsa-der", signed.place)
-    for identifier, other in others:
-        if isinstance(other, ec.EllipticCurvePublicKey) and _ec_holds(signed, other, octets):
-            return found(identifier, signed.place)
-        if isinstance(other, rsa.RSAPublicKey) and _open(other, signed.value) is not None:
-            return found(identifier, signed.place)
+    if theirs := _made_by(signed, others):
+        return theirs
     for name in ("SHA-256", "SHA-384", "SHA-512", "SHA-1"):
         if name != signed.hash and _ec_holds(signed, key, octets, name):
             return found("signature-other-hash", signed.place, stated=signed.hash, used=name)
