@@ -10,6 +10,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from gateway.refusals import Diagnosis as Diagnosis
+from gateway.refusals import Explained as Explained
+from gateway.refusals import Refusal as Refusal
 from gateway.set_values import Choreography as Choreography
 from gateway.set_values import MessageType as MessageType
 from gateway.set_values import Operation as Operation
@@ -58,6 +61,9 @@ class Addressing:
 
 
 # --- parties -------------------------------------------------------------------------------------------------
+
+RSA_PSS = "rsa-pss"  # an agreement: this caller's requests may be signed with RSASSA-PSS
+AGREEMENTS = (RSA_PSS,)
 
 
 class Purpose(StrEnum):
@@ -123,6 +129,7 @@ class Party:
     gemeentecodes: frozenset[str] = frozenset()
     routing: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))  # other kinds of key
     acts_for: frozenset[str] = frozenset()  # OINs this party may send for (mandate)
+    agreements: frozenset[str] = frozenset()  # what it may do that others may not: rsa-pss
     kvk: str | None = None
     vestigingen: frozenset[str] = frozenset()
     active: bool = True
@@ -138,6 +145,7 @@ class Certificate:
     subject: str  # RFC 4514, for the operator
     sha256: str  # hex, of the DER octets
     not_after: datetime
+    rsa_bits: int | None = None  # None: an EC key
 
 
 # --- admitted, addressed -------------------------------------------------------------------------------------
@@ -182,6 +190,15 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A tolerance that the refused request used, as its fault says it (gateway/tolerances.py)."""
+
+    code: str
+    nl: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSeen:
     """A fault as a caller reads it from an answer."""
 
@@ -191,6 +208,7 @@ class FaultSeen:
     ticket: str | None = None
     omschrijving: str | None = None
     findings: tuple[Finding, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,38 +362,10 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """One cause of what does not hold (docs/explain.md). Never holds a value of the message."""
+class ToleranceUse:
+    """How often a party used one tolerance (gateway/tolerances.py)."""
 
-    id: str  # kebab-case, of the list in security/explain
-    place: str  # path of a part of the profile
-    facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # seconds, algorithms, OINs …
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """One check of an explanation: it holds, it does not and this is why, or it could not be looked at."""
-
-    check: str
-    holds: bool | None  # None: not looked at
-    diagnoses: tuple[Diagnosis, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What the journal keeps of a refused request: who, what, why; never content."""
-
-    ticket: str  # UUID, also in the fault
-    code: str  # SKP…
-    error: str  # class name from errors.py
-    reason: str  # detail for the operator
-    at: datetime
-    path: str
-    caller_oin: str | None = None
-    caller_certificate: str | None = None  # SHA-256 hex
-    message_id: str | None = None
-    action: str | None = None
-    referentienummer: str | None = None
-    octets: int = 0
-    octets_digest: bytes = b""
-    explained: tuple[Explained, ...] = ()  # empty: nothing to add to the fault
+    tolerance: str  # its id
+    first_seen: datetime
+    last_seen: datetime
+    count: int

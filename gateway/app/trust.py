@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+
 from gateway.errors import GatewayError
 from gateway.ports import Clock, Observe
 from gateway.security import CertificateCache, CheckCertificate, Checked, TrustSnapshot, Usage, load_trust
@@ -38,6 +40,10 @@ class LiveTrust:
             return self._cache.check(der, self._snapshot, now, usage=usage)
         return check
 
+    def seen(self, issuer: x509.Certificate) -> frozenset[int]:
+        """The serial numbers of this CA's certificates that callers and signers showed lately."""
+        return self._cache.seen(issuer)
+
     def renew(self, changed: Callable[[], None] = lambda: None) -> None:
         """Read the files again when they changed or the snapshot grows old; `changed` is called after a new reading."""
         with self._lock:
@@ -52,10 +58,19 @@ class LiveTrust:
                 self._observe("trust-not-renewed", {"error": error})
 
     def _load(self) -> TrustSnapshot:
-        return load_trust(self._settings.anchors, self._settings.crls, loaded_at=self._clock(),
-                          max_age=self._settings.crl_max_age)
+        return read_snapshot(self._settings, self._clock())
 
     def _marks(self) -> tuple[tuple[Path, int, int], ...]:
-        files = (*self._settings.anchors, *self._settings.crls)
+        answers = self._settings.ocsp_answers.glob("*.revoked") if self._settings.ocsp else ()
+        files = (*self._settings.anchors, *self._settings.crls, *self._settings.refused, *sorted(answers))
         stats = [(file, file.stat()) for file in files if file.exists()]
         return tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in stats)
+
+
+def read_snapshot(settings: Trust, now: datetime) -> TrustSnapshot:
+    """Anchors, lists and answers as their files are now. Raises Misconfigured."""
+    return load_trust(
+        settings.anchors, settings.crls, loaded_at=now, max_age=settings.crl_max_age, kept_fresh=settings.kept_fresh,
+        refused=settings.refused, policies=settings.policies,
+        answers=settings.ocsp_answers if settings.ocsp else None,
+    )

@@ -30,6 +30,8 @@ from gateway.security.keys import (
     load_signing_key,
     load_trust,
 )
+from gateway.security.lists import Lapse, accept_list, lapses
+from gateway.security.ocsp import OcspAnswer, ocsp_question, read_ocsp_answer
 from gateway.security.pki import (
     CertificateCache,
     Checked,
@@ -39,6 +41,7 @@ from gateway.security.pki import (
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
+from gateway.security.tolerated import is_short_key, tolerated_header
 from gateway.security.wsse import (
     CheckCertificate,
     SecurityPolicy,
@@ -51,10 +54,11 @@ from gateway.security.wsse import (
 
 __all__ = [
     "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "TITLES", "CertificateCache", "CheckCertificate", "Checked", "EvidenceCheck",
-    "EvidenceFacts", "Explanation", "JournalLine", "JournalStretch", "Known", "Outgoing", "SecurityPolicy", "Sent",
-    "SignedEnvelope", "Signer", "Signing", "SigningKey", "Told", "TrustSnapshot", "Usage", "Verified", "canonical",
-    "check_certificate", "claimed_signatures", "confirms_something", "default_description", "diagnose", "family_of",
-    "hub_budget", "load_certificate", "load_certificates", "load_crls", "load_signing_key", "load_trust",
-    "local_budget", "make_crl", "make_pki", "message_octets", "seal", "stated_created", "tell", "verify",
-    "verify_evidence", "write_evidence",
+    "EvidenceFacts", "Explanation", "JournalLine", "JournalStretch", "Known", "Lapse", "OcspAnswer", "Outgoing",
+    "SecurityPolicy", "Sent", "SignedEnvelope", "Signer", "Signing", "SigningKey", "Told", "TrustSnapshot", "Usage",
+    "Verified", "accept_list", "canonical", "check_certificate", "claimed_signatures", "confirms_something",
+    "default_description", "diagnose", "family_of", "hub_budget", "is_short_key", "lapses", "load_certificate",
+    "load_certificates", "load_crls", "load_signing_key", "load_trust", "local_budget", "make_crl", "make_pki",
+    "message_octets", "ocsp_question", "read_ocsp_answer", "seal", "stated_created", "tell", "tolerated_header",
+    "verify", "verify_evidence", "write_evidence",
 ]

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.ocsp import OCSPResponse
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
 
 from gateway.errors import CertificateRejected
@@ -55,6 +56,7 @@ class Extensions:
     extended: frozenset[str] | None = None  # extended key usages, dotted
     key_id: bytes | None = None
     issuer_key_id: bytes | None = None
+    policies: frozenset[str] = frozenset()  # dotted
 
 
 NO_EXTENSIONS: Final = Extensions()
@@ -103,7 +105,7 @@ def public_key(certificate: x509.Certificate) -> PublicKey:
     raise CertificateRejected("key is neither RSA nor EC")
 
 
-def require_strong_signature(signed: x509.Certificate | x509.CertificateRevocationList) -> None:
+def require_strong_signature(signed: x509.Certificate | x509.CertificateRevocationList | OCSPResponse) -> None:
     """Refuse a signature by anything but RSA (PKCS#1 v1.5) or ECDSA over SHA-256, 384 or 512 (SIGN001)."""
     oid = reading(lambda: signed.signature_algorithm_oid, "signature algorithm")
     if oid not in _SIGNATURES:
@@ -140,6 +142,8 @@ def extensions(certificate: x509.Certificate) -> Extensions:
         found["key_id"] = own.digest
     if isinstance(issuer := by_kind.get(x509.AuthorityKeyIdentifier), x509.AuthorityKeyIdentifier):
         found["issuer_key_id"] = issuer.key_identifier
+    if isinstance(stated := by_kind.get(x509.CertificatePolicies), x509.CertificatePolicies):
+        found["policies"] = frozenset(one.policy_identifier.dotted_string for one in stated)
     return Extensions(usage=by_kind.get(x509.KeyUsage), **found)  # type: ignore[arg-type]
 
 

@@ -24,11 +24,12 @@ from gateway.soap.envelope import (
     read_xml,
 )
 from gateway.soap.fault import fault_action, fault_prefixes, read_fault, write_fault
+from gateway.soap.tolerated import tolerated_blocks, tolerated_octets
 
 __all__ = [
     "Element", "Envelope", "Limits", "Receipt", "attribute", "check_request", "check_xml_octets",
     "claimed_message_id", "claimed_oin", "declare", "fault_action", "fault_prefixes", "is_message_id", "leaf",
     "many_namespaces", "parse", "read_addressing", "read_bounded", "read_fault", "read_receipt", "read_xml", "stamp",
-    "text", "write_collected", "write_confirmed", "write_fault", "write_log", "write_parties", "write_pong",
-    "write_receipt", "write_waiting",
+    "text", "tolerated_blocks", "tolerated_octets", "write_collected", "write_confirmed", "write_fault", "write_log",
+    "write_parties", "write_pong", "write_receipt", "write_waiting",
 ]

@@ -268,6 +268,7 @@ LAYOUT = [
         at(f"{INFO}/d:CanonicalizationMethod", appending(
             f'<InclusiveNamespaces xmlns="{EXC}" PrefixList="{" ".join(f"p{one}" for one in range(40))}"/>')))),
     ("zeep by default: rsa-sha1", {"signature-sha1"}, _plan(method="http://www.w3.org/2000/09/xmldsig#rsa-sha1")),
+    ("RSASSA-PSS, not agreed", {"signature-pss-not-agreed"}, _plan(method=foreign.PSS)),
     ("a symmetric binding", {"signature-hmac"}, _in_info(
         at(f"{INFO}/d:SignatureMethod", setting("Algorithm", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256")))),
     ("an algorithm of its own", {"signature-method"}, _in_info(

@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from base64 import b64encode
+from dataclasses import replace
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -147,6 +148,11 @@ def _value(make):
 
 def _pkcs1(key: rsa.RSAPrivateKey, octets: bytes, hash_: hashes.HashAlgorithm | None = None) -> bytes:
     return key.sign(octets, padding.PKCS1v15(), hash_ or hashes.SHA256())
+
+
+def _with_pss(world: World):
+    """The municipality has agreed on PSS."""
+    return world.known(policy=replace(world.line.gate.policy, pss=True))
 
 
 def _bare_rsa(key: rsa.RSAPrivateKey, octets: bytes) -> bytes:
@@ -316,7 +322,7 @@ SIGNING = [
         c14n(info), padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256()))),
     ("PKCS#1 under the name of PSS", {"signature-not-pss"}, lambda world: world.look(
         world.octets(method=foreign.PSS, **signing(
-            lambda info: _pkcs1(world.line.identity("gemeente").key, c14n(info)))))),
+            lambda info: _pkcs1(world.line.identity("gemeente").key, c14n(info)))), known=_with_pss(world))),
     ("openssl rsautl on the digest", {"signature-no-digest-info"}, _value(
         lambda key, info: _bare_rsa(key, c14n(info)))),
     ("hashed twice", {"signature-of-digest"}, _value(

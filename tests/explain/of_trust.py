@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.errors import CertificateRejected, SecurityMissing
@@ -76,6 +77,13 @@ def _revoked(world: World):
                       known=_pki_known(world, "ca", crls=("ca-met-ingetrokken",)))
 
 
+def _by_ocsp(world: World):
+    who = world.line.identity("gemeente")
+    number = x509.load_der_x509_certificate(who.certificate).serial_number
+    anchors = tuple(replace(one, ocsp_revoked=frozenset({number})) for one in world.line.trust.snapshot.anchors)
+    return world.look(world.octets(), known=world.known(trust=replace(world.line.trust.snapshot, anchors=anchors)))
+
+
 def _crl(**changes):
     """A good certificate, at a hub whose lists are not in order."""
     def run(world: World):
@@ -86,8 +94,20 @@ def _crl(**changes):
 
 def _stale(world: World, *, crls: tuple[str, ...] | None = None, hours: int = 0):
     known = _pki_known(world, "ca", crls=crls)
-    trust = replace(known.trust, loaded_at=known.now - timedelta(hours=hours))
-    return replace(known, trust=trust)
+    then = known.now - timedelta(hours=hours)
+    anchors = tuple(replace(one, revocation=one.revocation and replace(one.revocation, proven_at=then))
+                    for one in known.trust.anchors)
+    return replace(known, trust=replace(known.trust, anchors=anchors))
+
+
+def _strict(**changes):
+    """A hub that takes not every certificate of its CA."""
+    return lambda world: world.look(world.octets(), known=world.known(
+        trust=replace(world.line.trust.snapshot, **{name: make(world) for name, make in changes.items()})))
+
+
+def _ca(world: World) -> x509.Certificate:
+    return world.line.trust.snapshot.anchors[0].certificate
 
 
 def _pinned(world: World):
@@ -161,9 +181,13 @@ TRUST = [
     ("a CA of another generation", {"certificate-issuer-other-key"}, _twin),
     ("a TSP that the hub does not know yet", {"certificate-intermediate-missing", "token-pkipath"}, _intermediate),
     ("a revoked certificate", {"certificate-revoked"}, _revoked),
+    ("a certificate for persons", {"certificate-ca-refused"}, _strict(refused=lambda world: (_ca(world),))),
+    ("a certificate of another policy", {"certificate-policy"}, _strict(
+        policies=lambda world: frozenset({"2.16.528.1.1003.1.2.8.6"}))),
+    ("a certificate that OCSP calls revoked", {"certificate-revoked"}, _by_ocsp),
     ("no list of this CA", {"crl-missing"}, _crl(crls=())),
     ("a list that lapsed", {"crl-stale"}, _crl(crls=("ca-verlopen",))),
-    ("lists not read since yesterday", {"crl-read-too-long-ago"}, _crl(hours=20)),
+    ("lists not read since yesterday", {"crl-too-old"}, _crl(hours=20)),
     ("the first certificate of a chain file, which is the CA's", {
         "certificate-of-ca", "oin-missing", "signed-by-other-key"}, lambda world: world.look(
             world.octets(token=load_certificate(world.line.instance.folder / "pki" / "ca.pem")))),

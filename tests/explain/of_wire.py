@@ -131,6 +131,9 @@ WIRE = [
         '<VsDebuggerCausalityData xmlns="http://schemas.microsoft.com/vstudio/diagnostics/servicemodelsink"/>')))),
     ("WSS4J with an actor", {"header-actor"}, _before(
         at("s:Header/o:Security", setting(f"{{{S}}}actor", "http://schemas.xmlsoap.org/soap/actor/next")))),
+    ("a security header for another", {"header-actor"}, _before(
+        at("s:Header/o:Security", lambda one: (one.set(f"{{{S}}}actor", "urn:ander"),
+                                               one.set(f"{{{S}}}mustUnderstand", "0"))))),
     ("client and ESB each add a security header", {"security-twice"}, _before(at("s:Header", appending(
         f'<o:Security xmlns:o="{O}"/>')))),
     ("a proxy that adds wsa:To a second time", {"wsa-header-twice", "part-without-id"}, _after(at("s:Header", appending(

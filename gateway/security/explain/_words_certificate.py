@@ -39,9 +39,19 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "This is a test certificate ({issuer}); the hub takes production.",
         "Gebruik het productiecertificaat, of stuur naar de testomgeving.",
         "Use the production certificate, or send to the test environment."),
+    "certificate-ca-refused": (
+        "De uitgever ({issuer}) is bij dit knooppunt uitgesloten.",
+        "The issuer ({issuer}) is excluded at this hub.",
+        "Gebruik een certificaat van de lijn voor systemen (Private Services), niet die voor personen.",
+        "Use a certificate of the line for systems (Private Services), not the one for persons."),
+    "certificate-policy": (
+        "Het certificaat noemt geen beleid dat het knooppunt neemt ({policies}).",
+        "The certificate names no policy that the hub takes ({policies}).",
+        "Vraag een certificaat aan voor systemen onder dat beleid.",
+        "Order a certificate for systems under that policy."),
     "certificate-revoked": (
-        "Het certificaat is ingetrokken; het staat op de lijst van {list} van {issuer}",
-        "The certificate was revoked; it is on the list of {list} of {issuer}",
+        "Het certificaat is ingetrokken door {issuer} ({by}).",
+        "The certificate was revoked by {issuer} ({by}).",
         "Vraag een nieuw certificaat aan.",
         "Order a new certificate."),
     "crl-missing": (
@@ -54,9 +64,9 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "The revocation list of {issuer} was valid until {until}",
         "Niets aan uw kant: de beheerder haalt een verse lijst op. Probeer het later opnieuw.",
         "Nothing on your side: the operator fetches a fresh list. Try again later."),
-    "crl-read-too-long-ago": (
-        "Het knooppunt las de intrekkingslijsten langer dan {hours} uur geleden.",
-        "The hub read the revocation lists more than {hours} hours ago.",
+    "crl-too-old": (
+        "De intrekkingslijst van {issuer} is langer dan {hours} uur geleden voor het laatst bevestigd.",
+        "The revocation list of {issuer} was last proven current more than {hours} hours ago.",
         "Niets aan uw kant. Probeer het later opnieuw.",
         "Nothing on your side. Try again later."),
     "certificate-of-ca": (

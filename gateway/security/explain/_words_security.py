@@ -200,6 +200,11 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "SignatureMethod ({algorithm}) is not on the list, or has parameters.",
         "Kies rsa-sha256, -sha384, -sha512 of ecdsa-sha256, -sha384, -sha512.",
         "Choose rsa-sha256, -sha384, -sha512 or ecdsa-sha256, -sha384, -sha512."),
+    "signature-pss-not-agreed": (
+        "De handtekening is RSASSA-PSS; dat is met deze deelnemer niet afgesproken.",
+        "The signature is RSASSA-PSS; that is not agreed with this party.",
+        "Kies rsa-sha256, of laat PSS vastleggen in het adresboek (agreements).",
+        "Choose rsa-sha256, or have PSS registered in the address book (agreements)."),
     "digest-sha1": (
         "DigestMethod is SHA-1; dat mag niet.",
         "DigestMethod is SHA-1; that is not taken.",

@@ -114,7 +114,8 @@ class Case:
         children = {etree.QName(one).localname: one for one in reversed(elements(root))}
         self.header, self.body = children.get("Header"), children.get("Body")
         self.blocks = () if self.header is None else tuple(elements(self.header))
-        self.security = next((one for one in self.blocks if one.tag == clark(WSSE, "Security")), None)
+        headers = [one for one in self.blocks if one.tag == clark(WSSE, "Security")]
+        self.security = min(headers, key=lambda one: actor_of(one) is not None, default=None)
         places = [one for one in (self.security, root) if one is not None]
         self.signature = next((one for place in places for one in place.iter(SIGNATURE)), None)
         self.message = None if self.body is None else next(iter(elements(self.body)), None)
@@ -151,6 +152,11 @@ class Case:
             to = (self.address("To") or "").partition("?")[0]
             path = next((one for one in services if to.endswith(one)), None)
         return services.get(path) if path else None
+
+
+def actor_of(block: Element) -> str | None:
+    """Whom a header block is for; None: for us."""
+    return block.get(clark(SOAP, "actor"))
 
 
 def elements(parent: Element) -> list[Element]:

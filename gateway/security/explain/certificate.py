@@ -143,8 +143,13 @@ def _path(held: _Held) -> Iterator[Diagnosis]:
         return
     if trust is None or not _is_strong(own):  # a weak signature is not verified by whatever issuer
         return
+    if any(is_issued_by(own, one) for one in trust.refused):
+        yield found("certificate-ca-refused", _PLACE, issuer=_x509.name_text(own.issuer)[:160])
+        return
     issuers = [one for one in trust.anchors if one.certificate.subject == own.issuer]
     signing = [one for one in issuers if is_issued_by(own, one.certificate)]
+    if signing and trust.policies and not trust.policies & _x509.extensions(own).policies:
+        yield found("certificate-policy", _PLACE, policies=", ".join(sorted(trust.policies))[:200])
     if signing:
         yield from _revocation(own, signing[0], trust, held.now)
         return
@@ -165,14 +170,16 @@ def _path(held: _Held) -> Iterator[Diagnosis]:
 
 def _revocation(own: x509.Certificate, issuer: Authority, trust: TrustSnapshot, now: datetime) -> Iterator[Diagnosis]:
     crl = issuer.revocation
-    if crl is not None and own.serial_number in crl.serials:
-        yield found("certificate-revoked", _PLACE, issuer=issuer.subject, list=_day(crl.this_update))
+    if own.serial_number in issuer.ocsp_revoked:
+        yield found("certificate-revoked", _PLACE, issuer=issuer.subject, by="OCSP")
+    elif crl is not None and own.serial_number in crl.serials:
+        yield found("certificate-revoked", _PLACE, issuer=issuer.subject, by=f"CRL {_day(crl.this_update)}")
     elif crl is None:
         yield found("crl-missing", _PLACE, issuer=issuer.subject)
     elif now > crl.next_update:
         yield found("crl-stale", _PLACE, issuer=issuer.subject, until=_day(crl.next_update))
-    elif now - trust.loaded_at > trust.max_age:
-        yield found("crl-read-too-long-ago", _PLACE, hours=trust.max_age // timedelta(hours=1))
+    elif now - crl.proven_at > trust.max_age:
+        yield found("crl-too-old", _PLACE, issuer=issuer.subject, hours=trust.max_age // timedelta(hours=1))
 
 
 def _oin(held: _Held) -> Iterator[Diagnosis]:

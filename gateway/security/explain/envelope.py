@@ -8,7 +8,7 @@ from lxml import etree
 
 from gateway.errors import MalformedEnvelope, NotUtf8, NotXml, TooLarge
 from gateway.names import SOAP, SOAP12, WSA, WSA_OLD, WSSE, clark
-from gateway.security.explain.case import SIGNATURE, WSU_ID, Case, elements, found
+from gateway.security.explain.case import SIGNATURE, WSU_ID, Case, actor_of, elements, found
 from gateway.soap import Element, read_bounded
 from gateway.values import Diagnosis
 
@@ -20,6 +20,7 @@ _HTTP: Final = re.compile(rb"(?:POST|GET|PUT) \S+ HTTP/|HTTP/1\.[01] ")
 _SOAP_ATTRIBUTE: Final = f"{{{SOAP}}}"
 _MARKS: Final = etree.XPath("boolean(//comment())"), etree.XPath("boolean(//processing-instruction())")
 _ENCODING_STYLE: Final = etree.XPath("boolean(//@s:encodingStyle)", namespaces={"s": SOAP})
+_NEXT: Final = SOAP.replace("/envelope/", "/actor/next")
 _WSA_NAMES: Final = frozenset(("To", "Action", "MessageID", "RelatesTo", "ReplyTo", "From", "FaultTo"))
 # Header blocks that toolkits add of themselves, by the end of their namespace: named, because nobody else chose it.
 _KNOWN_BLOCKS: Final = {
@@ -177,29 +178,34 @@ def headers(case: Case) -> list[Diagnosis] | None:
     """The allow-list of header blocks (Digikoppeling WS007, WA001; BP R1013, R1027)."""
     if case.header is None:
         return None
-    seen: set[str] = set()
-    wrong: list[Diagnosis] = []
+    soap_ns, seen, wrong = etree.QName(case.header).namespace or "", set[str](), list[Diagnosis]()
     for block in case.blocks:
-        wrong += _block(block, etree.QName(case.header).namespace or "", seen)
-        seen.add(str(block.tag))
+        flag = block.get(f"{{{soap_ns}}}mustUnderstand")
+        if flag not in (None, "0", "1"):
+            wrong.append(found("must-understand-value", block))
+        if block is case.security or not _passed_by(block, flag):
+            wrong += _block(block, flag, seen)
+            seen.add(str(block.tag))
     return wrong
 
 
-def _block(block: Element, soap_ns: str, seen: set[str]) -> list[Diagnosis]:
+def _passed_by(block: Element, flag: str | None) -> bool:
+    """A block for another, in which nothing must be understood (docs/decisions/0016)."""
+    return actor_of(block) not in (None, "", _NEXT) and flag != "1" and etree.QName(block).namespace != WSA
+
+
+def _block(block: Element, flag: str | None, seen: set[str]) -> list[Diagnosis]:
     name = etree.QName(block)
-    flag = block.get(f"{{{soap_ns}}}mustUnderstand")
-    wrong = [] if flag in (None, "0", "1") else [found("must-understand-value", block)]
     if name.namespace in WSA_OLD:
-        return [*wrong, found("wsa-old-version", block, version=(name.namespace or "").split("/ws/")[-1][:7])]
+        return [found("wsa-old-version", block, version=(name.namespace or "").split("/ws/")[-1][:7])]
     security, addressing = block.tag == clark(WSSE, "Security"), name.namespace == WSA and name.localname in _WSA_NAMES
     if not security and not addressing:
-        known = _KNOWN_BLOCKS.get(name.localname, "?")
         if block.tag == SIGNATURE:
-            return wrong  # told where the security header is looked at
-        required = flag == "1" and block.get(f"{{{soap_ns}}}actor") in (None, "")
-        return [*wrong, found("header-must-understand" if required else "header-not-allowed", block, header=known)]
-    if block.get(f"{{{soap_ns}}}actor") is not None:
-        wrong.append(found("header-actor", block))
+            return []  # told where the security header is looked at
+        required = flag == "1" and actor_of(block) in (None, "", _NEXT)
+        return [found("header-must-understand" if required else "header-not-allowed", block,
+                      header=_KNOWN_BLOCKS.get(name.localname, "?"))]
+    wrong = [] if actor_of(block) is None else [found("header-actor", block)]
     if str(block.tag) in seen:
         wrong.append(found("security-twice" if security else "wsa-header-twice", block, header=name.localname))
     return wrong

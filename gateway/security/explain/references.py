@@ -8,7 +8,7 @@ from typing import Final
 
 from lxml import etree
 
-from gateway.names import DS, EC, ENVELOPED, EXC_C14N, STR_TRANSFORM, clark
+from gateway.names import DS, EC, ENVELOPED, EXC_C14N, RSA_PSS_SHA256, STR_TRANSFORM, clark
 from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS
 from gateway.security.explain.case import SIGNED_INFO, TOKEN, WSU_ID, Case, algorithm, elements, found, name_of
 from gateway.soap import Element
@@ -67,7 +67,7 @@ def algorithms(case: Case) -> list[Diagnosis] | None:
         wrong += _canonicalization(c14n)
     if method is None or c14n is None:
         return [*wrong, found("signature-layout", info)]
-    wrong += _method(method)
+    wrong += _method(case, method)
     for reference in references(case):
         wrong += _transforms(reference) + _digest(reference)
     return wrong
@@ -86,8 +86,10 @@ def _canonicalization(element: Element) -> list[Diagnosis]:
     return []
 
 
-def _method(element: Element) -> list[Diagnosis]:
+def _method(case: Case, element: Element) -> list[Diagnosis]:
     uri = element.get("Algorithm", "")
+    if uri == RSA_PSS_SHA256 and not case.known.policy.pss:
+        return [found("signature-pss-not-agreed", element)]
     if uri in SIGNATURE_METHODS and not len(element):
         return []
     name = algorithm(uri)
