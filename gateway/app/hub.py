@@ -16,12 +16,13 @@ from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
 from gateway.app.ocsp import Inquiry
+from gateway.app.profiles import check_sets
 from gateway.app.revocation import Watch
 from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
 from gateway.calendar_nl import working_day
 from gateway.errors import GatewayError
-from gateway.pipeline import Gate, Signers, answer, decline
+from gateway.pipeline import Encryption, Gate, Signers, answer, decline
 from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
 from gateway.security import Usage
@@ -86,10 +87,13 @@ def build_gate(
 ) -> Gate:
     """Everything one request needs, from an instance and its open store."""
     settings, sealer = instance.settings, instance.sealer()
+    keys = instance.encryption
+    check_sets(instance.catalog.services.values(), able=bool(keys))
     return Gate(
         name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
         signers=Signers(keys=instance.signing),
+        encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, clock),
         tolerances=SqlTolerances(store),
         dispatch=Host(instance.catalog.services).dispatch, addresses=addresses_of(instance.catalog.services, urls),

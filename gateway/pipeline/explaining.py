@@ -5,7 +5,7 @@ from datetime import datetime
 
 from gateway.errors import SenderMismatch
 from gateway.ports import Register
-from gateway.routing import certificate_refusal, represented
+from gateway.routing import agreed_encrypted, certificate_refusal, represented
 from gateway.security import CheckCertificate, Known, SecurityPolicy, TrustSnapshot
 from gateway.soap import Limits
 from gateway.values import Party, Purpose, Service
@@ -29,5 +29,6 @@ def knowledge(
 
     return Known(
         now=now, clock=clock, policy=policy, limits=limits, check_signer=check_signer, trust=trust, register=register,
-        services=services, addresses=addresses, hub_oin=hub_oin, registered=registered, may_speak=may_speak,
+        services=services, addresses=addresses, hub_oin=hub_oin, registered=registered, encrypts=agreed_encrypted,
+        may_speak=may_speak,
     )

@@ -111,8 +111,9 @@ def parse(octets: bytes, limits: Limits) -> Envelope:
     Raises  TooLarge, NotUtf8, NotXml, VersionMismatch, MalformedEnvelope, NotUnderstood, ForbiddenHeader.
     Source  SOAP 1.1 §4; BP 1.1 R9980, R9981, R1008-R1015, R1027, R1032; Digikoppeling WUS WW003, WS006, WS007.
     """
-    root = read_bounded(octets, limits)  # 1, 2, 3, and the bounds of 4
-    _check_marks(root, octets)  # 4
+    _check_octets(octets, limits)  # 1, 2
+    root = read_xml(octets)  # 3
+    check_bounds(root, octets)  # 4
     header, body = _structure(root)  # 5
     blocks, security, others = _headers(header)  # 6
     if many_namespaces(octets):
@@ -128,9 +129,7 @@ def read_bounded(octets: bytes, limits: Limits) -> Element:
     """
     _check_octets(octets, limits)
     root = read_xml(octets)
-    if _OUT_OF_BOUNDS(root):
-        deep = root.xpath(_TOO_DEEP)
-        raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if deep else "more than 64 attributes on one element")
+    _check_size(root)
     return root
 
 
@@ -198,7 +197,12 @@ def _check_octets(octets: bytes, limits: Limits) -> None:
         raise MalformedEnvelope("more quotes, so perhaps attributes, than allowed")
 
 
-def _check_marks(root: Element, octets: bytes) -> None:
+def check_bounds(root: Element, octets: bytes) -> None:
+    """Depth and width of the tree of `octets`; no encodingStyle, comments, processing instructions.
+
+    Raises  MalformedEnvelope.
+    """
+    _check_size(root)
     if b"encodingStyle" in octets and _ENCODING_STYLE(root):
         raise MalformedEnvelope("encodingStyle is present (BP R1005)")
     # In octets first: `<!--` and `<?` are rare, and inside CDATA they are innocent text.
@@ -206,6 +210,12 @@ def _check_marks(root: Element, octets: bytes) -> None:
     suspicious = (b"!" in octets and b"<!--" in octets) or (b"?" in octets and octets.count(b"<?") > declared)
     if suspicious and (_REMARKS(root) or root.getprevious() is not None or root.getnext() is not None):
         raise MalformedEnvelope("a comment or processing instruction is present")
+
+
+def _check_size(root: Element) -> None:
+    if _OUT_OF_BOUNDS(root):
+        deep = root.xpath(_TOO_DEEP)
+        raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if deep else "more than 64 attributes on one element")
 
 
 def _structure(root: Element) -> tuple[Element | None, Element]:

@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, pkcs7
 from lxml import etree
 
+from gateway.names import XENC
 from gateway.security import load_certificate
 from tests import foreign
 from tests.explain.world import (
@@ -230,6 +231,10 @@ LAYOUT = [
         at(SECURITY, appending('<Assertion xmlns="urn:oasis:names:tc:SAML:2.0:assertion"/>')))),
     ("ids by counter in two layers", {"ids-not-unique"}, _before(
         at("s:Body", lambda body: body[0].set("Id", "_1")))),
+    ("CXF with encryption in its policy", {"encryption-not-agreed"}, _after(
+        at("s:Body", lambda body: body.replace(body[0], etree.fromstring(f'<EncryptedData xmlns="{XENC}"/>'))))),
+    ("2W-be-SE agreed and encryption forgotten", {"encryption-missing"}, lambda world: world.look(
+        world.octets(), known=world.known(encrypts=lambda party, service: True))),
     # --- token
     ("EncodingType of hex", {"token-encoding-type"}, _before(
         at(TOKEN, setting("EncodingType", PROFILE + "#HexBinary")))),

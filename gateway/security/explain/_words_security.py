@@ -164,6 +164,16 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "ValueType of the reference in KeyInfo is not X509v3.",
         "Gebruik …x509-token-profile-1.0#X509v3 of laat het attribuut weg.",
         "Use …x509-token-profile-1.0#X509v3 or leave the attribute out."),
+    "encryption-not-agreed": (
+        "De Body is versleuteld, maar 2W-be-SE is voor deze dienst niet afgesproken.",
+        "The Body is encrypted, but 2W-be-SE is not agreed for this service.",
+        "Zet versleutelen uit, of laat het profiel vastleggen in het adresboek.",
+        "Switch encryption off, or have the profile registered in the address book."),
+    "encryption-missing": (
+        "De Body is niet versleuteld, maar 2W-be-SE is voor deze dienst afgesproken.",
+        "The Body is not encrypted, but 2W-be-SE is agreed for this service.",
+        "Versleutel de inhoud van de Body voor het knooppunt (AES-256-GCM, RSA-OAEP), na het ondertekenen.",
+        "Encrypt the Body's content to the hub (AES-256-GCM, RSA-OAEP), after signing."),
     # --- algorithms
     "c14n-inclusive": (
         "De canonicalisatie is inclusief ({algorithm}).",

@@ -100,7 +100,7 @@ def operation(case: Case) -> list[Diagnosis] | None:
         return None
     wrong = _soap_action(case, action)
     services, service = case.known.services, case.service()
-    if services is None or case.message is None:
+    if services is None or case.message is None or case.encrypted:
         return wrong if case.sent.soap_action is not None else None
     place = f"{_HEADER}/wsa:Action"
     known = {one for each in services.values() for one in each.operations}

@@ -12,7 +12,7 @@ from typing import Final
 
 from lxml import etree
 
-from gateway.names import ALGORITHM_NAMES, DS, SOAP, SOAP12, WSA, WSA_OLD, WSSE, WSSE11, WSU, clark
+from gateway.names import ALGORITHM_NAMES, DS, SOAP, SOAP12, WSA, WSA_OLD, WSSE, WSSE11, WSU, XENC, clark
 from gateway.ports import Register
 from gateway.security._trust import TrustSnapshot
 from gateway.security.wsse import CheckCertificate, SecurityPolicy
@@ -65,6 +65,7 @@ class Known:
     # Does the address book take this certificate (SHA-256, hex) of this party? And may caller, signer (OIN), sender
     # (claimed id) and the OIN in wsa:From go together? Both are routing's to say.
     registered: Callable[[Party, str], bool] | None = None
+    encrypts: Callable[[Party, Service], bool] | None = None  # is profile 2W-be-SE agreed?
     may_speak: Callable[[Party, str, str | None, str | None], bool] | None = None
 
 
@@ -141,6 +142,13 @@ class Case:
             return None
         found = block.find(clark(WSA, "Address"))
         return ((block if found is None else found).text or "").strip()
+
+    @property
+    def encrypted(self) -> bool:
+        """Is the Body's content encrypted, or an encrypted key sent along?"""
+        keys = () if self.security is None else self.security.iterchildren(clark(XENC, "EncryptedKey"))
+        data = self.message is not None and self.message.tag == clark(XENC, "EncryptedData")
+        return data or any(True for _ in keys)
 
     def service(self) -> Service | None:
         """The service that was called, or that wsa:To names."""

@@ -17,7 +17,7 @@ from gateway.errors import CertificateRejected, GatewayError
 from gateway.security import _x509
 from gateway.security._trust import Authority, TrustSnapshot, is_issued_by
 from gateway.security.explain.case import Case, found
-from gateway.security.pki import NOT_FOR_SIGNING
+from gateway.security.pki import NOT_FOR_MESSAGES
 from gateway.values import Diagnosis
 
 _PLACE: Final = "/soap:Envelope/soap:Header/wsse:Security/wsse:BinarySecurityToken"
@@ -130,7 +130,7 @@ def _extensions(held: _Held) -> Iterator[Diagnosis]:
         yield found("certificate-no-key-usage", _PLACE)
     elif not (usage.digital_signature or usage.content_commitment):
         yield found("certificate-key-usage", _PLACE)
-    if extensions.extended is not None and not extensions.extended - NOT_FOR_SIGNING:
+    if extensions.extended is not None and not extensions.extended - NOT_FOR_MESSAGES:
         names = ", ".join(sorted(_x509.oid_name(x509.ObjectIdentifier(one)) for one in extensions.extended))
         yield found("certificate-purpose", _PLACE, purposes=names)
 

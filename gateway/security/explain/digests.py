@@ -53,6 +53,8 @@ def digests(case: Case) -> list[Diagnosis] | None:
     mismatches: list[_Mismatch] = []
     seen: dict[bytes, str] = {}
     for reference, target in pairs:
+        if target is case.body and case.encrypted:
+            continue  # what was digested is inside
         one = _look(case, reference, target, seen)
         if isinstance(one, Diagnosis):
             wrong.append(one)

@@ -21,8 +21,8 @@ def identities(case: Case) -> list[Diagnosis] | None:
     register, allowed = case.known.register, case.known.may_speak
     if register is None or allowed is None or not case.certificates:
         return None
-    signer = _oin(case.certificates[0])
-    caller = signer if case.sent.peer is None else _oin(case.sent.peer)
+    signer = oin_in(case.certificates[0])
+    caller = signer if case.sent.peer is None else oin_in(case.sent.peer)
     if signer is None or caller is None:
         return None
     party = register.by_oin(caller)
@@ -58,7 +58,8 @@ def _claimed(case: Case) -> str | None:
     return value.strip().lower() if value else None
 
 
-def _oin(der: bytes) -> str | None:
+def oin_in(der: bytes) -> str | None:
+    """The OIN a certificate names, if it names one."""
     try:
         return _x509.oin_of(x509.load_der_x509_certificate(der))
     except (*_x509.UNREADABLE, CertificateRejected):

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from lxml import etree
 
-from gateway.names import BASE64_BINARY, DS, PKCS7, WSSE, X509PKIPATH, X509V3, clark
+from gateway.names import BASE64_BINARY, DS, PKCS7, WSSE, X509PKIPATH, X509V3, XENC, clark
 from gateway.security import _x509
 from gateway.security.explain.case import (
     CONFIRMATION,
@@ -25,6 +25,7 @@ from gateway.security.explain.case import (
     found,
     name_of,
 )
+from gateway.security.explain.identities import oin_in
 from gateway.security.wsse import all_ids_unique
 from gateway.soap import Element
 from gateway.values import Diagnosis
@@ -51,6 +52,7 @@ def layout(case: Case) -> list[Diagnosis] | None:
     wrong = _children(case, case.security)
     if not all_ids_unique(case.root):
         wrong.append(found("ids-not-unique", "/soap:Envelope"))
+    wrong += _encryption(case)
     tokens = list(case.security.iterchildren(TOKEN))
     for token in tokens[:4]:
         wrong += _token(case, token)
@@ -77,13 +79,25 @@ def _children(case: Case, security: Element) -> list[Diagnosis]:
     order = [one.tag for one in children if one.tag in (TOKEN, SIGNATURE)]
     if order[:1] == [SIGNATURE] and TOKEN in order:
         wrong.append(found("token-after-signature", security))
-    known = {TOKEN, TIMESTAMP, SIGNATURE, CONFIRMATION}
+    known = {TOKEN, TIMESTAMP, SIGNATURE, CONFIRMATION, clark(XENC, "EncryptedKey")}
     strangers = {name_of(one) for one in children if one.tag not in known}
     if "UsernameToken" in strangers:
         wrong.append(found("username-token", security))
     elif strangers:
         wrong.append(found("security-child-unknown", security))
     return wrong
+
+
+def _encryption(case: Case) -> list[Diagnosis]:
+    """Encrypted where that is not agreed, or the reverse. What is inside is not looked at."""
+    known, service = case.known, case.service()
+    if known.encrypts is None or known.register is None or service is None or case.sent.peer is None:
+        return []
+    caller = oin_in(case.sent.peer)
+    party = known.register.by_oin(caller) if caller else None
+    if party is None or known.encrypts(party, service) is case.encrypted:
+        return []
+    return [found("encryption-not-agreed" if case.encrypted else "encryption-missing", "/soap:Envelope/soap:Body")]
 
 
 # --- the token -----------------------------------------------------------------------------------------------
