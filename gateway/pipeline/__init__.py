@@ -3,5 +3,7 @@
 from gateway.pipeline.explaining import knowledge
 from gateway.pipeline.gate import Encryption, Gate, Signers
 from gateway.pipeline.inbound import answer, decline
+from gateway.pipeline.refusal import write_tally
+from gateway.pipeline.tally import Tally
 
-__all__ = ["Encryption", "Gate", "Signers", "answer", "decline", "knowledge"]
+__all__ = ["Encryption", "Gate", "Signers", "Tally", "answer", "decline", "knowledge", "write_tally"]
