@@ -52,7 +52,7 @@ def hierarchy(pki: Pki) -> Hierarchy:
     return Hierarchy(pki)
 
 
-@pytest.mark.clause("§6.1")
+@pytest.mark.clause("§6.1", "PKI005")
 def test_a_certificate_of_the_line_for_persons_is_refused_by_name(hierarchy: Hierarchy) -> None:
     """Whether the line is not configured, is configured and refused, or is the issuer of the issuer."""
     one = hierarchy
