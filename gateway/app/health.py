@@ -10,14 +10,16 @@ from cryptography import x509
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from gateway.app import front
 from gateway.app.checkpoints import published_file
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
 from gateway.app.trust import LiveTrust, read_snapshot
-from gateway.errors import GatewayError, Misconfigured
+from gateway.errors import CertificateRejected, GatewayError, Misconfigured
+from gateway.routing import encryption_certificate
 from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate, read_checkpoint
 from gateway.storage import Checkpoints, Reports, open_store
-from gateway.transport import Check, ServerTls, TlsFiles, build_contracts
+from gateway.transport import Check, build_contracts
 
 _STAMP_WAITS = timedelta(hours=1)
 _SOON = timedelta(days=56)  # renewal takes eight weeks with a TSP
@@ -133,6 +135,8 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("message sets", lambda: _sets(instance),
                           "run `gateway sets wsdl`, then `gateway sets check`"))
     found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
+    found.append(_attempt("encryption keys", lambda: f"{len(instance.encryption)} key(s)",
+                          "see [encryption] in gateway.toml"))
     found.append(_attempt("store", lambda: _store(instance),
                           f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
     found.append(_attempt("journal", lambda: _journal(instance),
@@ -142,6 +146,8 @@ def examine(folder: Path) -> list[Diagnosis]:
     found += [_attempt(f"certificate {path.name}", partial(_certificate, instance, path, usage),
                        "renew it with your CA; see `gateway certs expiring`")
               for path, usage in _own_certificates(instance)]
+    found.append(_attempt("certificates of parties", lambda: _registered(instance),
+                          "ask the party for its present one, and name it in parties.toml"))
     return found
 
 
@@ -159,8 +165,7 @@ def _sets(instance: Instance) -> str:
 
 
 def _tls(instance: Instance) -> str:
-    soap, trust = instance.settings.soap, instance.settings.trust
-    ServerTls.of(TlsFiles(certificate=soap.tls.certificate, key=soap.tls.key, anchors=trust.anchors, crls=trust.crls))
+    front.server_tls(instance.settings)
     return "certificate, key, anchors and lists load"
 
 
@@ -201,7 +206,26 @@ def _trust(instance: Instance) -> Diagnosis:
 def _own_certificates(instance: Instance) -> list[tuple[Path, Usage]]:
     settings = instance.settings
     return [(settings.soap.tls.certificate, Usage.SERVER),
-            *((pair.certificate, Usage.SIGNING) for pair in settings.signing)]
+            *((pair.certificate, Usage.SIGNING) for pair in settings.signing),
+            *((pair.certificate, Usage.ENCRYPTION) for pair in settings.encryption)]
+
+
+def _registered(instance: Instance) -> str:
+    """The certificates that the hub encrypts to by the address book (docs/profile.md §14)."""
+    now, count = utc_now(), 0
+    trust = read_snapshot(instance.settings.trust, now)
+    for party in instance.register.parties():
+        registered = encryption_certificate(party, now)
+        if registered is None or registered.der is None:
+            continue
+        try:
+            checked = check_certificate(registered.der, trust, now, usage=Usage.ENCRYPTION)
+        except CertificateRejected as error:
+            raise Misconfigured(f"{registered.name} of {party.slug}: {error.detail}") from error
+        if checked.certificate.oin != party.oin:
+            raise Misconfigured(f"{registered.name} of {party.slug} is of OIN {checked.certificate.oin}")
+        count += 1
+    return f"{count} to encrypt to, all of which hold"
 
 
 def _certificate(instance: Instance, path: Path, usage: Usage) -> str:
@@ -210,7 +234,7 @@ def _certificate(instance: Instance, path: Path, usage: Usage) -> str:
     if usage is Usage.SIGNING and now < starts and any(key.in_force(now) for key in instance.signing):
         return f"waits: signs from {starts:%Y-%m-%d}"
     checked = check_certificate(der, read_snapshot(instance.settings.trust, now), now, usage=usage)
-    if usage is Usage.SIGNING and checked.certificate.oin != instance.settings.hub.oin:
+    if usage is not Usage.SERVER and checked.certificate.oin != instance.settings.hub.oin:
         raise Misconfigured(f"{path.name} is of OIN {checked.certificate.oin}, but [hub] oin is "
                             f"{instance.settings.hub.oin}: parties will refuse every answer")
     return f"OIN {checked.certificate.oin}, valid until {checked.certificate.not_after:%Y-%m-%d}"
