@@ -18,7 +18,6 @@ from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
 from gateway.party import PartyClient, PartyEncryption
-from gateway.pipeline import Signers
 from gateway.routing import AddressBook, agreed_encrypted
 from gateway.security import (
     CheckCertificate,
