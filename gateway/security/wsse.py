@@ -44,8 +44,18 @@ _INFO_CHILDREN: Final = [clark(DS, name) for name in ("CanonicalizationMethod", 
 _REFERENCE_CHILDREN: Final = [clark(DS, name) for name in ("Transforms", "DigestMethod", "DigestValue")]
 # One function call per attribute; that an attribute named I, d or D counts too does no harm.
 _ALL_IDS: Final = etree.XPath("/descendant::*/@*[contains('Id ID id iD', local-name())]", smart_strings=False)
+# Words between the elements of a signature: its schema has none, and outside SignedInfo no signature covers them.
+_STRAY_TEXT: Final = etree.XPath(
+    "boolean(descendant::text()[normalize-space()][not(parent::ds:DigestValue or parent::ds:SignatureValue)])",
+    namespaces={"ds": DS},
+)
 _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+# Attributes of the elements of ds:Signature, by the schema of XML Signature 1.1.
+_NONE: Final[frozenset[str]] = frozenset()
+_ID: Final = frozenset({"Id"})
+_ALGORITHM: Final = frozenset({"Algorithm"})
+_OF_REFERENCE: Final = frozenset({"URI", "Id", "Type"})
 _MAX_REFERENCES: Final = 12
 _MAX_PREFIXES: Final = 32
 _TOKEN_LENGTH: Final = 8192  # of a token that is remembered, in characters; four times an ordinary one
@@ -130,6 +140,8 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
     _unique_ids(envelope.root)  # 2
     signed_info, value, key_info = _signature_children(parts.signature)
     method, inclusive, references = _signed_info(signed_info, _targets(envelope, parts))  # 3
+    if _STRAY_TEXT(parts.signature):
+        raise SecurityMissing("ds:Signature holds text where XML Signature has none")
     _all_signed(envelope, parts, references, policy)
     _key_reference(key_info, parts.token)  # 4
     token = _token_octets(parts.token)
@@ -204,7 +216,15 @@ def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
     children = list(signature)
     if [child.tag for child in children] != _SIGNATURE_CHILDREN:
         raise SecurityMissing("ds:Signature must hold SignedInfo, SignatureValue and KeyInfo, and nothing else")
+    for element in (signature, *children):
+        _only(element, _ID)
     return children[0], children[1], children[2]
+
+
+def _only(element: Element, allowed: frozenset[str]) -> None:
+    """No attributes but those that the schema of XML Signature gives this element."""
+    if not allowed.issuperset(element.keys()):  # element.attrib would cost another object
+        raise SecurityMissing(f"{etree.QName(element).localname} has an attribute that XML Signature does not know")
 
 
 def _signed_info(
@@ -217,6 +237,7 @@ def _signed_info(
     if len(children) - 2 > _MAX_REFERENCES:
         raise ReferenceMissing(f"more than {_MAX_REFERENCES} references")
     inclusive = _exclusive_c14n(children[0])
+    _only(children[1], _ALGORITHM)
     method = children[1].get("Algorithm", "")
     if method not in SIGNATURE_METHODS or len(children[1]):
         raise AlgorithmForbidden("SignatureMethod")
@@ -231,6 +252,10 @@ def _reference(element: Element, targets: dict[str, Element]) -> _Reference:
     transform = transforms[0] if len(transforms) == 1 else None
     if transform is None or transform.tag != _TRANSFORM:
         raise AlgorithmForbidden("a Reference must have exactly one Transform")
+    _only(element, _OF_REFERENCE)
+    _only(transforms, _NONE)
+    _only(digest_method, _ALGORITHM)
+    _only(digest_value, _NONE)
     algorithm = digest_method.get("Algorithm", "")
     if algorithm not in DIGESTS or len(digest_method):
         raise AlgorithmForbidden("DigestMethod")
@@ -247,6 +272,7 @@ def _exclusive_c14n(element: Element) -> tuple[str, ...]:
     """The PrefixList of a CanonicalizationMethod or Transform that is exclusive C14N (BSP R5404, R5406, R5423)."""
     if element.get("Algorithm") != EXC_C14N:
         raise AlgorithmForbidden(f"{etree.QName(element).localname} is not exclusive C14N without comments")
+    _only(element, _ALGORITHM)
     if not len(element):
         return ()
     children = list(element)
