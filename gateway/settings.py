@@ -10,12 +10,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from gateway._parties import Change, ChangeKind, dump_parties, https_url, load_parties, oin, party_id, plan
+from gateway._parties import (
+    Change,
+    ChangeKind,
+    dump_parties,
+    https_url,
+    load_parties,
+    named_certificates,
+    oin,
+    party_id,
+    plan,
+)
 from gateway._toml import Table, TomlFile
+from gateway._trust import TRUST_KEYS, ListSource, Responder, Trust, read_trust
 
 __all__ = [
-    "Address", "Change", "ChangeKind", "Hub", "KeyPair", "Limits", "Retention", "Sets", "Settings", "Soap", "Store",
-    "Trust", "Web", "dump_parties", "load_parties", "load_settings", "plan",
+    "Address", "Change", "ChangeKind", "Hub", "KeyPair", "Limits", "ListSource", "Responder", "Retention",
+    "Sets", "Settings", "Soap", "Store", "Trust", "Web", "dump_parties", "load_parties", "load_settings",
+    "named_certificates", "plan",
 ]
 
 
@@ -63,15 +75,6 @@ class Web:
     """The web listener: health, metrics, pages."""
 
     listen: Address
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """Whose certificates are believed."""
-
-    anchors: tuple[Path, ...]
-    crls: tuple[Path, ...]
-    crl_max_age: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +151,7 @@ def load_settings(folder: Path) -> Settings:
         ),
         web=Web(listen=_address(web, "127.0.0.1:8080")),
         signing=_signing(root),
-        trust=_trust(root.table("trust", ("anchors", "crls", "crl_max_age_hours"))),
+        trust=read_trust(root.table("trust", TRUST_KEYS)),
         store=_store(root.table("store", ("url", "keys"))),
         retention=_retention(root.table("retention", ("working_days", "calendar", "extra_holidays"))),
         limits=_limits(root.table("limits", ("skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads"))),
@@ -189,17 +192,6 @@ def _signing(root: Table) -> tuple[KeyPair, ...]:
     if not pairs:
         root.refuse("signing", "'signing' is an empty list", "name at least one certificate and key")
     return pairs
-
-
-def _trust(table: Table) -> Trust:
-    anchors = table.several("anchors", ("pki/ca.pem",))
-    crls = table.several("crls", ("pki/ca.crl",))
-    if not anchors:
-        table.refuse("anchors", "'anchors' in [trust] is empty", "name at least one CA certificate")
-    if not crls:  # without a list nothing could ever be found revoked, which nobody may get by leaving it out
-        table.refuse("crls", "'crls' in [trust] is empty", "name the revocation list of each CA")
-    hours = table.number("crl_max_age_hours", 4, minimum=1, maximum=168)
-    return Trust(anchors=anchors, crls=crls, crl_max_age=timedelta(hours=hours))
 
 
 def _store(table: Table) -> Store:

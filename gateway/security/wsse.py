@@ -24,7 +24,8 @@ from gateway.errors import (
     SignatureInvalid,
     TimestampStale,
 )
-from gateway.names import BASE64_BINARY, DS, EC, EXC_C14N, SHA256, WSSE, WSSE11, WSU, X509V3, clark
+from gateway.names import BASE64_BINARY, DS, EC, EXC_C14N, RSA_PSS_SHA256, SHA256, WSSE, WSSE11, WSU, X509V3, clark
+from gateway.security._shape import ALGORITHM, ID, NOTHING, OF_REFERENCE, no_words, only_attributes
 from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS, PublicKey, signature_holds
 from gateway.security.c14n import canonical
 from gateway.soap import Element, Envelope
@@ -44,19 +45,10 @@ _INFO_CHILDREN: Final = [clark(DS, name) for name in ("CanonicalizationMethod", 
 _REFERENCE_CHILDREN: Final = [clark(DS, name) for name in ("Transforms", "DigestMethod", "DigestValue")]
 # One function call per attribute; that an attribute named I, d or D counts too does no harm.
 _ALL_IDS: Final = etree.XPath("/descendant::*/@*[contains('Id ID id iD', local-name())]", smart_strings=False)
-# Words between the elements of a signature: its schema has none, and outside SignedInfo no signature covers them.
-_STRAY_TEXT: Final = etree.XPath(
-    "boolean(descendant::text()[normalize-space()][not(parent::ds:DigestValue or parent::ds:SignatureValue)])",
-    namespaces={"ds": DS},
-)
 _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-# Attributes of the elements of ds:Signature, by the schema of XML Signature 1.1.
-_NONE: Final[frozenset[str]] = frozenset()
-_ID: Final = frozenset({"Id"})
-_ALGORITHM: Final = frozenset({"Algorithm"})
-_OF_REFERENCE: Final = frozenset({"URI", "Id", "Type"})
 _MAX_REFERENCES: Final = 12
+_DRIFT: Final = timedelta(seconds=5)  # a clock that is this far off is not synchronised
 _MAX_PREFIXES: Final = 32
 _TOKEN_LENGTH: Final = 8192  # of a token that is remembered, in characters; four times an ordinary one
 
@@ -82,6 +74,7 @@ class SecurityPolicy:
     skew: timedelta  # how far a peer's clock may be off
     max_age: timedelta  # from Created, also when Expires says later or nothing
     max_span: timedelta = timedelta(seconds=600)  # Expires - Created
+    pss: bool = False  # RSASSA-PSS is taken, as agreed with this peer (standards profile §4.1)
     confirms: tuple[str, ...] | None = None  # in an answer: the SignatureValues it must confirm, exactly (WB014)
 
 
@@ -99,6 +92,7 @@ class Verified:
     signed_info: bytes  # canonical
     signature_value: bytes
     signature_method: str
+    skewed: bool  # the Timestamp holds only because a peer's clock may be off
 
     @property
     def child(self) -> Element:
@@ -139,25 +133,24 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
     parts = _layout(envelope)  # 1
     _unique_ids(envelope.root)  # 2
     signed_info, value, key_info = _signature_children(parts.signature)
-    method, inclusive, references = _signed_info(signed_info, _targets(envelope, parts))  # 3
-    if _STRAY_TEXT(parts.signature):
-        raise SecurityMissing("ds:Signature holds text where XML Signature has none")
+    method, inclusive, references = _signed_info(signed_info, _targets(envelope, parts), policy)  # 3
     _all_signed(envelope, parts, references, policy)
     _key_reference(key_info, parts.token)  # 4
+    no_words(parts.signature)
     token = _token_octets(parts.token)
     signer = check(token, now)  # 5
     octets, signature = canonical(signed_info, inclusive), _base64(value)
     if not signature_holds(method, signer.public_key, signature, octets):  # 6
         raise SignatureInvalid("SignatureValue does not match SignedInfo and the token's key")
     body, body_digest = _check_digests(envelope.body, references)  # 7
-    _timestamp(parts.timestamp, policy, now)  # 8
+    skewed = _timestamp(parts.timestamp, policy, now)  # 8
     _confirmations(parts.confirmations, policy)  # 9
     body_reference = next(one for one in references if one.target is envelope.body)
     return Verified(
         envelope=envelope, signer=signer.certificate, token=token, body=body, body_digest=body_digest,
         signed_info=octets,
         body_reference=envelope.body.get(_WSU_ID, ""), body_inclusive=body_reference.inclusive,
-        signature_value=signature, signature_method=method,
+        signature_value=signature, signature_method=method, skewed=skewed,
     )
 
 
@@ -217,18 +210,12 @@ def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
     if [child.tag for child in children] != _SIGNATURE_CHILDREN:
         raise SecurityMissing("ds:Signature must hold SignedInfo, SignatureValue and KeyInfo, and nothing else")
     for element in (signature, *children):
-        _only(element, _ID)
+        only_attributes(element, ID)
     return children[0], children[1], children[2]
 
 
-def _only(element: Element, allowed: frozenset[str]) -> None:
-    """No attributes but those that the schema of XML Signature gives this element."""
-    if not allowed.issuperset(element.keys()):  # element.attrib would cost another object
-        raise SecurityMissing(f"{etree.QName(element).localname} has an attribute that XML Signature does not know")
-
-
 def _signed_info(
-    signed_info: Element, targets: dict[str, Element]
+    signed_info: Element, targets: dict[str, Element], policy: SecurityPolicy
 ) -> tuple[str, tuple[str, ...], tuple[_Reference, ...]]:
     children = list(signed_info)
     tags = [child.tag for child in children]
@@ -237,10 +224,12 @@ def _signed_info(
     if len(children) - 2 > _MAX_REFERENCES:
         raise ReferenceMissing(f"more than {_MAX_REFERENCES} references")
     inclusive = _exclusive_c14n(children[0])
-    _only(children[1], _ALGORITHM)
+    only_attributes(children[1], ALGORITHM)
     method = children[1].get("Algorithm", "")
     if method not in SIGNATURE_METHODS or len(children[1]):
         raise AlgorithmForbidden("SignatureMethod")
+    if method == RSA_PSS_SHA256 and not policy.pss:
+        raise AlgorithmForbidden("SignatureMethod: RSASSA-PSS is not agreed with this party")
     return method, inclusive, tuple(_reference(child, targets) for child in children[2:])
 
 
@@ -252,10 +241,10 @@ def _reference(element: Element, targets: dict[str, Element]) -> _Reference:
     transform = transforms[0] if len(transforms) == 1 else None
     if transform is None or transform.tag != _TRANSFORM:
         raise AlgorithmForbidden("a Reference must have exactly one Transform")
-    _only(element, _OF_REFERENCE)
-    _only(transforms, _NONE)
-    _only(digest_method, _ALGORITHM)
-    _only(digest_value, _NONE)
+    only_attributes(element, OF_REFERENCE)
+    only_attributes(transforms, NOTHING)
+    only_attributes(digest_method, ALGORITHM)
+    only_attributes(digest_value, NOTHING)
     algorithm = digest_method.get("Algorithm", "")
     if algorithm not in DIGESTS or len(digest_method):
         raise AlgorithmForbidden("DigestMethod")
@@ -272,7 +261,7 @@ def _exclusive_c14n(element: Element) -> tuple[str, ...]:
     """The PrefixList of a CanonicalizationMethod or Transform that is exclusive C14N (BSP R5404, R5406, R5423)."""
     if element.get("Algorithm") != EXC_C14N:
         raise AlgorithmForbidden(f"{etree.QName(element).localname} is not exclusive C14N without comments")
-    _only(element, _ALGORITHM)
+    only_attributes(element, ALGORITHM)
     if not len(element):
         return ()
     children = list(element)
@@ -350,8 +339,11 @@ def _check_digests(body: Element, references: tuple[_Reference, ...]) -> tuple[b
     return body_octets, body_digest
 
 
-def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> None:
-    """WB002, SMS §10, BSP R3203, R3213-R3229: Created ≤ now + skew; now ≤ min(Expires, Created + age) + skew."""
+def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> bool:
+    """WB002, SMS §10, BSP R3203, R3213-R3229: Created ≤ now + skew; now ≤ min(Expires, Created + age) + skew.
+
+    Did it take the skew for that to hold?
+    """
     tags = [child.tag for child in timestamp]
     if tags not in ([clark(WSU, "Created")], [clark(WSU, "Created"), clark(WSU, "Expires")]):
         raise TimestampStale("a Timestamp holds Created, then at most one Expires")
@@ -366,6 +358,7 @@ def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> Non
         raise TimestampStale(f"Created is {(created - now).total_seconds():.0f} s ahead of the hub's clock")
     if now > limit + policy.skew:
         raise TimestampStale(f"expired {(now - limit).total_seconds():.0f} s ago by the hub's clock")
+    return created > now + _DRIFT or now > limit
 
 
 def _moment(element: Element) -> datetime:

@@ -5,6 +5,7 @@
     sealer = Sealer(KeyDirectory(path))
     SqlJournal(store, sealer)                    ports.Journal
     SqlMailbox(store, sealer, clock)             ports.Mailbox
+    SqlTolerances(store)                         ports.Tolerances
     Reports(store), Operator(store)              the operator's reads and acts
     verify_chain(url, progress)                  any time, also while the gateway runs
 """
@@ -18,9 +19,10 @@ from gateway.storage.migrations import current, head, upgrade
 from gateway.storage.operator import Operator
 from gateway.storage.reports import Counts, Reports, Story
 from gateway.storage.sealing import KeyDirectory, Sealer
+from gateway.storage.tolerances import SqlTolerances
 
 __all__ = [
     "START", "ChainReport", "Counts", "Evidence", "Head", "KeyDirectory", "Operator", "Recorded", "Reports", "Sealer",
-    "SqlJournal", "SqlMailbox", "Store", "Story", "Stretch", "current", "head", "leaf_hash", "link_hash", "open_store",
-    "upgrade", "verify_chain",
+    "SqlJournal", "SqlMailbox", "SqlTolerances", "Store", "Story", "Stretch", "current", "head", "leaf_hash",
+    "link_hash", "open_store", "upgrade", "verify_chain",
 ]

@@ -9,6 +9,7 @@ no index more than that needs: at every commit each index is another page to wri
     messages, proofs, certificates  what was accepted and who signed it: metadata and digests, kept
     conversations, deliveries       state: one row per conversation, one per addressee of a message
     payloads, bridged_payloads      sealed octets of messages that are still to be confirmed, and nothing else
+    tolerances                      figures for a party's page; no journal and no state
 """
 
 from typing import Final
@@ -28,7 +29,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION: Final = "0001"  # the migration this description equals; a store at another revision is not opened
+REVISION: Final = "0002"  # the migration this description equals; a store at another revision is not opened
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
@@ -171,4 +172,15 @@ bridged_payloads = Table(
     Column("sealed", LargeBinary, nullable=False),
     PrimaryKeyConstraint("message", "set_version"),
     Index("ix_bridged_payloads_epoch", "epoch"),
+)
+
+tolerances = Table(
+    "tolerances", metadata,
+    Column("party", Text, nullable=False),
+    Column("tolerance", Text, nullable=False),  # its id in gateway/tolerances.py
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("party", "tolerance"),
+    sqlite_with_rowid=False,
 )
