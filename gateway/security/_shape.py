@@ -1,7 +1,7 @@
-"""What the schema of XML Signature says of ds:Signature, and the verifier does not see by looking at its elements alone.
+"""What the schema of XML Signature says of ds:Signature, and a look at its elements alone does not show.
 
-Outside SignedInfo no signature covers a stray word or attribute; and what we accept, others must be able to verify later,
-who hold to the schema.
+Outside SignedInfo no signature covers a stray word or attribute; and what we accept, others must be able to verify
+later, who hold to the schema.
 """
 
 from typing import Final

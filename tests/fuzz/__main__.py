@@ -16,14 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random, SystemRandom
 
 from gateway.app import create_instance
 from tests.fuzz import differential
-from tests.fuzz.doors import Doors, Finding, name_of
+from tests.fuzz.doors import MEMORY, Doors, Finding, name_of
 from tests.fuzz.recipe import Recipe, read, write
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +38,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--replay", type=Path, help="try one input again and say what becomes of it")
     asked = parser.parse_args()
-    with scratch() as folder:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=MEMORY) as made:
+        folder = Path(made)
         template = folder / "template"
         create_instance(template)
         if asked.replay:
@@ -55,17 +54,6 @@ def main() -> int:
         found += compared(template, seconds=max(5, int(asked.seconds * (1 - SHARE))), seed=seed)
     print(f"{len(found)} finding(s)" + "".join(f"\n  {path}\n    again: make fuzz REPLAY={path}" for path in found))
     return 1 if found else 0
-
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder in memory where there is one: the store's commits are not what is fuzzed."""
-    memory = Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK):
-        tempfile.tempdir = str(memory)
-        os.environ["TMPDIR"] = str(memory)
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        yield Path(folder)
 
 
 def replay(path: Path, template: Path) -> int:
@@ -102,7 +90,7 @@ def guided(template: Path, folder: Path, *, seconds: int, seed: int) -> list[Pat
     while (left := int(until - time.monotonic())) > 4:
         command = [sys.executable, "-m", "tests.fuzz.guided", str(template), str(raw), str(CORPUS),
                    f"-seed={seed + number}", f"-max_total_time={min(left, ROUND)}", "-max_len=65536", "-timeout=20",
-                   "-rss_limit_mb=3000", f"-artifact_prefix={raw}/native-", "-print_final_stats=1", str(work), str(CORPUS)]
+                   "-rss_limit_mb=3000", f"-artifact_prefix={raw}/native-", str(work), str(CORPUS)]
         with subprocess.Popen(command, cwd=ROOT, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
                               env={**os.environ, "PYTHONHASHSEED": "0"}) as child:
             assert child.stderr
@@ -155,7 +143,7 @@ def kept(raw: Path, template: Path) -> list[Path]:
 
 
 def cut_down(data: bytes, template: Path, seconds: float = 20) -> bytes:
-    """The shortest input found in some time that is still the same finding; `data` itself if it needs what was before."""
+    """The shortest input found in some time that is the same finding; `data` itself if it needs what came before."""
     def kind(candidate: bytes) -> str | None:
         try:
             try_on.check(candidate)

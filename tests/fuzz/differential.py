@@ -1,4 +1,4 @@
-"""Where our verifier accepts, two others must: signxml and xmlsec1, held to the parts, places and algorithms of the profile.
+"""Where our verifier accepts, two others must: signxml and xmlsec1, held to our parts, places and algorithms.
 
 An input is a recipe that says what happens to the octets after they were signed: `spell: N` writes them differently
 without changing what they mean (N seeds the choice), `bend: N` changes anything. The reverse is not asked: we refuse
@@ -25,7 +25,7 @@ from gateway.values import Certificate
 from tests import foreign
 from tests.crosscheck.referee import XMLSEC1, holds_for_xmlsec1, parts, signed_by_signxml
 from tests.foreign import D
-from tests.fuzz.doors import Doors, Finding
+from tests.fuzz.doors import MEMORY, Doors, Finding
 from tests.fuzz.mutate import bent_octets, bent_spelling, bent_tree, mutate, sign_again
 from tests.fuzz.recipe import Recipe, read, realise, write
 
@@ -39,7 +39,8 @@ def draw(seeds: Sequence[Recipe], random: Random) -> bytes:
     """An input: half of them keep their meaning, the others are bent before or after they are signed."""
     signed = [one for one in seeds if one.door == "line"]
     recipe, how = random.choice(signed), random.random()
-    fields = {"door": "differ", "signer": recipe.fields.get("signer", "gemeente"), "spell": str(random.randrange(2**31))}
+    fields = {"door": "differ", "signer": recipe.fields.get("signer", "gemeente"),
+              "spell": str(random.randrange(2**31))}
     octets = recipe.octets
     if how < 0.25:
         root = _tree(mutate(recipe, random, signed).octets)
@@ -69,7 +70,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self._doors = Doors(template=self.template)
-        self._folder = tempfile.TemporaryDirectory()
+        self._folder = tempfile.TemporaryDirectory(dir=MEMORY)
 
     def close(self) -> None:
         self._doors.close()
@@ -100,7 +101,8 @@ class Bench:
         try:
             signed = signed_by_signxml(octets, required=required, methods=METHODS, digests=DIGESTS)
         except Exception as error:
-            raise Finding(f"differential: signxml {type(error).__name__} {str(error)[:90]}", f"{error}\n{octets!r}") from error
+            kind = f"differential: signxml {type(error).__name__} {str(error)[:90]}"
+            raise Finding(kind, f"{error}\n{octets!r}") from error
         body = next(part for tag, part in signed.items() if tag == f"{{{foreign.S}}}Body")
         if foreign.canonical(body) != foreign.canonical(verified.envelope.body):
             raise Finding("differential: another Body", repr(octets))

@@ -4,7 +4,7 @@ Started by tests/fuzz/__main__.py:  python -m tests.fuzz.guided TEMPLATE FINDING
 """
 
 import json
-import os
+import shlex
 import sys
 from pathlib import Path
 from random import Random
@@ -42,11 +42,14 @@ def main(template: Path, findings: Path, seeds: Path, arguments: list[str]) -> N
     def mutator(data: bytes, max_size: int, seed: int) -> bytes:
         random = Random(seed)
         recipe = read(data) if data.strip() else random.choice(others)
-        changed = mutate(recipe, random, others, raw=lambda octets: atheris.Mutate(octets, max(max_size, len(octets) + 1)))
+        changed = mutate(recipe, random, others, raw=lambda one: atheris.Mutate(one, max(max_size, len(one) + 1)))
         made = write(Recipe(fields=changed.fields, octets=changed.octets))
         return made if len(made) <= max_size else data
 
-    atheris.Setup([os.environ.get("FUZZ_SELF", sys.argv[0]), *arguments], one_input, custom_mutator=mutator)
+    # libFuzzer starts itself again to merge, by its first argument and a shell.
+    places = map(str, (template, findings, seeds))
+    myself = shlex.join((sys.executable, "-m", "tests.fuzz.guided", *places))
+    atheris.Setup([myself, *arguments], one_input, custom_mutator=mutator)
     atheris.Fuzz()
 
 
