@@ -172,6 +172,10 @@ class CertificateRejected(SecurityRefusal):
     """The signer's certificate: path, dates, revocation, usage or OIN."""
 
 
+class DecryptionFailed(SecurityRefusal):
+    """An encrypted body that does not follow the profile, is not for us, or does not open."""
+
+
 class TimestampStale(SecurityRefusal):
     """Created or Expires lies outside the window."""
 
@@ -367,14 +371,8 @@ TABLE: dict[type[GatewayError], Row] = {
     BsnNotAllowed: _client("SKP016", "Een BSN mag hier niet, of moet hier juist.",
                            "A BSN is not allowed here, or is required here."),
     RateLimited: _client("SKP017", "Te veel verzoeken.", "Too many requests.", http=429, retry_after=10),
-    SecurityRefusal: _SECURITY,
-    SecurityMissing: _SECURITY,
-    SignatureInvalid: _SECURITY,
-    ReferenceMissing: _SECURITY,
-    AlgorithmForbidden: _SECURITY,
-    CertificateRejected: _SECURITY,
-    TimestampStale: _SECURITY,
-    Replayed: _SECURITY,
+    **dict.fromkeys((SecurityRefusal, SecurityMissing, SignatureInvalid, ReferenceMissing, AlgorithmForbidden,
+                     CertificateRejected, DecryptionFailed, TimestampStale, Replayed), _SECURITY),
     SchemaInvalid: _client("SKP001", "Het bericht voldoet niet aan het schema of de regels.",
                            "The message does not meet the schema or the rules.", wus="0004"),
     ChoreographyError: _client("SKP011", "Dit bericht mag niet in de huidige toestand van de conversatie.",

@@ -15,6 +15,8 @@ WSU: Final = _WSS + "wssecurity-utility-1.0.xsd"
 WSSE11: Final = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 EC: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+XENC: Final = "http://www.w3.org/2001/04/xmlenc#"
+XENC11: Final = "http://www.w3.org/2009/xmlenc11#"
 XSD: Final = "http://www.w3.org/2001/XMLSchema"
 XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 XML: Final = "http://www.w3.org/XML/1998/namespace"
@@ -36,14 +38,17 @@ ANSWER_SUFFIX: Final = ":antwoord"
 # --- WS-Security ---------------------------------------------------------------------------------------------
 X509V3: Final = _WSS + "x509-token-profile-1.0#X509v3"
 BASE64_BINARY: Final = _WSS + "soap-message-security-1.0#Base64Binary"
+SKI: Final = _WSS + "x509-token-profile-1.0#X509SubjectKeyIdentifier"
+_WSS11: Final = "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1"
+THUMBPRINT: Final = _WSS11 + "#ThumbprintSHA1"
+ENCRYPTED_KEY: Final = _WSS11 + "#EncryptedKey"
 
 # --- algorithms (XML Signature 1.1 §6, RFC 9231 §2) ----------------------------------------------------------
 EXC_C14N: Final = EC
 _DSIG_MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
-_XMLENC: Final = "http://www.w3.org/2001/04/xmlenc#"
-SHA256: Final = _XMLENC + "sha256"
+SHA256: Final = XENC + "sha256"
 SHA384: Final = _DSIG_MORE + "sha384"
-SHA512: Final = _XMLENC + "sha512"
+SHA512: Final = XENC + "sha512"
 RSA_SHA256: Final = _DSIG_MORE + "rsa-sha256"
 RSA_SHA384: Final = _DSIG_MORE + "rsa-sha384"
 RSA_SHA512: Final = _DSIG_MORE + "rsa-sha512"
@@ -52,9 +57,20 @@ ECDSA_SHA384: Final = _DSIG_MORE + "ecdsa-sha384"
 ECDSA_SHA512: Final = _DSIG_MORE + "ecdsa-sha512"
 RSA_PSS_SHA256: Final = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
 
+# --- encryption (XML Encryption 1.1 §5) ----------------------------------------------------------------------
+AES128_GCM: Final = XENC11 + "aes128-gcm"
+AES256_GCM: Final = XENC11 + "aes256-gcm"
+RSA_OAEP: Final = XENC11 + "rsa-oaep"
+MGF1_SHA256: Final = XENC11 + "mgf1sha256"
+CONTENT: Final = XENC + "Content"
+
+# --- profiles (Digikoppeling WUS 3.8 §2.3) --------------------------------------------------------------------
+ENCRYPTED_PROFILE: Final = "2W-be-SE"  # what it adds to 2W-be-S: the Body is encrypted
+
 # --- the prefixes we write -----------------------------------------------------------------------------------
 PREFIXES: Final = {
     "soap": SOAP, "wsa": WSA, "wsse": WSSE, "wsu": WSU, "wsse11": WSSE11, "ds": DS, "ec": EC, "kn": KN,
+    "xenc": XENC, "xenc11": XENC11,
 }
 
 

@@ -121,6 +121,7 @@ class Settings:
     soap: Soap
     web: Web
     signing: tuple[KeyPair, ...]  # newest first: the first signs, all are accepted
+    encryption: tuple[KeyPair, ...]  # newest first: the first is for others to use, all decrypt; empty: no 2W-be-SE
     trust: Trust
     store: Store
     retention: Retention
@@ -128,7 +129,7 @@ class Settings:
     sets: Sets
 
 
-_TABLES = ("hub", "soap", "web", "signing", "trust", "store", "retention", "limits", "sets")
+_TABLES = ("hub", "soap", "web", "signing", "encryption", "trust", "store", "retention", "limits", "sets")
 _PAIR = ("certificate", "key")
 
 
@@ -150,7 +151,8 @@ def load_settings(folder: Path) -> Settings:
             max_octets=soap.number("max_octets", 10_485_760, minimum=1_024, maximum=1_073_741_824),
         ),
         web=Web(listen=_address(web, "127.0.0.1:8080")),
-        signing=_signing(root),
+        signing=_pairs(root, "signing", "hub-sign"),
+        encryption=_pairs(root, "encryption", "hub-enc") if "encryption" in root else (),
         trust=read_trust(root.table("trust", TRUST_KEYS)),
         store=_store(root.table("store", ("url", "keys"))),
         retention=_retention(root.table("retention", ("working_days", "calendar", "extra_holidays"))),
@@ -185,12 +187,13 @@ def _pair(table: Table, name: str) -> KeyPair:
     )
 
 
-def _signing(root: Table) -> tuple[KeyPair, ...]:
-    if not isinstance(root.raw("signing"), list):
-        return (_pair(root.table("signing", _PAIR), "hub-sign"),)
-    pairs = tuple(_pair(table, "hub-sign") for table in root.tables("signing", _PAIR))
+def _pairs(root: Table, name: str, files: str) -> tuple[KeyPair, ...]:
+    """The pairs of [signing] or [encryption], which may be one table or a list of them."""
+    if not isinstance(root.raw(name), list):
+        return (_pair(root.table(name, _PAIR), files),)
+    pairs = tuple(_pair(table, files) for table in root.tables(name, _PAIR))
     if not pairs:
-        root.refuse("signing", "'signing' is an empty list", "name at least one certificate and key")
+        root.refuse(name, f"'{name}' is an empty list", "name at least one certificate and key")
     return pairs
 
 

@@ -123,6 +123,8 @@ class Party:
     push: str | None = None  # registered endpoint; None: the party collects (pull)
     pins: frozenset[str] = frozenset()  # SHA-256 (hex) of its certificates; empty: trust path and OIN decide
     rollovers: tuple[Rollover, ...] = ()  # of one purpose: in the order in which they follow one another
+    encryption: Registered | None = None  # what is for it is encrypted to this certificate, unless a rollover says more
+    profiles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # Service.agreed_as → profile
     gemeentecodes: frozenset[str] = frozenset()
     routing: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))  # other kinds of key
     acts_for: frozenset[str] = frozenset()  # OINs this party may send for (mandate)
@@ -155,6 +157,7 @@ class Permit:
     caller: Party
     service: Service
     operation: Operation
+    encrypted: bool = False  # request and answer are in profile 2W-be-SE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

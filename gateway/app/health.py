@@ -13,7 +13,8 @@ from prometheus_client.metrics_core import Metric
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
 from gateway.app.trust import LiveTrust, read_snapshot
-from gateway.errors import GatewayError, Misconfigured
+from gateway.errors import CertificateRejected, GatewayError, Misconfigured
+from gateway.routing import encryption_certificate
 from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate
 from gateway.storage import Reports, open_store
 from gateway.transport import Check, ServerTls, TlsFiles, build_contracts
@@ -115,6 +116,8 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("message sets", lambda: _sets(instance),
                           "run `gateway sets wsdl`, then `gateway sets check`"))
     found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
+    found.append(_attempt("encryption keys", lambda: f"{len(instance.encryption)} key(s)",
+                          "see [encryption] in gateway.toml"))
     found.append(_attempt("store", lambda: _store(instance),
                           f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
     found.append(_attempt("TLS", lambda: _tls(instance), "see [soap] in gateway.toml"))
@@ -122,6 +125,8 @@ def examine(folder: Path) -> list[Diagnosis]:
     found += [_attempt(f"certificate {path.name}", partial(_certificate, instance, path, usage),
                        "renew it with your CA; see `gateway certs expiring`")
               for path, usage in _own_certificates(instance)]
+    found.append(_attempt("certificates of parties", lambda: _registered(instance),
+                          "ask the party for its present one, and name it in parties.toml"))
     return found
 
 
@@ -166,7 +171,26 @@ def _trust(instance: Instance) -> Diagnosis:
 def _own_certificates(instance: Instance) -> list[tuple[Path, Usage]]:
     settings = instance.settings
     return [(settings.soap.tls.certificate, Usage.SERVER),
-            *((pair.certificate, Usage.SIGNING) for pair in settings.signing)]
+            *((pair.certificate, Usage.SIGNING) for pair in settings.signing),
+            *((pair.certificate, Usage.ENCRYPTION) for pair in settings.encryption)]
+
+
+def _registered(instance: Instance) -> str:
+    """The certificates that the hub encrypts to by the address book (docs/profile.md §14)."""
+    now, count = utc_now(), 0
+    trust = read_snapshot(instance.settings.trust, now)
+    for party in instance.register.parties():
+        registered = encryption_certificate(party, now)
+        if registered is None or registered.der is None:
+            continue
+        try:
+            checked = check_certificate(registered.der, trust, now, usage=Usage.ENCRYPTION)
+        except CertificateRejected as error:
+            raise Misconfigured(f"{registered.name} of {party.slug}: {error.detail}") from error
+        if checked.certificate.oin != party.oin:
+            raise Misconfigured(f"{registered.name} of {party.slug} is of OIN {checked.certificate.oin}")
+        count += 1
+    return f"{count} to encrypt to, all of which hold"
 
 
 def _certificate(instance: Instance, path: Path, usage: Usage) -> str:
@@ -175,7 +199,7 @@ def _certificate(instance: Instance, path: Path, usage: Usage) -> str:
     if usage is Usage.SIGNING and now < starts and any(key.in_force(now) for key in instance.signing):
         return f"waits: signs from {starts:%Y-%m-%d}"
     checked = check_certificate(der, read_snapshot(instance.settings.trust, now), now, usage=usage)
-    if usage is Usage.SIGNING and checked.certificate.oin != instance.settings.hub.oin:
+    if usage is not Usage.SERVER and checked.certificate.oin != instance.settings.hub.oin:
         raise Misconfigured(f"{path.name} is of OIN {checked.certificate.oin}, but [hub] oin is "
                             f"{instance.settings.hub.oin}: parties will refuse every answer")
     return f"OIN {checked.certificate.oin}, valid until {checked.certificate.not_after:%Y-%m-%d}"

@@ -5,7 +5,8 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
@@ -14,12 +15,14 @@ from gateway import __version__
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
+from gateway.app.ocsp import Inquiry
+from gateway.app.profiles import check_sets
 from gateway.app.revocation import Watch
 from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
 from gateway.calendar_nl import working_day
 from gateway.errors import GatewayError
-from gateway.pipeline import Gate, Signers, answer, decline
+from gateway.pipeline import Encryption, Gate, Signers, answer, decline
 from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
 from gateway.security import Usage
@@ -84,10 +87,13 @@ def build_gate(
 ) -> Gate:
     """Everything one request needs, from an instance and its open store."""
     settings, sealer = instance.settings, instance.sealer()
+    keys = instance.encryption
+    check_sets(instance.catalog.services.values(), able=bool(keys))
     return Gate(
         name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
         signers=Signers(keys=instance.signing),
+        encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, clock),
         tolerances=SqlTolerances(store),
         dispatch=Host(instance.catalog.services).dispatch, addresses=_addresses(instance.catalog.services, urls),
@@ -158,8 +164,11 @@ def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: s
                         collect=lambda: store_metrics(log, trust, reports),
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
+        beside = [Watch(settings.trust, trust, utc_now, log).fetch]
+        if settings.trust.ocsp:
+            beside.append(Inquiry(settings.trust, trust, utc_now, log).ask)
         Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
-               background=_chores(gate, trust, register, tls, Watch(settings.trust, trust, utc_now, log))).run()
+               background=_chores(gate, trust, register, tls, beside)).run()
         try:
             gate.tolerances.flush()
         except GatewayError as error:  # figures only: the hub has ended well without them
@@ -173,17 +182,21 @@ def settle() -> None:
 
 
 def _chores(
-    gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls, watch: Watch
+    gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls,
+    beside: Iterable[Callable[[Callable[[], None]], None]],
 ) -> tuple[Background, ...]:
     def expire() -> None:
         while gate.mailbox.expire(utc_now(), _EXPIRE_AT_ONCE) == _EXPIRE_AT_ONCE:
             pass
 
+    def renew() -> None:
+        trust.renew(tls.reload)
+
     return (
         Background(seconds=3600, function=lambda: gate.mailbox.retire_keys(utc_now())),
         Background(seconds=2, function=register.renew),
-        Background(seconds=20, function=lambda: trust.renew(tls.reload)),
-        Background(seconds=60, function=lambda: watch.fetch(lambda: trust.renew(tls.reload))),
+        Background(seconds=20, function=renew),
+        *(Background(seconds=60, function=partial(work, renew)) for work in beside),
         Background(seconds=60, function=expire),
         Background(seconds=60, function=gate.tolerances.flush),
     )

@@ -10,21 +10,28 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from gateway.app.profiles import check_profiles
 from gateway.app.trust import LiveTrust
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
-from gateway.party import PartyClient
+from gateway.party import PartyClient, PartyEncryption
 from gateway.pipeline import Signers
-from gateway.routing import AddressBook
+from gateway.routing import AddressBook, agreed_encrypted
 from gateway.security import (
+    CheckCertificate,
+    DecryptionKey,
     EvidenceFacts,
     JournalLine,
     JournalStretch,
     SecurityPolicy,
     SigningKey,
     Usage,
+    decryption_keys_of,
+    load_certificate,
+    load_decryption_key,
     load_signing_key,
+    same_key,
     write_evidence,
 )
 from gateway.settings import Settings, load_parties, load_settings, plan
@@ -67,7 +74,13 @@ class Instance:
 
     def read_register(self) -> AddressBook:
         """The address book as its file is now. Raises Misconfigured."""
-        return AddressBook(load_parties(self.folder / "parties.toml"), today=utc_now().date())
+        return AddressBook(self._checked(self._stated()), today=utc_now().date())
+
+    def _checked(self, parties: tuple[Party, ...]) -> tuple[Party, ...]:
+        """The parties, once the profiles they agreed on are ones this hub can keep. Raises Misconfigured."""
+        if any(party.profiles for party in parties):
+            check_profiles(parties, self.catalog.services.values(), able=bool(self.settings.encryption))
+        return parties
 
     @property
     def policy(self) -> SecurityPolicy:
@@ -80,6 +93,21 @@ class Instance:
     def signing(self) -> tuple[SigningKey, ...]:
         """The hub's own signing keys, newest first."""
         return tuple(load_signing_key(pair.certificate, pair.key) for pair in self.settings.signing)
+
+    @cached_property
+    def encryption(self) -> tuple[DecryptionKey, ...]:
+        """The keys that messages to the hub are encrypted to, newest first; none: no 2W-be-SE.
+
+        Raises  Misconfigured, also for a key that the hub uses for something else: one key, one use.
+        """
+        keys = tuple(load_decryption_key(pair.certificate, pair.key) for pair in self.settings.encryption)
+        others = (self.settings.soap.tls, *self.settings.signing) if keys else ()
+        for pair, key in zip(self.settings.encryption, keys, strict=True):
+            for other in others:
+                if same_key(key.certificate, load_certificate(other.certificate)):
+                    raise Misconfigured(f"{pair.certificate}: has the key of {other.certificate.name} too; "
+                                        "make a key that is for encryption alone")
+        return keys
 
     def sealer(self) -> Sealer:
         return Sealer(KeyDirectory(self.settings.store.keys))
@@ -114,7 +142,19 @@ class Instance:
             address=f"urn:schuldenknooppunt:deelnemer?OIN={party.oin}",
             hub_url=(url or self.hub_url()).rstrip("/"), hub_oin=self.settings.hub.oin, signing=signing,
             catalog=self.catalog, check_hub=live.checker(Usage.SIGNING), policy=self.policy,
+            encryption=self._party_encryption(party, signing, live.checker(Usage.ENCRYPTION)),
             post=caller.post, close=caller.close, clock=utc_now, new_id=new_id,
+        )
+
+    def _party_encryption(self, party: Party, signing: SigningKey, check: CheckCertificate) -> PartyEncryption:
+        """What a party encrypts to and decrypts with: its own -enc key, and its signing key where that is RSA."""
+        own = self.folder / "pki" / f"{party.slug}-enc.pem"
+        keys = (load_decryption_key(own, own.with_suffix(".key")),) if own.is_file() else ()
+        hub = self.settings.encryption
+        return PartyEncryption(
+            agreed=lambda service: agreed_encrypted(party, service),
+            hub=load_certificate(hub[0].certificate) if hub else None, check=check,
+            keys=(*keys, *decryption_keys_of(signing)),
         )
 
     @contextmanager
@@ -160,8 +200,8 @@ class Instance:
 
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""
-        return [str(change) for change in plan(self._stated(), load_parties(file, folder=self.folder),
-                                            now=utc_now())]
+        return [str(change) for change in plan(
+            self._stated(), self._checked(load_parties(file, folder=self.folder)), now=utc_now())]
 
     def _stated(self) -> tuple[Party, ...]:
         """The parties as their file states them, whatever the day."""

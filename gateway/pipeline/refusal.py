@@ -7,7 +7,7 @@ from gateway.errors import GatewayError, InternalError, NotAuthenticated, Securi
 from gateway.names import ANONYMOUS
 from gateway.pipeline.gate import Gate
 from gateway.pipeline.remarks import AFTER_SIGNATURE, remarks
-from gateway.security import Outgoing, Verified, claimed_signatures, seal
+from gateway.security import Outgoing, Recipient, Verified, claimed_signatures, seal
 from gateway.soap import Envelope, claimed_message_id, fault_action, fault_prefixes, write_fault
 from gateway.tolerances import Tolerance
 from gateway.values import Addressing, Certificate, Header, Party, Permit, Received, Refusal, Reply
@@ -25,6 +25,7 @@ class Trail:
     permit: Permit | None = None
     verified: Verified | None = None
     header: Header | None = None
+    recipient: Recipient | None = None  # whom the answer is encrypted to, a fault too (profile 2W-be-SE)
 
     @property
     def message_id(self) -> str | None:
@@ -57,6 +58,7 @@ def refuse(trail: Trail, error: GatewayError, gate: Gate) -> Reply:
     outgoing = Outgoing(
         action=fault_action(error), message_id=f"urn:uuid:{gate.new_id()}", to=ANONYMOUS, relates_to=trail.message_id,
         confirmations=trail.confirmations, inclusive=fault_prefixes(error),
+        recipient=trail.recipient,
         body=write_fault(
             error, ticket=ticket, at=now,
             referentienummer=trail.header.referentienummer if trail.header is not None else None, tolerated=tolerated,

@@ -1,7 +1,9 @@
 """Keys, certificates and signatures: who calls, who signed, and what exactly was signed."""
 
+from gateway.security._xmlenc import DecryptionKey, Recipient, recipient_of
 from gateway.security.algorithms import family_of
 from gateway.security.c14n import canonical, message_octets
+from gateway.security.encryption import decrypt_content, is_encrypted
 from gateway.security.evidence import (
     EvidenceCheck,
     EvidenceFacts,
@@ -12,13 +14,17 @@ from gateway.security.evidence import (
 )
 from gateway.security.keys import (
     SigningKey,
+    decryption_keys_of,
     load_certificate,
     load_certificates,
     load_crls,
+    load_decryption_key,
     load_signing_key,
     load_trust,
+    same_key,
 )
 from gateway.security.lists import Lapse, accept_list, lapses
+from gateway.security.ocsp import OcspAnswer, ocsp_question, read_ocsp_answer
 from gateway.security.pki import (
     CertificateCache,
     Checked,
@@ -40,11 +46,12 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "EvidenceCheck",
-    "EvidenceFacts", "JournalLine", "JournalStretch", "Lapse", "Outgoing", "SecurityPolicy", "SignedEnvelope",
-    "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "accept_list", "canonical",
-    "check_certificate", "claimed_signatures", "confirms_something", "default_description", "family_of",
-    "is_short_key", "lapses", "load_certificate", "load_certificates", "load_crls", "load_signing_key", "load_trust",
-    "make_crl", "make_pki", "message_octets", "seal", "tolerated_header", "verify", "verify_evidence",
-    "write_evidence",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "DecryptionKey",
+    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Lapse", "OcspAnswer", "Outgoing", "Recipient",
+    "SecurityPolicy", "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified",
+    "accept_list", "canonical", "check_certificate", "claimed_signatures", "confirms_something", "decrypt_content",
+    "decryption_keys_of", "default_description", "family_of", "is_encrypted", "is_short_key", "lapses",
+    "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust",
+    "make_crl", "make_pki", "message_octets", "ocsp_question", "read_ocsp_answer", "recipient_of", "same_key", "seal",
+    "tolerated_header", "verify", "verify_evidence", "write_evidence",
 ]

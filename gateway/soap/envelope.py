@@ -113,7 +113,7 @@ def parse(octets: bytes, limits: Limits) -> Envelope:
     """
     _check_octets(octets, limits)  # 1, 2
     root = read_xml(octets)  # 3
-    _check_tree(root, octets)  # 4
+    check_bounds(root, octets)  # 4
     header, body = _structure(root)  # 5
     blocks, security, others = _headers(header)  # 6
     if octets.count(b"xmlns") > _NAMESPACES:
@@ -181,7 +181,11 @@ def _check_octets(octets: bytes, limits: Limits) -> None:
         raise MalformedEnvelope("more quotes, so perhaps attributes, than allowed")
 
 
-def _check_tree(root: Element, octets: bytes) -> None:
+def check_bounds(root: Element, octets: bytes) -> None:
+    """Depth and width of the tree of `octets`; no encodingStyle, comments, processing instructions.
+
+    Raises  MalformedEnvelope.
+    """
     if _OUT_OF_BOUNDS(root):
         deep = root.xpath(_TOO_DEEP)
         raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if deep else "more than 64 attributes on one element")

@@ -138,7 +138,7 @@ class Server:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         for listener in self._listeners:
             await listener.start()
-        with ThreadPoolExecutor(2, thread_name_prefix="background") as executor:
+        with ThreadPoolExecutor(4, thread_name_prefix="background") as executor:  # two may wait for the network
             chores = [asyncio.create_task(_repeat(work, executor)) for work in self._background]
             chores.append(asyncio.create_task(self._keep_date()))
             self._ready(url_of(self._soap_socket, "https"), url_of(self._web_socket, "http"))
