@@ -108,6 +108,15 @@ class Rollover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How much one party may ask of the hub."""
+
+    requests_per_second: int
+    burst: int  # requests at once, after a rest
+    connections: int  # open at once, per process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """A connected organisation as the address book knows it."""
 
@@ -128,6 +137,7 @@ class Party:
     gemeentecodes: frozenset[str] = frozenset()
     routing: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))  # other kinds of key
     acts_for: frozenset[str] = frozenset()  # OINs this party may send for (mandate)
+    limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fields of its own Allowance
     agreements: frozenset[str] = frozenset()  # what it may do that others may not: rsa-pss
     kvk: str | None = None
     vestigingen: frozenset[str] = frozenset()

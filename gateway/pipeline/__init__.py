@@ -2,5 +2,7 @@
 
 from gateway.pipeline.gate import Encryption, Gate, Signers
 from gateway.pipeline.inbound import answer, decline
+from gateway.pipeline.refusal import write_tally
+from gateway.pipeline.tally import Tally
 
-__all__ = ["Encryption", "Gate", "Signers", "answer", "decline"]
+__all__ = ["Encryption", "Gate", "Signers", "Tally", "answer", "decline", "write_tally"]

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gateway.errors import NotAuthenticated
 from gateway.routing import AddressBook
 from gateway.security import EXAMPLE_OINS, make_crl
+from gateway.transport import client_tls
 from gateway.values import Reply
 from tests.hostile.attack import Canary, Target
 from tests.hostile.certificates import GEMEENTE, identity, serial
@@ -134,6 +135,66 @@ def test_a_certificate_revoked_while_its_connection_stands(changing: tuple[Wire,
     with pytest.raises((ssl.SSLError, AssertionError), match=r"alert|ALERT|nothing"):
         assert post(wire, wire.bare(pem, pem.with_suffix(".key")), wire.target.signed()), "nothing came back"
     assert wire.call(body=b"<x/>", party="energie").status == 500  # others go on
+
+
+class Resuming:
+    """A caller that comes again and again on one TLS session."""
+
+    def __init__(self, wire: Wire, context: ssl.SSLContext) -> None:
+        self._wire, self._context = wire, context
+        self._session: ssl.SSLSession | None = None
+        self.resumed = False
+
+    def status(self, octets: bytes) -> int:
+        """The status that this request gets, on a new connection."""
+        head = f"POST {SHV} HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: {len(octets)}\r\n\r\n"
+        with self._wire.raw(context=self._context, session=self._session) as raw:
+            raw.sendall(head.encode() + octets)
+            answer = raw.recv(65_536)
+            self.resumed, self._session = bool(raw.session_reused), raw.session
+            read_all(raw)
+        return int(answer.split()[1])
+
+
+@pytest.mark.clause("§5.5", "WT008")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_resumed_session_may_no_more_than_its_party(
+    changing: tuple[Wire, list[AddressBook]], version: ssl.TLSVersion,
+) -> None:
+    """TLS asks for nothing anew; the line does, from what it knows now."""
+    wire, books = changing
+    everyone = books[0].everyone
+    context = client_tls(wire.files("gemeente"))
+    context.maximum_version = version
+    caller = Resuming(wire, context)
+    assert (caller.status(wire.target.signed()), caller.resumed) == (200, False)
+    others = [one for one in everyone if one.slug != "gemeente"]
+    for book, status in ((others, 403), ([replace(one, active=one.slug != "gemeente") for one in everyone], 403),
+                         (everyone, 200)):
+        books.append(AddressBook(book))
+        assert (caller.status(wire.target.signed()), caller.resumed) == (status, True)
+    line, pki = wire.target.line, wire.target.line.instance.folder / "pki"
+    make_crl(pki, [serial(line.peer("gemeente"))], line.at)
+    line.trust.renew()  # the line knows; the TLS context does not yet
+    assert (caller.status(wire.target.signed()), caller.resumed) == (403, True)
+    wire.tls.reload()
+    with pytest.raises((ssl.SSLError, ConnectionError, IndexError), match=r".*"):
+        caller.status(wire.target.signed())
+    assert line.rows("messages") == 2
+
+
+@pytest.mark.clause("§5.5")
+def test_a_certificate_that_expires_while_its_session_lives(
+    changing: tuple[Wire, list[AddressBook]], tmp_path: Path,
+) -> None:
+    wire, _ = changing
+    context, _ = odd_context(wire, tmp_path, oins=(GEMEENTE,), until_days=1)
+    caller = Resuming(wire, context)
+    assert (caller.status(wire.target.signed()), caller.resumed) == (200, False)
+    wire.ahead = timedelta(days=2)
+    wire.target.line.skip(days=2)
+    assert (caller.status(wire.target.signed()), caller.resumed) == (403, True)
+    assert "expired" in wire.target.last_refusal
 
 
 def test_a_party_taken_out_while_its_connection_stands(changing: tuple[Wire, list[AddressBook]]) -> None:
