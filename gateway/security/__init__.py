@@ -31,6 +31,8 @@ from gateway.security.pki import (
     TrustSnapshot,
     Usage,
     check_certificate,
+    judge_certificate,
+    oin_of,
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
@@ -50,8 +52,8 @@ __all__ = [
     "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Lapse", "OcspAnswer", "Outgoing", "Recipient",
     "SecurityPolicy", "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified",
     "accept_list", "canonical", "check_certificate", "claimed_signatures", "confirms_something", "decrypt_content",
-    "decryption_keys_of", "default_description", "family_of", "is_encrypted", "is_short_key", "lapses",
-    "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust",
-    "make_crl", "make_pki", "message_octets", "ocsp_question", "read_ocsp_answer", "recipient_of", "same_key", "seal",
-    "tolerated_header", "verify", "verify_evidence", "write_evidence",
+    "decryption_keys_of", "default_description", "family_of", "is_encrypted", "is_short_key", "judge_certificate",
+    "lapses", "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key",
+    "load_trust", "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "read_ocsp_answer",
+    "recipient_of", "same_key", "seal", "tolerated_header", "verify", "verify_evidence", "write_evidence",
 ]
