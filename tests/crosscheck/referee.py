@@ -58,7 +58,7 @@ def sign_with_signxml(envelope: etree._Element, identity: foreign.Identity, *, d
 
 def signed_by_signxml(
     octets: bytes, *, required: Iterable[str], methods: frozenset[SignatureMethod] = USUAL_METHODS,
-    digests: frozenset[DigestAlgorithm] = USUAL_DIGESTS,
+    digests: frozenset[DigestAlgorithm] = USUAL_DIGESTS, schema: bool = True,
 ) -> dict[str, etree._Element]:
     """What signxml says was signed, by Clark name; exactly `required`, each the part that stands in its place.
 
@@ -74,7 +74,8 @@ def signed_by_signxml(
         f"{{{D}}}CanonicalizationMethod": {foreign.EXC}, f"{{{D}}}Transform": {foreign.EXC}}
     references = security.findall(f"{{{D}}}Signature/{{{D}}}SignedInfo/{{{D}}}Reference")
     results = signxml.XMLVerifier().verify(
-        octets, x509_cert=token_of(octets), id_attribute="Id", expect_config=SignatureConfiguration(
+        octets, x509_cert=token_of(octets), id_attribute="Id", validate_schema=schema,
+        expect_config=SignatureConfiguration(
             location=f"./{{{S}}}Header/{{{O}}}Security/", expect_references=len(references),
             signature_methods=methods, digest_algorithms=digests))
     signed = {str(one.signed_xml.tag): one.signed_xml for one in results}

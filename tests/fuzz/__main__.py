@@ -2,11 +2,13 @@
 
     python -m tests.fuzz --seconds 60 [--seed N]
     python -m tests.fuzz --replay build/fuzz/….input
+    python -m tests.fuzz --keep build/fuzz/gathered
 
 Findings go to build/fuzz/, each cut down as far as it stays the same finding; exit 1 when there is one.
 """
 
 import argparse
+import hashlib
 import importlib.util
 import json
 import os
@@ -37,6 +39,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--replay", type=Path, help="try one input again and say what becomes of it")
+    parser.add_argument("--keep", type=Path, help="make the corpus anew from the inputs in this folder")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=MEMORY) as made:
         folder = Path(made)
@@ -48,6 +51,8 @@ def main() -> int:
             print("atheris is not installed for this Python: it has wheels for CPython 3.11 to 3.13 on Linux.\n"
                   "remedy: make fuzz on such a machine, or FUZZ_PYTHON=python3.11", file=sys.stderr)
             return 1
+        if asked.keep:
+            return keep(asked.keep, template, folder)
         seed = SystemRandom().randrange(1, 2**31) if asked.seed is None else asked.seed
         print(f"seed {seed}: make fuzz SECONDS={asked.seconds} SEED={seed} tries the same again", flush=True)
         found = guided(template, folder, seconds=max(10, int(asked.seconds * SHARE)), seed=seed)
@@ -101,7 +106,7 @@ def guided(template: Path, folder: Path, *, seconds: int, seed: int) -> list[Pat
                     last = pulse.groups()
                 if last and time.monotonic() - said > 10:
                     said = time.monotonic()
-                    print(f"  {int(until - said):4} s left  {progress(last)}", flush=True)
+                    print(f"  {max(0, int(until - said)):4} s left  {progress(last)}", flush=True)
         progressed = raw / "progress.json"
         if progressed.exists():
             facts = json.loads(progressed.read_text())
@@ -117,6 +122,22 @@ def guided(template: Path, folder: Path, *, seconds: int, seed: int) -> list[Pat
     for name, count in sorted(outcomes.items(), key=lambda one: -one[1]):
         print(f"  {count:8,}  {name}")
     return kept(raw, template)
+
+
+def keep(gathered: Path, template: Path, folder: Path) -> int:
+    """Of these inputs, the smallest that together reach what all of them reach become the corpus."""
+    kept_there = folder / "kept"
+    kept_there.mkdir()
+    command = [sys.executable, "-m", "tests.fuzz.guided", str(template), str(folder), str(CORPUS), "-merge=1",
+               "-max_len=13000", "-rss_limit_mb=3000", str(kept_there), str(gathered)]
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+    for path in CORPUS.iterdir():
+        path.unlink()
+    for path in kept_there.iterdir():
+        data = path.read_bytes()
+        (CORPUS / f"{read(data).door}-{hashlib.sha256(data).hexdigest()[:10]}").write_bytes(data)
+    print(f"{len(list(CORPUS.iterdir()))} inputs, {sum(path.stat().st_size for path in CORPUS.iterdir()):,} octets")
+    return 0
 
 
 def progress(pulse: tuple[str, ...]) -> str:

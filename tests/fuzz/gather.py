@@ -24,13 +24,15 @@ from gateway.app import create_instance
 from gateway.errors import GatewayError
 from gateway.security.throwaway import CertificateSpec, issue, new_key, revocation_list
 from gateway.values import Reply
+from tests import foreign
 from tests.foreign import A, D
-from tests.fuzz.doors import AT, KEY_ID, MESSAGE, RECORD, Authority
+from tests.fuzz.doors import AT, ENCRYPTS, KEY_ID, MESSAGE, RECORD, Authority
 from tests.fuzz.grammar import seeds
 from tests.fuzz.recipe import CREATED, DIGEST, EXPIRES, METHOD, SIGNATURE, TOKEN, Recipe, write
-from tests.line import SHV, Line, make_line
+from tests.line import KN, POSTBUS, SHV, Line, make_line
 
 ROOT = Path(__file__).parents[2]
+BEHEER = "/soap/knooppunt/1.0/beheer"
 GATHERED = ROOT / "build" / "fuzz" / "gathered"
 _LARGEST = 30_000  # octets; larger ones tell the same more slowly
 _SIGNERS = ("gemeente", "energie", "deurwaarder", "hub", "kredietbank", "rechtbank", "zorgverzekeraar", "bewindvoerder")
@@ -110,6 +112,7 @@ def of_an_instance(folder: Path) -> Iterator[Recipe]:
         answers.append(octets.replace(root.findtext(f".//{{{A}}}MessageID").encode(), b"@RELATES@"))
         return reply.status, reply.octets
 
+    yield from encrypting(line)
     client = replace(line.instance.party("gemeente"), post=post, clock=lambda: line.at)
     calls: dict[str, Callable[[], object]] = {
         "send": lambda: client.send(MESSAGE), "list": client.waiting, "collect": lambda: client.collect("1")}
@@ -119,6 +122,15 @@ def of_an_instance(folder: Path) -> Iterator[Recipe]:
         made = as_recipe(line, answers[-1], "", "hub", None)
         yield Recipe(fields={"door": "answer", "ask": ask, "signer": "hub"}, octets=made.octets)
     line.store.close()
+
+
+def encrypting(line: Line) -> Iterator[Recipe]:
+    """Requests of the party that encrypts its Bodies."""
+    for path, child in ((POSTBUS, f'<HaalBerichtenlijstOp xmlns="{KN}"/>'), (BEHEER, f'<Ping xmlns="{KN}"/>')):
+        octets = foreign.octets(foreign.build(line.plan(child.encode(), path=path, party=ENCRYPTS)))
+        made = as_recipe(line, octets, path, ENCRYPTS, '""')
+        for more in ({}, {"inner": "1"}, {"outer": "2"}):
+            yield Recipe(fields={**made.fields, "encrypt": "yes", **more}, octets=made.octets)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,9 @@ def mutate(recipe: Recipe, random: Random, others: Sequence[Recipe] = (), raw: C
     """A changed recipe. `others`: from where subtrees are taken; `raw`: another mutation of octets, as libFuzzer's."""
     kind = random.random()
     if recipe.door in ("line", "answer"):
+        if "encrypt" in recipe.fields and kind < 0.4:
+            where = random.choice(("inner", "outer"))
+            return Recipe(fields={**recipe.fields, where: str(random.randrange(10**6))}, octets=recipe.octets)
         if kind < 0.08:
             return Recipe(fields=bent_fields(recipe, random), octets=recipe.octets)
         if kind < 0.82:
