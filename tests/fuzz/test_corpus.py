@@ -36,6 +36,17 @@ def test_a_recipe_reads_back_as_written() -> None:
         assert read(write(read(data))) == read(data)
 
 
+def test_a_list_whose_lines_lack_a_field_is_refused(doors: Doors) -> None:
+    """Found here: it ended in a KeyError."""
+    empty = next(one for one in map(read, (path.read_bytes() for path in INPUTS)) if one.fields.get("ask") == "list")
+    assert doors.check(write(empty)) == "answer: believed"
+    end = b"</kn:HaalBerichtenlijstOpAntwoord>"
+    assert empty.octets.count(end) == 1
+    line = b"<kn:Bericht><kn:Versie>2.0</kn:Versie></kn:Bericht>"
+    lacking = Recipe(fields=empty.fields, octets=empty.octets.replace(end, line + end))
+    assert doors.check(write(lacking)) == "answer: ReceiptInvalid"
+
+
 GOOD = next(path.read_bytes() for path in INPUTS if b"kn:Ping" in path.read_bytes() or b"Ping " in path.read_bytes())
 
 
