@@ -33,6 +33,7 @@ from gateway.security.pki import (
     check_certificate,
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
+from gateway.security.sealed import check_sealed, open_message, seal_message
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
 from gateway.security.tolerated import is_short_key, tolerated_header
 from gateway.security.wsse import (
