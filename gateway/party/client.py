@@ -218,7 +218,8 @@ class PartyClient:
         if not message_set.sealed or is_sealed(element):
             return canonical(element)
         header = read_message(etree.tostring(element), self.catalog.by_namespace).header
-        assert header is not None, "a set that seals has messages with headers"
+        if header is None or not header.ontvangers:
+            raise ReceiverUnknown("a body is sealed for the one Ontvanger that the header names")
         return seal_message(element, self.encryption.to_addressee(header.ontvangers[0], self.clock()))
 
     def _sign(self, service: Service, action: str, body: bytes) -> SignedEnvelope:

@@ -6,6 +6,8 @@ its key along in its own KeyInfo, because the header of the envelope is the hub'
 
 from typing import Final
 
+from lxml import etree
+
 from gateway.errors import DecryptionFailed, MalformedEnvelope, NotUtf8, NotXml
 from gateway.names import AES256_GCM, CONTENT
 from gateway.security import _xmlenc
@@ -24,8 +26,8 @@ def seal_message(message: Element, recipient: Recipient) -> bytes:
     """
     octets = canonical(message)
     header = message[0]
-    name = f"{header.prefix}:" if header.prefix else ""
-    close = f"</{name}{header.tag.rpartition('}')[2]}>".encode()
+    name = etree.QName(header).localname
+    close = f"</{header.prefix}:{name}>".encode() if header.prefix else f"</{name}>".encode()
     start, end = octets.index(close) + len(close), octets.rindex(b"</")
     content_key, cipher = _xmlenc.encrypt(octets[start:end])
     data = (
