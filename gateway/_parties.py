@@ -21,8 +21,9 @@ from gateway.values import AGREEMENTS, Party, Registered, Rollover
 OIN: Final = r"[0-9A-Z]{20}"
 OIN_WORDS: Final = "an OIN of 20 digits or capitals"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
-         "pins", "rollover", "encryption", "profiles", "gemeentecodes", "routing", "acts_for", "agreements", "kvk",
-         "vestigingen", "active", "from", "until")
+         "pins", "rollover", "encryption", "profiles", "gemeentecodes", "routing", "acts_for", "limits", "agreements",
+         "kvk", "vestigingen", "active", "from", "until")
+ALLOWANCE: Final = {"requests_per_second": (1, 100_000), "burst": (1, 1_000_000), "connections": (1, 100_000)}  # bounds
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
@@ -104,6 +105,7 @@ def _party(table: Table) -> Party:
             "gemeentecodes", table.texts("gemeentecodes"), "[0-9]{4}", "the four digits of the CBS code")),
         routing=_routing(table),
         acts_for=frozenset(table.matching("acts_for", table.texts("acts_for"), OIN, OIN_WORDS)),
+        limits=_limits(table),
         agreements=frozenset(table.matching(
             "agreements", table.texts("agreements"), "|".join(AGREEMENTS), f"one of: {', '.join(AGREEMENTS)}")),
         kvk=table.matching("kvk", (table.text("kvk"),), "[0-9]{8}", "eight digits")[0] if "kvk" in table else None,
@@ -132,6 +134,14 @@ def _modules(table: Table) -> Mapping[str, tuple[str, ...]]:
             inner.refuse(name, f"module '{name}' has no versions", f'write {name} = ["1.0"], or leave it out')
         modules[name] = versions
     return MappingProxyType(modules)
+
+
+def _limits(table: Table) -> Mapping[str, int]:
+    """What differs from the hub's own limits: limits = { requests_per_second = 50, burst = 100, connections = 20 }."""
+    inner = table.table("limits", tuple(ALLOWANCE))
+    return MappingProxyType({
+        key: inner.number(key, low, minimum=low, maximum=high) for key, (low, high) in ALLOWANCE.items() if key in inner
+    })
 
 
 def _profiles(table: Table) -> Mapping[str, str]:
@@ -205,7 +215,8 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
         "rollover": tuple(_rollover_values(one) for one in party.rollovers),
         "encryption": party.encryption.name if party.encryption else None, "profiles": party.profiles or None,
         "gemeentecodes": party.gemeentecodes, "routing": party.routing or None, "acts_for": party.acts_for,
-        "agreements": party.agreements, "kvk": party.kvk, "vestigingen": party.vestigingen,
+        "limits": party.limits or None, "agreements": party.agreements, "kvk": party.kvk,
+        "vestigingen": party.vestigingen,
         "active": None if party.active else False, "from": party.since, "until": party.until,
     }
     written = (f"{key} = {_toml(value)}\n" for key, value in values.items()
@@ -268,8 +279,9 @@ _FIELDS: Final = {
     "slug": "slug", "name": "name", "oin": "oin", "roles": "roles", "subtype": "subtype", "mag_bsn": "mag_bsn",
     "requires": "requires", "modules": "modules", "push": "delivery", "pins": "certificates",
     "rollovers": "rollover", "encryption": "encryption", "profiles": "profiles",
-    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "agreements": "agreements",
-    "kvk": "kvk", "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
+    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "limits": "limits",
+    "agreements": "agreements", "kvk": "kvk", "vestigingen": "vestigingen", "active": "active", "since": "from",
+    "until": "until",
 }
 
 
@@ -310,7 +322,7 @@ def _words(field: str, value: object, now: datetime | None) -> str:
         case bool():
             return "yes" if value else "no"
         case Mapping():
-            return "; ".join(f"{key} {one if isinstance(one, str) else ', '.join(one)}"
+            return "; ".join(f"{key} {one if isinstance(one, str | int) else ', '.join(one)}"
                              for key, one in sorted(value.items()))
         case frozenset():
             return ", ".join(sorted(value))

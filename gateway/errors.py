@@ -14,6 +14,7 @@ class GatewayError(Exception):
     """Anything the gateway refuses or fails at. `detail` goes to the journal, never to the peer."""
 
     findings: tuple[Finding, ...] = ()
+    retry_after: int | None = None  # seconds, where an instance knows better than its row
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
@@ -199,8 +200,7 @@ class ChoreographyError(RefusedError):
         super().__init__(f"{message} in state {state}; allowed: {', '.join(allowed) or 'nothing'}")
         self.findings = (
             Finding(
-                xpath="/",
-                rule="choreografie",
+                xpath="/", rule="choreografie",
                 nl=f"{message} mag niet in toestand {state}. Toegestaan: {', '.join(allowed) or 'niets meer'}.",
                 en=f"{message} is not allowed in state {state}. Allowed: {', '.join(allowed) or 'nothing more'}.",
             ),

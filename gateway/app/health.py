@@ -10,6 +10,7 @@ from cryptography import x509
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from gateway.app import front
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
 from gateway.app.trust import LiveTrust, read_snapshot
@@ -17,7 +18,7 @@ from gateway.errors import CertificateRejected, GatewayError, Misconfigured
 from gateway.routing import encryption_certificate
 from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate
 from gateway.storage import Reports, open_store
-from gateway.transport import Check, ServerTls, TlsFiles, build_contracts
+from gateway.transport import Check, build_contracts
 
 _SOON = timedelta(days=56)  # renewal takes eight weeks with a TSP
 
@@ -144,8 +145,7 @@ def _sets(instance: Instance) -> str:
 
 
 def _tls(instance: Instance) -> str:
-    soap, trust = instance.settings.soap, instance.settings.trust
-    ServerTls.of(TlsFiles(certificate=soap.tls.certificate, key=soap.tls.key, anchors=trust.anchors, crls=trust.crls))
+    front.server_tls(instance.settings)
     return "certificate, key, anchors and lists load"
 
 

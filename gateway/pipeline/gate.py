@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.errors import SigningError
 from gateway.messagesets import Catalog
+from gateway.pipeline.tally import Tally
 from gateway.ports import Journal, Mailbox, NewId, Observe, Register, Tolerances, WorkingDay
 from gateway.security import CheckCertificate, DecryptionKey, SecurityPolicy, Signing, family_of
 from gateway.soap import Limits
@@ -64,6 +65,7 @@ class Gate:
     signers: Signers
     encryption: Encryption | None  # None: no key to decrypt with, so nobody can have agreed 2W-be-SE
     journal: Journal
+    tally: Tally  # bounds what refusals write to the journal
     mailbox: Mailbox
     tolerances: Tolerances
     dispatch: Dispatch

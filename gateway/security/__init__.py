@@ -12,6 +12,18 @@ from gateway.security.evidence import (
     verify_evidence,
     write_evidence,
 )
+from gateway.security.explain import (
+    TITLES,
+    Explanation,
+    Known,
+    Sent,
+    Told,
+    diagnose,
+    hub_budget,
+    local_budget,
+    stated_created,
+    tell,
+)
 from gateway.security.keys import (
     SigningKey,
     decryption_keys_of,
@@ -31,6 +43,8 @@ from gateway.security.pki import (
     TrustSnapshot,
     Usage,
     check_certificate,
+    judge_certificate,
+    oin_of,
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
 from gateway.security.sealed import check_sealed, open_message, seal_message
@@ -47,13 +61,14 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "DecryptionKey",
-    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Lapse", "OcspAnswer", "Outgoing", "Recipient",
-    "SecurityPolicy", "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified",
-    "accept_list", "canonical", "check_certificate", "check_sealed", "claimed_signatures", "confirms_something",
-    "decrypt_content", "decryption_keys_of", "default_description", "family_of", "is_encrypted", "is_short_key",
-    "lapses", "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key",
-    "load_trust", "make_crl", "make_pki", "message_octets", "ocsp_question", "open_message", "read_ocsp_answer",
-    "recipient_of", "same_key", "seal", "seal_message", "tolerated_header", "verify", "verify_evidence",
-    "write_evidence",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "TITLES", "CertificateCache", "CheckCertificate", "Checked", "DecryptionKey",
+    "EvidenceCheck", "EvidenceFacts", "Explanation", "JournalLine", "JournalStretch", "Known", "Lapse", "OcspAnswer",
+    "Outgoing", "Recipient", "SecurityPolicy", "Sent", "SignedEnvelope", "Signer", "Signing", "SigningKey", "Told",
+    "TrustSnapshot", "Usage", "Verified", "accept_list", "canonical", "check_certificate", "check_sealed",
+    "claimed_signatures", "confirms_something", "decrypt_content", "decryption_keys_of", "default_description",
+    "diagnose", "family_of", "hub_budget", "is_encrypted", "is_short_key", "judge_certificate", "lapses",
+    "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust",
+    "local_budget", "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "open_message",
+    "read_ocsp_answer", "recipient_of", "same_key", "seal", "seal_message", "stated_created", "tell",
+    "tolerated_header", "verify", "verify_evidence", "write_evidence",
 ]
