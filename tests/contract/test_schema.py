@@ -72,6 +72,8 @@ def assert_indexed(sql: str, steps: list[str]) -> None:
 
 # Which index, where more than one would do and only one is quick: the mailbox of a large party is long.
 BY = {
+    "checkpoints._FIRST_STAMPED": "ix_checkpoints_stamped (node=? AND size>?)",
+    "checkpoints._NEWEST_STAMPED": "ix_checkpoints_stamped (node=?)",
     "mailbox._FIND": "PRIMARY KEY (message=? AND receiver=?)",
     "mailbox._FIND_TO_CHANGE": "PRIMARY KEY (message=? AND receiver=?)",
     "mailbox.list-(False, False)": "ix_deliveries_mailbox (receiver=? AND state=?)",
