@@ -15,7 +15,7 @@ from gateway._toml import Table, TomlFile
 
 __all__ = [
     "Address", "Change", "ChangeKind", "Hub", "KeyPair", "Limits", "Retention", "Sets", "Settings", "Soap", "Store",
-    "Trust", "Web", "dump_parties", "load_parties", "load_settings", "plan",
+    "Token", "Trust", "Web", "dump_parties", "load_parties", "load_settings", "plan",
 ]
 
 
@@ -75,11 +75,20 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A PKCS#11 token that keeps the sealing keys."""
+
+    module: Path  # the vendor's library
+    label: str
+    pin_file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The database and the folder of the sealing keys, which lies outside it."""
+    """The database, and what keeps the sealing keys outside it: a folder, or a token."""
 
     url: str  # an SQLAlchemy URL; a relative SQLite file is made absolute
-    keys: Path
+    keys: Path | Token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,12 +213,18 @@ def _trust(table: Table) -> Trust:
 
 def _store(table: Table) -> Store:
     url = table.text("url", "sqlite:///gateway.db")
-    keys = table.path("keys", "keys")
     name = url.removeprefix("sqlite:///")
     if name in (url, "", ":memory:") or "?" in name:
         table.refuse("url", "'url' in [store] names no store that lasts",
                      "use sqlite:///gateway.db")
-    return Store(url=f"sqlite:///{table.file.folder / name}", keys=keys)
+    return Store(url=f"sqlite:///{table.file.folder / name}", keys=_keys(table))
+
+
+def _keys(table: Table) -> Path | Token:
+    if not isinstance(table.raw("keys"), dict):
+        return table.path("keys", "keys")
+    inner = table.table("keys", ("pkcs11", "token", "pin_file"))
+    return Token(module=inner.existing("pkcs11", ""), label=inner.text("token"), pin_file=inner.existing("pin_file", ""))
 
 
 def _retention(table: Table) -> Retention:

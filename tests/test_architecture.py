@@ -36,7 +36,7 @@ ROOMS = {
     "security": room("soap", "lxml cryptography signxml"),
     "routing": room(),
     "pipeline": room("messagesets soap security routing"),
-    "storage": room("", "sqlalchemy alembic cryptography"),
+    "storage": room("", "sqlalchemy alembic cryptography pkcs11"),
     "transport": room("pipeline", "spyne six uvicorn httptools starlette prometheus_client", clock=True),
     "party": room("messagesets soap security transport routing", "lxml", clock=True),
     "operations": room(),

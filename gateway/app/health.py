@@ -15,6 +15,7 @@ from gateway.app.log import Log
 from gateway.app.trust import LiveTrust
 from gateway.errors import GatewayError, Misconfigured, TrustStale
 from gateway.security import TrustSnapshot, Usage, check_certificate, load_certificate, load_trust
+from gateway.settings import Token
 from gateway.storage import Reports, open_store
 from gateway.transport import Check, ServerTls, TlsFiles, build_contracts
 
@@ -62,6 +63,11 @@ def _signing_check(instance: Instance, now: datetime) -> Check:
 
 def _keys_check(instance: Instance) -> Check:
     folder = instance.settings.store.keys
+    if isinstance(folder, Token):
+        try:
+            return Check(ok=True, text=f"{len(instance.vault.epochs())} key(s) in token {folder.label}")
+        except GatewayError as error:
+            return Check(ok=False, text=error.detail)
     writable = folder.parent.is_dir() if not folder.exists() else folder.is_dir()
     return Check(ok=writable, text=f"key directory {folder.name}" if writable else f"{folder} is no directory")
 
@@ -101,6 +107,8 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
     found.append(_attempt("store", lambda: _store(instance),
                           f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
+    found.append(_attempt("sealing keys", lambda: f"{len(instance.vault.epochs())} day(s)",
+                          "see 'keys' of [store] in gateway.toml"))
     found.append(_attempt("TLS", lambda: _tls(instance), "see [soap] in gateway.toml"))
     found.append(_attempt("trust", lambda: _trust(instance),
                           "fetch the CA's list again; of a throw-away PKI: gateway certs crl"))

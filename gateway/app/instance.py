@@ -26,8 +26,8 @@ from gateway.security import (
     load_signing_key,
     write_evidence,
 )
-from gateway.settings import Settings, load_parties, load_settings, plan
-from gateway.storage import KeyDirectory, Operator, Reports, Sealer, open_store, verify_chain
+from gateway.settings import Settings, Token, load_parties, load_settings, plan
+from gateway.storage import KeyDirectory, KeyVault, Operator, Reports, Sealer, TokenVault, open_store, verify_chain
 from gateway.transport import Caller, TlsFiles, client_tls
 from gateway.values import Party
 
@@ -80,8 +80,16 @@ class Instance:
         """The hub's own signing keys, newest first."""
         return tuple(load_signing_key(pair.certificate, pair.key) for pair in self.settings.signing)
 
+    @cached_property
+    def vault(self) -> KeyVault:
+        """What keeps the sealing keys. Raises Misconfigured."""
+        keys = self.settings.store.keys
+        if isinstance(keys, Token):
+            return TokenVault(module=keys.module, token=keys.label, pin=keys.pin_file.read_text("utf-8").strip())
+        return KeyDirectory(keys)
+
     def sealer(self) -> Sealer:
-        return Sealer(KeyDirectory(self.settings.store.keys))
+        return Sealer(self.vault)
 
     def resolve(self, who: str) -> Party:
         """The party a person means by slug, name or id. Raises ReceiverUnknown naming those there are."""

@@ -2,7 +2,7 @@
 
     migrations.upgrade(url)                      once, and after each update of the gateway
     store = open_store(url, node=…)              one per process
-    sealer = Sealer(KeyDirectory(path))
+    sealer = Sealer(KeyDirectory(path))          or TokenVault: any KeyVault
     SqlJournal(store, sealer)                    ports.Journal
     SqlMailbox(store, sealer, clock)             ports.Mailbox
     Reports(store), Operator(store)              the operator's reads and acts
@@ -12,15 +12,17 @@
 from gateway.storage.chain import START, ChainReport, Head, leaf_hash, link_hash
 from gateway.storage.engine import Store, open_store, verify_chain
 from gateway.storage.evidence import Evidence, Recorded, Stretch
+from gateway.storage.hsm import TokenVault
 from gateway.storage.journal import SqlJournal
 from gateway.storage.mailbox import SqlMailbox
 from gateway.storage.migrations import current, head, upgrade
 from gateway.storage.operator import Operator
 from gateway.storage.reports import Counts, Reports, Story
-from gateway.storage.sealing import KeyDirectory, Sealer
+from gateway.storage.sealing import Sealer
+from gateway.storage.vault import KeyDirectory, KeyVault
 
 __all__ = [
-    "START", "ChainReport", "Counts", "Evidence", "Head", "KeyDirectory", "Operator", "Recorded", "Reports", "Sealer",
-    "SqlJournal", "SqlMailbox", "Store", "Story", "Stretch", "current", "head", "leaf_hash", "link_hash", "open_store",
-    "upgrade", "verify_chain",
+    "START", "ChainReport", "Counts", "Evidence", "Head", "KeyDirectory", "KeyVault", "Operator", "Recorded", "Reports",
+    "Sealer", "SqlJournal", "SqlMailbox", "Store", "Story", "Stretch", "TokenVault", "current", "head", "leaf_hash",
+    "link_hash", "open_store", "upgrade", "verify_chain",
 ]

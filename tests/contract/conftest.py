@@ -42,11 +42,13 @@ class Hub:
 
     def __post_init__(self) -> None:
         self.keys = KeyDirectory(self.folder / "keys")
-        sealer = Sealer(self.keys)
-        self.journal = SqlJournal(self.store, sealer)
-        self.mailbox = SqlMailbox(self.store, sealer, lambda: self.now)
+        self.journal, self.mailbox = self.over(Sealer(self.keys))
         self.reports = Reports(self.store)
         self.operator = Operator(self.store)
+
+    def over(self, sealer: Sealer) -> tuple[ports.Journal, SqlMailbox]:
+        """Journal and mailbox of this store with another sealer."""
+        return SqlJournal(self.store, sealer), SqlMailbox(self.store, sealer, lambda: self.now)
 
     def accept(self, message: Acceptance, state: str = "GEMELD") -> Entry:
         return self.journal.transaction(accept(message, state))
