@@ -224,7 +224,8 @@ def _keys(table: Table) -> Path | Token:
     if not isinstance(table.raw("keys"), dict):
         return table.path("keys", "keys")
     inner = table.table("keys", ("pkcs11", "token", "pin_file"))
-    return Token(module=inner.existing("pkcs11", ""), label=inner.text("token"), pin_file=inner.existing("pin_file", ""))
+    module, pin = inner.existing("pkcs11", ""), inner.existing("pin_file", "")
+    return Token(module=module, label=inner.text("token"), pin_file=pin)
 
 
 def _retention(table: Table) -> Retention:
