@@ -30,7 +30,7 @@ def forget_what_is_freed() -> None:
     if _TUNABLES not in given:
         tunables = f"{given}:{_TUNABLES}" if given else _TUNABLES
         environment = {**os.environ, "GLIBC_TUNABLES": tunables, "PYTHONMALLOC": "malloc"}
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606  # ourselves again
 
 
 if __name__ == "__main__":

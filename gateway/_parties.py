@@ -16,12 +16,13 @@ from uuid import UUID
 
 from gateway._certificates import first_certificate, rollover_words, rollovers
 from gateway._toml import Table, TomlFile
-from gateway.values import Party, Rollover
+from gateway.values import AGREEMENTS, Party, Rollover
 
 OIN: Final = r"[0-9A-Z]{20}"
 OIN_WORDS: Final = "an OIN of 20 digits or capitals"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
-         "pins", "rollover", "gemeentecodes", "routing", "acts_for", "kvk", "vestigingen", "active", "from", "until")
+         "pins", "rollover", "gemeentecodes", "routing", "acts_for", "agreements", "kvk", "vestigingen", "active",
+         "from", "until")
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
@@ -36,6 +37,12 @@ def load_parties(path: Path, *, folder: Path | None = None) -> tuple[Party, ...]
     parties = tuple(_party(table) for table in tables)
     _check_unique(tables, parties)
     return parties
+
+
+def named_certificates(path: Path) -> Mapping[str, tuple[Path, ...]]:
+    """By party's id, the files that its `certificates` names. Raises Misconfigured."""
+    tables = TomlFile(path, path.parent).root(("party",)).tables("party", _KEYS)
+    return {party_id(table, "id"): table.several("certificates") for table in tables}
 
 
 def party_id(table: Table, key: str) -> str:
@@ -95,6 +102,8 @@ def _party(table: Table) -> Party:
             "gemeentecodes", table.texts("gemeentecodes"), "[0-9]{4}", "the four digits of the CBS code")),
         routing=_routing(table),
         acts_for=frozenset(table.matching("acts_for", table.texts("acts_for"), OIN, OIN_WORDS)),
+        agreements=frozenset(table.matching(
+            "agreements", table.texts("agreements"), "|".join(AGREEMENTS), f"one of: {', '.join(AGREEMENTS)}")),
         kvk=table.matching("kvk", (table.text("kvk"),), "[0-9]{8}", "eight digits")[0] if "kvk" in table else None,
         vestigingen=frozenset(table.matching(
             "vestigingen", table.texts("vestigingen"), "[0-9]{12}", "twelve digits each")),
@@ -180,8 +189,8 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
         "certificates": files, "pins": frozenset() if files else party.pins,
         "rollover": tuple(_rollover_values(one) for one in party.rollovers),
         "gemeentecodes": party.gemeentecodes, "routing": party.routing or None, "acts_for": party.acts_for,
-        "kvk": party.kvk, "vestigingen": party.vestigingen, "active": None if party.active else False,
-        "from": party.since, "until": party.until,
+        "agreements": party.agreements, "kvk": party.kvk, "vestigingen": party.vestigingen,
+        "active": None if party.active else False, "from": party.since, "until": party.until,
     }
     written = (f"{key} = {_toml(value)}\n" for key, value in values.items()
                if value is not None and value not in (frozenset(), ()))
@@ -243,8 +252,8 @@ _FIELDS: Final = {
     "slug": "slug", "name": "name", "oin": "oin", "roles": "roles", "subtype": "subtype", "mag_bsn": "mag_bsn",
     "requires": "requires", "modules": "modules", "push": "delivery", "pins": "certificates",
     "rollovers": "rollover",
-    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "kvk": "kvk",
-    "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
+    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "agreements": "agreements",
+    "kvk": "kvk", "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
 }
 
 

@@ -101,17 +101,34 @@ class Table:
                 self.refuse(key, f"{value!r} of '{key}' in {self.title} is not allowed", f"use {form}")
         return values
 
-    def path(self, key: str, default: str) -> Path:
-        """A path; a relative one counts from the instance folder. It need not exist."""
+    def path(self, key: str, default: str | None) -> Path:
+        """A path; a relative one counts from the instance folder. It need not exist. Without `default` mandatory."""
         return self.file.folder / self.text(key, default)
 
-    def existing(self, key: str, default: str) -> Path:
-        """The path of a file that is there."""
-        return self._existing(key, self.text(key, default))
+    def existing(self, key: str, default: str | None) -> Path:
+        """The path of a file that is there. Without `default` the key is mandatory."""
+        return self.existing_file(key, self.text(key, default))
 
     def several(self, key: str, default: tuple[str, ...] = ()) -> tuple[Path, ...]:
         """The paths of files that are there."""
-        return tuple(self._existing(key, one) for one in self.texts(key, default))
+        return tuple(self.existing_file(key, one) for one in self.texts(key, default))
+
+    def existing_file(self, key: str, name: str) -> Path:
+        """The path of this file, named under `key`, once it is there."""
+        path = self.file.folder / name
+        if not path.is_file():
+            self.refuse(key, f"'{key}' in {self.title}: there is no file {name}",
+                        "put it there, or correct the path (it counts from the instance folder)")
+        return path
+
+    def entries(self, key: str, keys: tuple[str, ...], default: tuple[str, ...]) -> "tuple[str | Table, ...]":
+        """A list of texts and tables, mixed; the tables opened with the keys they may hold."""
+        value = self._values.get(key, list(default))
+        if not isinstance(value, list) or not all(isinstance(one, dict) or (isinstance(one, str) and one.strip())
+                                                  for one in value):
+            self._wrong_type(key, "a list of texts or tables")
+        return tuple(one if isinstance(one, str) else Table(self.file, (*self.where, key, at), one, keys)
+                     for at, one in enumerate(value))
 
     def table(self, key: str, keys: tuple[str, ...]) -> "Table":
         """The table of that name; an absent one reads as empty."""
@@ -126,13 +143,6 @@ class Table:
         if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
             self._wrong_type(key, f"a list of tables [[{key}]]")
         return tuple(Table(self.file, (*self.where, key, at), one, keys) for at, one in enumerate(value))
-
-    def _existing(self, key: str, name: str) -> Path:
-        path = self.file.folder / name
-        if not path.is_file():
-            self.refuse(key, f"'{key}' in {self.title}: there is no file {name}",
-                        "put it there, or correct the path (it counts from the instance folder)")
-        return path
 
     def _value(self, key: str, kind: type[T], words: str, default: T | None) -> T:
         if key not in self._values:

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from gateway.errors import MailboxUnknown, RefusedError
 from gateway.ports import Clock
-from gateway.values import DeliveryState, Listed, Party, Refusal, Search
+from gateway.tolerances import TABLE
+from gateway.values import DeliveryState, Listed, Party, Refusal, Search, ToleranceUse
 
 Row = dict[str, object]
 
@@ -56,6 +57,7 @@ class Reports(Protocol):
     def stories(self, referentienummer: str, now: datetime) -> Sequence[Story]: ...
     def refusal(self, ticket: str) -> Refusal | None: ...
     def refusals(self, *, since: datetime, until: datetime, limit: int) -> Sequence[Refusal]: ...
+    def tolerances(self, party: str) -> Sequence[ToleranceUse]: ...
 
 
 class Acts(Protocol):
@@ -99,6 +101,11 @@ class Operations:
             "journal": [{"positie": one.position, "soort": one.kind, "tijdstip": _at(one.record)}
                         for one in story.recorded],
         }
+
+    def tolerances(self, party: str) -> list[Row]:
+        """What a party writes otherwise than the standards ask, and how often; most recent first."""
+        used = sorted(self.reports.tolerances(self.resolve(party).id), key=lambda one: one.last_seen, reverse=True)
+        return [_tolerance(one) for one in used]
 
     def refusals(self, *, ticket: str | None = None, hours: int = 24, limit: int = 100) -> list[Row]:
         """Refused requests, newest first, or the one whose fault carried this ticket. Raises MailboxUnknown."""
@@ -158,6 +165,14 @@ def _row(one: Listed) -> Row:
         "conversatie_referentienummer": one.conversatie, "afzender": one.afzender, "berichttype": one.berichttype,
         "versie": one.versie, "tijdstip_ontvangst": one.received_at, "verval_datum": one.expires_at,
         "opgehaald": one.opgehaald, "ontvanger": one.ontvanger, "status": one.status.value,
+    }
+
+
+def _tolerance(one: ToleranceUse) -> Row:
+    known = TABLE.get(one.tolerance)  # an older version of the gateway may have counted another
+    return {
+        "id": one.tolerance, "clause": known and known.clause, "nl": known and known.nl, "en": known and known.en,
+        "first_seen": one.first_seen, "last_seen": one.last_seen, "count": one.count,
     }
 
 

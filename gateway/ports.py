@@ -83,6 +83,16 @@ class Journal(Protocol):
         """Record a refused request (kind `refused`)."""
 
 
+class Tolerances(Protocol):
+    """How often each party uses which tolerance (gateway/tolerances.py)."""
+
+    def note(self, party: str, used: tuple[str, ...], at: datetime) -> None:
+        """One request of this party (id) used these (ids). In memory only: never waits, never fails."""
+
+    def flush(self) -> None:
+        """Write down what was noted since the last time. Raises StorageError; then it is kept for the next time."""
+
+
 class Mailbox(Protocol):
     """The messages that wait for a party."""
 

@@ -10,12 +10,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from gateway._parties import Change, ChangeKind, dump_parties, https_url, load_parties, oin, party_id, plan
+from gateway._parties import (
+    Change,
+    ChangeKind,
+    dump_parties,
+    https_url,
+    load_parties,
+    named_certificates,
+    oin,
+    party_id,
+    plan,
+)
 from gateway._toml import Table, TomlFile
+from gateway._trust import TRUST_KEYS, ListSource, Responder, Trust, read_trust
 
 __all__ = [
-    "Address", "Change", "ChangeKind", "Hub", "KeyPair", "Limits", "Retention", "Sets", "Settings", "Soap", "Store",
-    "Token", "Trust", "Web", "dump_parties", "load_parties", "load_settings", "plan",
+    "Address", "Change", "ChangeKind", "Hub", "Journal", "KeyPair", "Limits", "ListSource", "Responder",
+    "Retention", "Sets", "Settings", "Soap", "Store", "Token", "Trust", "Web", "dump_parties", "load_parties",
+    "load_settings", "named_certificates", "plan",
 ]
 
 
@@ -66,15 +78,6 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """Whose certificates are believed."""
-
-    anchors: tuple[Path, ...]
-    crls: tuple[Path, ...]
-    crl_max_age: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """A PKCS#11 token that keeps the sealing keys."""
 
@@ -111,6 +114,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """When the journal is signed and time-stamped."""
+
+    checkpoint_entries: int  # a checkpoint after so many entries,
+    checkpoint_seconds: int  # or so long after the last one, when anything came since
+    checkpoints: Path  # folder where each node's last checkpoint is published
+    tsa: str | None  # URL of a time-stamp authority (RFC 3161)
+    tsa_certificates: tuple[Path, ...]  # its certificate, or that of the CA that issues it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sets:
     """Where the message sets and their WSDL lie."""
 
@@ -132,9 +146,10 @@ class Settings:
     retention: Retention
     limits: Limits
     sets: Sets
+    journal: Journal
 
 
-_TABLES = ("hub", "soap", "web", "signing", "trust", "store", "retention", "limits", "sets")
+_TABLES = ("hub", "soap", "web", "signing", "trust", "store", "retention", "limits", "sets", "journal")
 _PAIR = ("certificate", "key")
 
 
@@ -157,11 +172,13 @@ def load_settings(folder: Path) -> Settings:
         ),
         web=Web(listen=_address(web, "127.0.0.1:8080")),
         signing=_signing(root),
-        trust=_trust(root.table("trust", ("anchors", "crls", "crl_max_age_hours"))),
+        trust=read_trust(root.table("trust", TRUST_KEYS)),
         store=_store(root.table("store", ("url", "keys"))),
         retention=_retention(root.table("retention", ("working_days", "calendar", "extra_holidays"))),
         limits=_limits(root.table("limits", ("skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads"))),
         sets=_sets(root.table("sets", ("xsd", "wsdl"))),
+        journal=_journal(root.table("journal", (
+            "checkpoint_entries", "checkpoint_seconds", "checkpoints", "tsa", "tsa_certificate"))),
     )
 
 
@@ -198,17 +215,6 @@ def _signing(root: Table) -> tuple[KeyPair, ...]:
     if not pairs:
         root.refuse("signing", "'signing' is an empty list", "name at least one certificate and key")
     return pairs
-
-
-def _trust(table: Table) -> Trust:
-    anchors = table.several("anchors", ("pki/ca.pem",))
-    crls = table.several("crls", ("pki/ca.crl",))
-    if not anchors:
-        table.refuse("anchors", "'anchors' in [trust] is empty", "name at least one CA certificate")
-    if not crls:  # without a list nothing could ever be found revoked, which nobody may get by leaving it out
-        table.refuse("crls", "'crls' in [trust] is empty", "name the revocation list of each CA")
-    hours = table.number("crl_max_age_hours", 4, minimum=1, maximum=168)
-    return Trust(anchors=anchors, crls=crls, crl_max_age=timedelta(hours=hours))
 
 
 def _store(table: Table) -> Store:
@@ -248,3 +254,19 @@ def _limits(table: Table) -> Limits:
 def _sets(table: Table) -> Sets:
     beside = Path(__file__).resolve().parent.parent
     return Sets(xsd=table.path("xsd", str(beside / "xsd")), wsdl=table.path("wsdl", str(beside / "wsdl")))
+
+
+def _journal(table: Table) -> Journal:
+    tsa = table.text("tsa") if "tsa" in table else None
+    if tsa is not None and re.fullmatch(r"https?://[^\s/?#@]+(/[^\s#]*)?", tsa) is None:
+        table.refuse("tsa", f"'tsa' in {table.title} is no URL", "use http://host/path or https://host/path")
+    if (tsa is None) != ("tsa_certificate" not in table):
+        table.refuse("tsa" if tsa else "tsa_certificate", f"'tsa' and 'tsa_certificate' in {table.title} go together",
+                     "name the URL, and the certificate (PEM) of the authority or of the CA that issues it")
+    return Journal(
+        checkpoint_entries=table.number("checkpoint_entries", 10_000, minimum=1, maximum=1_000_000),
+        checkpoint_seconds=table.number("checkpoint_seconds", 60, minimum=1, maximum=86_400),
+        checkpoints=table.path("checkpoints", "checkpoints"),
+        tsa=tsa,
+        tsa_certificates=(table.existing("tsa_certificate", ""),) if tsa else (),
+    )

@@ -59,6 +59,9 @@ class Addressing:
 
 # --- parties -------------------------------------------------------------------------------------------------
 
+RSA_PSS = "rsa-pss"  # an agreement: this caller's requests may be signed with RSASSA-PSS
+AGREEMENTS = (RSA_PSS,)
+
 
 class Purpose(StrEnum):
     """What a party uses a certificate for, as its rollovers name it."""
@@ -123,6 +126,7 @@ class Party:
     gemeentecodes: frozenset[str] = frozenset()
     routing: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))  # other kinds of key
     acts_for: frozenset[str] = frozenset()  # OINs this party may send for (mandate)
+    agreements: frozenset[str] = frozenset()  # what it may do that others may not: rsa-pss
     kvk: str | None = None
     vestigingen: frozenset[str] = frozenset()
     active: bool = True
@@ -138,6 +142,7 @@ class Certificate:
     subject: str  # RFC 4514, for the operator
     sha256: str  # hex, of the DER octets
     not_after: datetime
+    rsa_bits: int | None = None  # None: an EC key
 
 
 # --- admitted, addressed -------------------------------------------------------------------------------------
@@ -182,6 +187,15 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A tolerance that the refused request used, as its fault says it (gateway/tolerances.py)."""
+
+    code: str
+    nl: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSeen:
     """A fault as a caller reads it from an answer."""
 
@@ -191,6 +205,7 @@ class FaultSeen:
     ticket: str | None = None
     omschrijving: str | None = None
     findings: tuple[Finding, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,3 +375,13 @@ class Refusal:
     referentienummer: str | None = None
     octets: int = 0
     octets_digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToleranceUse:
+    """How often a party used one tolerance (gateway/tolerances.py)."""
+
+    tolerance: str  # its id
+    first_seen: datetime
+    last_seen: datetime
+    count: int

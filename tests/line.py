@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from gateway.app.trust import LiveTrust
 from gateway.messagesets import load_catalog
 from gateway.pipeline import Gate, answer
 from gateway.security.keys import SigningKey, load_certificate, load_signing_key
+from gateway.settings import dump_parties, load_parties
 from gateway.storage import Store, open_store
 from gateway.values import Received, Reply
 from tests import foreign
@@ -115,6 +116,13 @@ def code(reply: Reply) -> str | None:
     """The SKP code of a reply's fault; None for a good answer."""
     found = fault(reply)
     return None if found is None else found.findtext(f".//{{{KN}}}Code")
+
+
+def edit_parties(folder: Path, **parties: dict[str, object]) -> None:
+    """Other facts about parties, by slug (fields of values.Party), in an instance's address book."""
+    book = load_parties(folder / "parties.toml")
+    changed = [replace(party, **parties.get(party.slug, {})) for party in book]  # type: ignore[arg-type]
+    (folder / "parties.toml").write_text(dump_parties(changed), "utf-8")
 
 
 _catalog = cache(load_catalog)

@@ -27,9 +27,10 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
     return Room(rooms=frozenset(rooms.split()), packages=frozenset(packages.split()), clock=clock)
 
 
-GROUND = frozenset({"names", "set_values", "values", "errors", "ports", "toml_lines"})
+GROUND = frozenset({"names", "set_values", "values", "errors", "ports", "toml_lines", "tolerances", "merkle"})
 WITHIN_GROUND = {"names": set(), "set_values": set(), "values": {"set_values"}, "errors": {"values"},
-                 "ports": {"values", "errors"}, "toml_lines": set()}
+                 "ports": {"values", "errors"}, "toml_lines": set(), "tolerances": set(),
+                 "merkle": set()}
 ROOMS = {
     "messagesets": room("", "lxml xmlschema"),
     "soap": room("", "lxml"),
@@ -51,7 +52,8 @@ ROOMS = {
     ),
 }
 PARTS = {  # files that belong to another's room
-    "_toml": "settings", "_parties": "settings", "_certificates": "settings", "__main__": "cli",
+    "_toml": "settings", "_parties": "settings", "_certificates": "settings", "_trust": "settings",
+    "__main__": "cli",
 }
 CLOCKED_FILES = {"security/throwaway.py"}  # makes certificates for an example world, which are dated
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 50

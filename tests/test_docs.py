@@ -30,6 +30,7 @@ from gateway.routing.identities import TABLE as IDENTITIES
 from gateway.routing.identities import Relation
 from gateway.soap import Receipt
 from gateway.storage import Reports
+from gateway.tolerances import TABLE as TOLERANCES
 from tests.line import POSTBUS, SE, Line, code, example, make_line
 
 ROOT = Path(__file__).parent.parent
@@ -103,6 +104,12 @@ def test_the_fault_table_is_that_of_the_code() -> None:
         [kind.__name__, row.code, row.wus or "–", row.faultcode, str(row.http), str(row.retry_after or "–"), row.text,
          row.text_en] for kind, row in TABLE.items()
     ]
+
+
+def test_the_tolerances_are_those_of_the_code() -> None:
+    stated = table(section(page("profile"), "13. Tolerances"), "tolerance")
+    assert stated == [[one.id, one.clause, one.nl, one.en] for one in TOLERANCES.values()]
+    assert list(TOLERANCES) == [one.id for one in TOLERANCES.values()]
 
 
 def test_the_table_of_identities_is_that_of_the_code() -> None:
@@ -268,7 +275,8 @@ def test_json_has_the_stated_keys(line: Line, tmp_path: Path) -> None:
     listed = inbox | {"ontvanger", "status"}
     assert set(words(next(row[2] for row in rows if "inbox DIR list" in row[0]))) == inbox
     assert stated["send"] == receipt
-    assert keys_of(run_json("parties", "show", folder, "energie")) == stated["parties list"] | stated["parties show"]
+    line.gate.tolerances.flush()
+    assert keys_of(run_json("parties", "show", folder, "gemeente")) == stated["parties list"] | stated["parties show"]
     assert keys_of(run_json("messages", "list", folder)) == listed
     assert keys_of(run_json("messages", "show", folder, number)) == listed | stated["messages show"]
 

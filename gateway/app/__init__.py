@@ -1,12 +1,15 @@
 """Builds everything from an instance folder and hands it over. The only room that knows every other."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography import x509
 
-from gateway.app.health import Diagnosis, examine, expiring
+from gateway.app.expiry import expiring
+from gateway.app.health import Diagnosis, examine
 from gateway.app.hub import run
 from gateway.app.instance import Instance, open_instance, utc_now
+from gateway.app.revocation import fetch_round
 from gateway.app.sets import (
     check_sets,
     diff_sets,
@@ -17,6 +20,7 @@ from gateway.app.sets import (
     write_wsdl,
 )
 from gateway.app.world import create_instance
+from gateway.errors import Misconfigured
 from gateway.security import EvidenceCheck, canonical, load_certificate, load_certificates, make_crl
 from gateway.security import verify_evidence as _verify_evidence
 from gateway.soap import check_xml_octets, read_xml
@@ -25,7 +29,7 @@ from gateway.values import Party
 
 __all__ = [
     "Diagnosis", "EvidenceCheck", "Instance", "canonical_message", "check_sets", "create_instance", "demo_messages",
-    "describe_party", "diff_sets", "examine", "expiring", "list_sets", "open_instance", "renew_crl",
+    "describe_party", "diff_sets", "examine", "expiring", "fetch_revocation", "list_sets", "open_instance", "renew_crl",
     "run", "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs",
     "write_wsdl",
 ]
@@ -37,7 +41,7 @@ def describe_party(party: Party) -> dict[str, object]:
         "id": party.id, "slug": party.slug, "name": party.name, "oin": party.oin, "roles": sorted(party.roles),
         "subtype": party.subtype, "modules": {name: list(versions) for name, versions in party.modules.items()},
         "delivery": {"push": party.push} if party.push else "pull", "mag_bsn": party.mag_bsn,
-        "requires": sorted(party.requires), "active": party.active,
+        "requires": sorted(party.requires), "agreements": sorted(party.agreements), "active": party.active,
         "rollovers": [
             {"purpose": str(one.purpose), "old": one.old.name, "new": one.new.name, "state": str(one.state(utc_now())),
              "accepted": one.accepted, "preferred": one.preferred, "retired": one.retired}
@@ -57,6 +61,17 @@ def renew_crl(folder: Path, names: list[str]) -> Path:
     pki = open_instance(folder).folder / "pki"
     serials = [x509.load_der_x509_certificate(load_certificate(pki / f"{name}.pem")).serial_number for name in names]
     return make_crl(pki, serials, utc_now())
+
+
+def fetch_revocation(folder: Path) -> Iterator[dict[str, object]]:
+    """`gateway certs fetch`: one round now, over every list that has an address; a row for each as it is done."""
+    instance = open_instance(folder)
+    trust = instance.settings.trust
+    if not any(one.url for one in trust.lists):
+        raise Misconfigured("no list in [trust] crls has a url; write { file = \"pki/ca.crl\", url = \"http://…\" }")
+    for one in fetch_round(trust, clock=utc_now, after=None):
+        yield {"file": one.wanted.file.name, "url": one.wanted.url, "outcome": str(one.fetched or "failed"),
+               "detail": one.error.detail if one.error is not None else ""}
 
 
 def verify_evidence(

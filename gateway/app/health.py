@@ -12,9 +12,9 @@ from prometheus_client.metrics_core import Metric
 
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
-from gateway.app.trust import LiveTrust
-from gateway.errors import GatewayError, Misconfigured, TrustStale
-from gateway.security import TrustSnapshot, Usage, check_certificate, load_certificate, load_trust
+from gateway.app.trust import LiveTrust, read_snapshot
+from gateway.errors import GatewayError, Misconfigured
+from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate
 from gateway.settings import Token
 from gateway.storage import Reports, open_store
 from gateway.transport import Check, ServerTls, TlsFiles, build_contracts
@@ -24,7 +24,7 @@ _SOON = timedelta(days=56)  # renewal takes eight weeks with a TSP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """One thing `gateway doctor` looked at."""
+    """One thing `gateway doctor` looked at; one that holds and has a remedy will not hold for long."""
 
     name: str
     holds: bool
@@ -34,8 +34,8 @@ class Diagnosis:
 
 def ready_checks(instance: Instance, trust: LiveTrust, reports: Reports) -> Mapping[str, Check]:
     """What must hold to serve: store, sealing keys, revocation lists, signing key."""
-    now = utc_now()
-    return {"store": _store_check(reports, now), "trust": _trust_check(trust.snapshot, now),
+    now, alarm = utc_now(), instance.settings.trust.crl_alarm
+    return {"store": _store_check(reports, now), "trust": _trust_check(trust.snapshot, now, alarm),
             "signing": _signing_check(instance, now), "keys": _keys_check(instance)}
 
 
@@ -47,18 +47,29 @@ def _store_check(reports: Reports, now: datetime) -> Check:
     return Check(ok=True, text=f"{counts.waiting} waiting, {counts.overdue} overdue")
 
 
-def _trust_check(snapshot: TrustSnapshot, now: datetime) -> Check:
-    lapsed = [one for one in snapshot.anchors if one.revocation is None or one.revocation.next_update < now]
-    if lapsed:
-        return Check(ok=False, text=f"no current revocation list of {lapsed[0].subject}; fetch it again")
-    if now - snapshot.loaded_at > snapshot.max_age:
-        return Check(ok=False, text="the revocation lists were read too long ago; see the log for why")
+def _trust_check(snapshot: TrustSnapshot, now: datetime, alarm: timedelta) -> Check:
+    found = sorted(lapses(snapshot, alarm), key=lambda one: one.at or now)
+    for one in found:
+        if one.at is None or one.at < now:
+            return Check(ok=False, text=f"no current revocation list of {one.authority}: {_lapse_words(one)}")
+    for one in found:
+        if one.alarms(now):
+            return Check(ok=True, warning=True, text=f"the revocation list of {one.authority} lapses soon: "
+                                                     f"{_lapse_words(one)}")
     return Check(ok=True, text=f"{len(snapshot.anchors)} CA(s), lists current")
 
 
+def _lapse_words(lapse: Lapse) -> str:
+    if lapse.at is None:
+        return f"{lapse.cause}; fetch it"
+    return f"{Path(lapse.source).name} lapses at {lapse.at:%Y-%m-%dT%H:%M:%SZ}, as {lapse.cause}; fetch it again"
+
+
 def _signing_check(instance: Instance, now: datetime) -> Check:
-    until = instance.signing[0].not_after
-    return Check(ok=until > now, text=f"signing certificate valid until {until:%Y-%m-%d}")
+    valid = [key for key in instance.signing if key.in_force(now)]
+    if not valid:
+        return Check(ok=False, text="no signing certificate is in force; renew it, or see the clock")
+    return Check(ok=True, text=f"signing certificate valid until {valid[0].not_after:%Y-%m-%d}")
 
 
 def _keys_check(instance: Instance) -> Check:
@@ -73,8 +84,13 @@ def _keys_check(instance: Instance) -> Check:
 
 
 def store_metrics(log: Log, trust: LiveTrust, reports: Reports) -> Iterable[Metric]:
-    """Figures for Prometheus: counters of this process, gauges of the store."""
+    """Figures for Prometheus: counters of this process, gauges of the store and of the revocation lists."""
     now = utc_now()
+    left = GaugeMetricFamily("gateway_crl_seconds_to_lapse", "Until the revocation list of this CA stops counting",
+                             labels=["ca"])
+    for one in lapses(trust.snapshot, timedelta()):
+        left.add_metric([one.authority], (one.at - now).total_seconds() if one.at is not None else 0.0)
+    yield left
     events = CounterMetricFamily("gateway_events", "What happened in this process", labels=["event", "what"])
     for (event, what), count in sorted(log.counts.items()):
         events.add_metric([event, what], count)
@@ -110,8 +126,7 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("sealing keys", lambda: f"{len(instance.vault.epochs())} day(s)",
                           "see 'keys' of [store] in gateway.toml"))
     found.append(_attempt("TLS", lambda: _tls(instance), "see [soap] in gateway.toml"))
-    found.append(_attempt("trust", lambda: _trust(instance),
-                          "fetch the CA's list again; of a throw-away PKI: gateway certs crl"))
+    found.append(_trust(instance))
     found += [_attempt(f"certificate {path.name}", partial(_certificate, instance, path, usage),
                        "renew it with your CA; see `gateway certs expiring`")
               for path, usage in _own_certificates(instance)]
@@ -145,16 +160,15 @@ def _store(instance: Instance) -> str:
     return f"its tables are those of this gateway, {waiting} waiting"
 
 
-def _snapshot(instance: Instance) -> TrustSnapshot:
-    trust = instance.settings.trust
-    return load_trust(trust.anchors, trust.crls, loaded_at=utc_now(), max_age=trust.crl_max_age)
-
-
-def _trust(instance: Instance) -> str:
-    check = _trust_check(_snapshot(instance), utc_now())
-    if not check.ok:
-        raise TrustStale(check.text)
-    return check.text
+def _trust(instance: Instance) -> Diagnosis:
+    settings, now = instance.settings.trust, utc_now()
+    remedy = "fetch the CA's list again (gateway certs fetch); of a throw-away PKI: gateway certs crl"
+    try:
+        check = _trust_check(read_snapshot(settings, now), now, settings.crl_alarm)
+    except GatewayError as error:
+        return Diagnosis(name="trust", holds=False, detail=error.detail, remedy=remedy)
+    return Diagnosis(name="trust", holds=check.ok, detail=check.text,
+                     remedy=remedy if check.warning or not check.ok else "")
 
 
 def _own_certificates(instance: Instance) -> list[tuple[Path, Usage]]:
@@ -164,27 +178,12 @@ def _own_certificates(instance: Instance) -> list[tuple[Path, Usage]]:
 
 
 def _certificate(instance: Instance, path: Path, usage: Usage) -> str:
-    checked = check_certificate(load_certificate(path), _snapshot(instance), utc_now(), usage=usage)
+    der, now = load_certificate(path), utc_now()
+    starts = x509.load_der_x509_certificate(der).not_valid_before_utc
+    if usage is Usage.SIGNING and now < starts and any(key.in_force(now) for key in instance.signing):
+        return f"waits: signs from {starts:%Y-%m-%d}"
+    checked = check_certificate(der, read_snapshot(instance.settings.trust, now), now, usage=usage)
     if usage is Usage.SIGNING and checked.certificate.oin != instance.settings.hub.oin:
         raise Misconfigured(f"{path.name} is of OIN {checked.certificate.oin}, but [hub] oin is "
                             f"{instance.settings.hub.oin}: parties will refuse every answer")
     return f"OIN {checked.certificate.oin}, valid until {checked.certificate.not_after:%Y-%m-%d}"
-
-
-def expiring(folder: Path, days: int) -> list[dict[str, object]]:
-    """Certificates and revocation lists of an instance that lapse within so many days, soonest first."""
-    instance, now = open_instance(folder), utc_now()
-    dated: list[tuple[datetime, str, str]] = []
-    for path in sorted((instance.folder / "pki").glob("*.pem")):
-        certificate = x509.load_der_x509_certificate(load_certificate(path))
-        dated.append((certificate.not_valid_after_utc, path.name, certificate.subject.rfc4514_string()))
-    dated += [
-        (one.revocation.next_update, Path(one.revocation.source).name, one.revocation.issuer)
-        for one in _snapshot(instance).anchors if one.revocation is not None
-    ]
-    return [
-        {"file": file, "subject": subject, "not_after": until, "days_left": (until - now).days}
-        for until, file, subject in sorted(dated)
-        # A revocation list lives for days, and is fetched anew: it is news only when the next one is late.
-        if until < now + timedelta(days=min(days, 7) if file.endswith(".crl") else days)
-    ]

@@ -15,6 +15,7 @@ from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
 from gateway.party import PartyClient
+from gateway.pipeline import Signers
 from gateway.routing import AddressBook
 from gateway.security import (
     EvidenceFacts,
@@ -162,7 +163,8 @@ class Instance:
             for stretch in found.stretches
         )
         facts = EvidenceFacts(referentienummer=number, proof=found.proof, journals=journals)
-        return write_evidence(facts, self.signing[0], utc_now())
+        now = utc_now()
+        return write_evidence(facts, Signers(keys=self.signing).matching(None, now), now)
 
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""

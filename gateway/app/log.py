@@ -11,7 +11,9 @@ import structlog
 
 _QUIET = frozenset({"answered"})  # counted, not written: one line per message would drown the rest
 _ERRORS = frozenset({
-    "mistake", "worker-not-started", "refusal-not-journaled", "trust-not-renewed", "parties-not-renewed"})
+    "mistake", "worker-not-started", "refusal-not-journaled", "answer-not-signed", "trust-not-renewed",
+    "parties-not-renewed", "crl-not-fetched", "crl-lapsing", "ocsp-revoked",
+    "tolerances-not-written"})
 
 
 class Log:

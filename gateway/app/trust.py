@@ -52,10 +52,19 @@ class LiveTrust:
                 self._observe("trust-not-renewed", {"error": error})
 
     def _load(self) -> TrustSnapshot:
-        return load_trust(self._settings.anchors, self._settings.crls, loaded_at=self._clock(),
-                          max_age=self._settings.crl_max_age)
+        return read_snapshot(self._settings, self._clock())
 
     def _marks(self) -> tuple[tuple[Path, int, int], ...]:
-        files = (*self._settings.anchors, *self._settings.crls)
+        answers = self._settings.ocsp_answers.glob("*.ocsp") if self._settings.ocsp else ()
+        files = (*self._settings.anchors, *self._settings.crls, *self._settings.refused, *sorted(answers))
         stats = [(file, file.stat()) for file in files if file.exists()]
         return tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in stats)
+
+
+def read_snapshot(settings: Trust, now: datetime) -> TrustSnapshot:
+    """Anchors, lists and answers as their files are now. Raises Misconfigured."""
+    return load_trust(
+        settings.anchors, settings.crls, loaded_at=now, max_age=settings.crl_max_age, kept_fresh=settings.kept_fresh,
+        refused=settings.refused, policies=settings.policies,
+        answers=settings.ocsp_answers if settings.ocsp else None,
+    )

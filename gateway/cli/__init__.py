@@ -30,6 +30,8 @@ def main() -> None:
         fault = error.fault if isinstance(error, PeerRefused) else None
         for finding in fault.findings if fault else error.findings:
             err.print(f"  {escape(finding.xpath)}  {escape(finding.rule)}: {escape(finding.nl)}")
+        for remark in fault.remarks if fault else ():
+            err.print(f"  opmerking {escape(remark.code)}: {escape(remark.nl)}")
         if fault and fault.ticket:
             err.print(f"  ticket {escape(fault.ticket)}")
         sys.exit(1)

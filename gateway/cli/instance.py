@@ -77,9 +77,9 @@ def doctor(folder: Folder, as_json: Json = False) -> None:
                     for one in checks])
     else:
         for one in checks:
-            mark = "[green]✓[/]" if one.holds else "[bold red]✗[/]"
-            out.print(f"{mark} {escape(one.name)}: {escape(one.detail)}")
-            if not one.holds:
+            well = "[bold yellow]![/]" if one.remedy else "[green]✓[/]"
+            out.print(f"{well if one.holds else '[bold red]✗[/]'} {escape(one.name)}: {escape(one.detail)}")
+            if one.remedy:
                 out.print(f"  [bold]remedy:[/] {escape(one.remedy)}")
     if not all(one.holds for one in checks):
         raise typer.Exit(1)
@@ -105,14 +105,19 @@ def list_parties(words: Words = None, instance: InstanceOption = None, as_json: 
 
 @parties.command("show")
 def show_party(words: Words = None, instance: InstanceOption = None, as_json: Json = False) -> None:
-    """Show one party, by slug, name or id."""
+    """Show one party, by slug, name or id, and where what it sends departs from the standards."""
     folder, (who,) = instance_and_words(words, instance, 1)
-    row = gateway_app.describe_party(gateway_app.open_instance(folder).resolve(who))
+    opened = gateway_app.open_instance(folder)
+    row = gateway_app.describe_party(opened.resolve(who))
+    with opened.operations() as operations:
+        used = operations.tolerances(who)
     if as_json:
-        print_json(row)
+        print_json({**row, "tolerances": used})
     else:
         print_rows(str(row["name"]), [{"key": key, "value": value} for key, value in row.items()], ("key", "value"),
                    empty="")
+        print_rows("Afwijkingen die worden aanvaard", used, ("id", "count", "first_seen", "last_seen", "nl"),
+                   empty="geen afwijkingen van de standaarden gezien")
 
 
 @parties.command("plan")
@@ -148,6 +153,20 @@ def revoke(
     """Of a throw-away PKI: write a fresh revocation list that revokes exactly the named certificates."""
     path = gateway_app.renew_crl(folder, list(names or ()))
     out.print(f"{escape(str(path))}: {len(names or ())} ingetrokken; een draaiend knooppunt neemt dit vanzelf over")
+
+
+@certs.command("fetch")
+def fetch(folder: Folder, as_json: Json = False) -> None:
+    """Fetch every revocation list that has an address now; exit 1 when one could not be had."""
+    rows = []
+    for row in gateway_app.fetch_revocation(folder):
+        rows.append(row)
+        if not as_json:
+            out.print(escape(f"{row['file']}: {row['outcome']} ({row['url']}) {row['detail']}".rstrip()))
+    if as_json:
+        print_json(rows)
+    if any(row["outcome"] == "failed" for row in rows):
+        raise typer.Exit(1)
 
 
 @certs.command("expiring")

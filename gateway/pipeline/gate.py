@@ -1,10 +1,13 @@
 """Everything the line is given: built once at start-up by app.py, handed to every request."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
+from gateway.errors import SigningError
 from gateway.messagesets import Catalog
-from gateway.ports import Journal, Mailbox, NewId, Observe, Register, WorkingDay
+from gateway.ports import Journal, Mailbox, NewId, Observe, Register, Tolerances, WorkingDay
 from gateway.security import CheckCertificate, SecurityPolicy, Signing, family_of
 from gateway.soap import Limits
 from gateway.values import Service
@@ -12,16 +15,30 @@ from gateway.values import Service
 Dispatch = Callable[[str, str, Callable[[], bytes]], bytes]  # service path, operation, work → finished octets
 
 
+class DatedSigning(Signing, Protocol):
+    """A signing key whose certificate has dates (security/keys.py)."""
+
+    @property
+    def family(self) -> str: ...  # "rsa" or "ecdsa"
+
+    def in_force(self, now: datetime) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signers:
-    """The hub's signing keys by family; the answer is in the family the party signed with (docs/contract.md §3)."""
+    """The hub's signing keys, newest first; the answer is in the family the party signed with (docs/contract.md §3)."""
 
-    default: Signing
-    by_family: Mapping[str, Signing]  # "rsa", "ecdsa"
+    keys: tuple[DatedSigning, ...]
 
-    def matching(self, signature_method: str | None) -> Signing:
-        """The key to answer a request that was signed with this method."""
-        return self.by_family.get(family_of(signature_method), self.default) if signature_method else self.default
+    def matching(self, signature_method: str | None, now: datetime) -> DatedSigning:
+        """The key to answer a request that was signed with this method: the newest of its family in force, else the
+        newest in force. Raises SigningError when no certificate is: none may sign before or after its dates (PKI002).
+        """
+        valid = [key for key in self.keys if key.in_force(now)]
+        if not valid:
+            raise SigningError("no certificate of [signing] is in force at this moment; renew it, and see the clock")
+        family = family_of(signature_method) if signature_method else None
+        return next((key for key in valid if key.family == family), valid[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +56,7 @@ class Gate:
     signers: Signers
     journal: Journal
     mailbox: Mailbox
+    tolerances: Tolerances
     dispatch: Dispatch
     addresses: Callable[[Service], Collection[str]]  # the absolute URLs at which a service is reached
     limits: Limits

@@ -4,7 +4,7 @@
 """
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.errors import (
@@ -17,13 +17,13 @@ from gateway.errors import (
 from gateway.messagesets import validate
 from gateway.names import ANONYMOUS, answer_action
 from gateway.pipeline.gate import Gate
-from gateway.pipeline.refusal import Trail, refuse
+from gateway.pipeline.refusal import Trail, count_tolerances, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
 from gateway.ports import Register
 from gateway.routing import admit, certificate_refusal, represented
 from gateway.security import Outgoing, seal, verify
 from gateway.soap import Envelope, check_request, claimed_oin, parse, read_addressing
-from gateway.values import Addressing, Certificate, Party, Permit, Purpose, Received, Reply
+from gateway.values import RSA_PSS, Addressing, Certificate, Party, Permit, Purpose, Received, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +43,7 @@ def answer(received: Received, gate: Gate) -> Reply:
         admitted = enter(received, gate, trail)
         service, operation = admitted.permit.service, admitted.permit.operation
         octets = gate.dispatch(service.path, operation.name, lambda: serve(admitted, gate, trail))
+        count_tolerances(trail, gate)
         gate.observe("answered", {"action": operation.action, "caller": admitted.permit.caller.slug})
         return Reply(status=200, octets=octets)
     except GatewayError as error:
@@ -57,7 +58,7 @@ def decline(received: Received, error: GatewayError, gate: Gate) -> Reply:
     """The answer to a request that HTTP alone could refuse: a signed fault where the caller is known. Never raises."""
     trail = Trail(received=received)
     try:
-        trail.caller = authenticate(received, gate, gate.register())
+        trail.caller = authenticate(trail, gate, gate.register())
     except GatewayError as unknown:
         return refuse(trail, unknown, gate)
     return refuse(trail, error, gate)
@@ -66,28 +67,28 @@ def decline(received: Received, error: GatewayError, gate: Gate) -> Reply:
 def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
     """receive → authenticate → parse → admit: the cheap refusals, before any signature is looked at."""
     register = gate.register()
-    caller = trail.caller = authenticate(received, gate, register)
+    caller = trail.caller = authenticate(trail, gate, register)
     service = gate.catalog.services.get(received.path)
     if service is None:
         raise NotFound(received.path)
     envelope = trail.envelope = parse(received.octets, gate.limits)
     addressing = trail.addressing = read_addressing(envelope)
     check_request(addressing, received.soap_action, gate.addresses(service), gate.oin)
-    permit = admit(
+    permit = trail.permit = admit(
         service=service, action=addressing.action, body=envelope.child_name, caller=caller, register=register
     )
     return Admitted(register=register, permit=permit, envelope=envelope, addressing=addressing)
 
 
-def authenticate(received: Received, gate: Gate, register: Register) -> Party:
+def authenticate(trail: Trail, gate: Gate, register: Register) -> Party:
     """Who the TLS certificate says is calling: checked anew per request, so that a revocation counts at once.
 
     Raises  NotAuthenticated, TrustStale.
     """
     try:
-        certificate = gate.check_caller(received.peer, received.at).certificate
+        certificate = trail.certificate = gate.check_caller(trail.received.peer, trail.received.at).certificate
         party = register.by_oin(certificate.oin)
-        _check_registered(certificate, party, Purpose.TLS, received.at)
+        _check_registered(certificate, party, Purpose.TLS, trail.received.at)
     except CertificateRejected as error:
         raise NotAuthenticated(error.detail) from error
     if party is None or not party.active:
@@ -98,7 +99,8 @@ def authenticate(received: Received, gate: Gate, register: Register) -> Party:
 def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     """verify → validate → last step → answer: the octets of the signed answer."""
     permit, register, now = admitted.permit, admitted.register, trail.received.at
-    verified = trail.verified = verify(admitted.envelope, gate.policy, gate.check_signer, now)
+    policy = replace(gate.policy, pss=True) if RSA_PSS in permit.caller.agreements else gate.policy
+    verified = trail.verified = verify(admitted.envelope, policy, gate.check_signer, now)
     _check_registered(verified.signer, register.by_oin(verified.signer.oin), Purpose.SIGNING, now)
     message = validate(verified.child, permit.operation, gate.catalog.sets[permit.service.key])
     trail.header = message.header
@@ -107,6 +109,7 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
         claimed=message.header.afzender if message.header else message.text("Namens"),
         from_oin=claimed_oin(admitted.addressing.sender),
     )
+    signing = gate.signers.matching(verified.signature_method, now)  # nothing is accepted that could not be answered
     message_id, own_id = admitted.addressing.message_id, gate.new_id()
     request = Request(register=register, permit=permit, verified=verified, message=message, sender=sender, now=now,
                       message_id=message_id)
@@ -115,7 +118,6 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
         relates_to=message_id, confirmations=(b64encode(verified.signature_value).decode(),),
         body=LAST_STEPS[permit.operation.step](request, gate),
     )
-    signing = gate.signers.matching(verified.signature_method)
     return seal(outgoing, signing, now, own_id).octets
 
 

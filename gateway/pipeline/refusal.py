@@ -3,12 +3,14 @@
 import hashlib
 from dataclasses import dataclass
 
-from gateway.errors import GatewayError, InternalError, NotAuthenticated, row
+from gateway.errors import GatewayError, InternalError, NotAuthenticated, SecurityRefusal, SigningError, row
 from gateway.names import ANONYMOUS
 from gateway.pipeline.gate import Gate
+from gateway.pipeline.remarks import AFTER_SIGNATURE, remarks
 from gateway.security import Outgoing, Verified, claimed_signatures, seal
 from gateway.soap import Envelope, claimed_message_id, fault_action, fault_prefixes, write_fault
-from gateway.values import Addressing, Header, Party, Received, Refusal, Reply
+from gateway.tolerances import Tolerance
+from gateway.values import Addressing, Certificate, Header, Party, Permit, Received, Refusal, Reply
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -16,9 +18,11 @@ class Trail:
     """What the line has learnt so far of one request; only the fault reads back from it."""
 
     received: Received
+    certificate: Certificate | None = None  # of the caller
     caller: Party | None = None
     envelope: Envelope | None = None
     addressing: Addressing | None = None
+    permit: Permit | None = None
     verified: Verified | None = None
     header: Header | None = None
 
@@ -41,20 +45,40 @@ def refuse(trail: Trail, error: GatewayError, gate: Gate) -> Reply:
     line, ticket = row(error), gate.new_id()
     _journal(trail, error, ticket, gate)
     if trail.caller is None or isinstance(error, NotAuthenticated):
-        return Reply(status=line.http, octets=f"{line.text}\n{line.text_en}\n".encode(), retry_after=line.retry_after,
-                     content_type="text/plain; charset=utf-8")
-    now = trail.received.at
+        return _unsigned(error)
+    now, tolerated = trail.received.at, count_tolerances(trail, gate)
+    if isinstance(error, SecurityRefusal):  # these share one face
+        tolerated = tuple([one for one in tolerated if one not in AFTER_SIGNATURE])
+    try:
+        signing = gate.signers.matching(trail.verified.signature_method if trail.verified is not None else None, now)
+    except SigningError as failure:
+        gate.observe("answer-not-signed", {"ticket": ticket, "error": failure})
+        return _unsigned(failure)
     outgoing = Outgoing(
         action=fault_action(error), message_id=f"urn:uuid:{gate.new_id()}", to=ANONYMOUS, relates_to=trail.message_id,
         confirmations=trail.confirmations, inclusive=fault_prefixes(error),
         body=write_fault(
             error, ticket=ticket, at=now,
-            referentienummer=trail.header.referentienummer if trail.header is not None else None,
+            referentienummer=trail.header.referentienummer if trail.header is not None else None, tolerated=tolerated,
         ),
     )
-    signing = gate.signers.matching(trail.verified.signature_method if trail.verified is not None else None)
     signed = seal(outgoing, signing, now, gate.new_id())
     return Reply(status=line.http, octets=signed.octets, retry_after=line.retry_after)
+
+
+def _unsigned(error: GatewayError) -> Reply:
+    """A bare status: for who is not known, or when the hub has no key to sign a fault with."""
+    line = row(error)
+    return Reply(status=line.http, octets=f"{line.text}\n{line.text_en}\n".encode(), retry_after=line.retry_after,
+                 content_type="text/plain; charset=utf-8")
+
+
+def count_tolerances(trail: Trail, gate: Gate) -> tuple[Tolerance, ...]:
+    """The tolerances this request used, counted for its caller."""
+    used = remarks(trail)
+    if used and trail.caller is not None:
+        gate.tolerances.note(trail.caller.id, tuple([one.id for one in used]), trail.received.at)
+    return used
 
 
 def _journal(trail: Trail, error: GatewayError, ticket: str, gate: Gate) -> None:

@@ -18,6 +18,7 @@ from gateway.security.keys import (
     load_signing_key,
     load_trust,
 )
+from gateway.security.lists import Lapse, accept_list, lapses
 from gateway.security.pki import (
     CertificateCache,
     Checked,
@@ -27,6 +28,7 @@ from gateway.security.pki import (
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
+from gateway.security.tolerated import is_short_key, tolerated_header
 from gateway.security.wsse import (
     CheckCertificate,
     SecurityPolicy,
@@ -38,10 +40,11 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked",
-    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalStretch", "Outgoing", "SecurityPolicy", "SignedEnvelope",
-    "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "canonical", "check_certificate",
-    "claimed_signatures", "confirms_something", "default_description", "family_of", "load_certificate",
-    "load_certificates", "load_crls", "load_signing_key", "load_trust", "make_crl", "make_pki", "message_octets",
-    "seal", "verify", "verify_evidence", "write_evidence",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "EvidenceCheck",
+    "EvidenceFacts", "JournalLine", "JournalStretch", "Lapse", "Outgoing", "SecurityPolicy", "SignedEnvelope",
+    "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "accept_list", "canonical",
+    "check_certificate", "claimed_signatures", "confirms_something", "default_description", "family_of",
+    "is_short_key", "lapses", "load_certificate", "load_certificates", "load_crls", "load_signing_key", "load_trust",
+    "make_crl", "make_pki", "message_octets", "seal", "tolerated_header", "verify", "verify_evidence",
+    "write_evidence",
 ]

@@ -74,6 +74,7 @@ _PRIVATE_OID: Final = ObjectIdentifier("2.25.1")  # below the UUID arc: nobody's
 ODDITIES: Final[dict[str, tuple[x509.ExtensionType, bool]]] = {
     "unknown-critical": (x509.UnrecognizedExtension(_PRIVATE_OID, b"\x05\x00"), True),
     "unknown": (x509.UnrecognizedExtension(_PRIVATE_OID, b"\x05\x00"), False),
+    "policy": (x509.CertificatePolicies([x509.PolicyInformation(ObjectIdentifier("2.25.2"), None)]), False),
     "name-constraints": (x509.NameConstraints([x509.DNSName("voorbeeld.invalid")], None), True),
 }
 

@@ -8,9 +8,10 @@ Sources: RFC 5280 §6.1 and §6.3; Digikoppeling PKI002-PKI005.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from cryptography import x509
@@ -20,8 +21,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway.errors import CertificateRejected, Misconfigured
 from gateway.security import _x509
 from gateway.security.algorithms import PublicKey
+from gateway.security.ocsp import revoked_serials
 
 _MAX_PATH: Final = 6  # PKIoverheid has root, domain CA and TSP CA; more is a loop of cross-certificates
+
+_NO_DATES: Final[Mapping[str, datetime]] = MappingProxyType({})
 
 Source = tuple[str, bytes]  # where it came from (for the operator), DER octets
 
@@ -37,6 +41,7 @@ class RevocationList:
     next_update: datetime
     serials: frozenset[int] = field(repr=False)
     sha256: str
+    proven_at: datetime  # when it was last known to be the one in force (docs/decisions/0012)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +57,7 @@ class Authority:
     not_after: datetime
     root: bool  # signed by its own key: a path may end here
     revocation: RevocationList | None = None
+    ocsp_revoked: frozenset[int] = field(default=frozenset(), repr=False)  # serials that an OCSP answer revokes
 
 
 Path = tuple[Authority, ...]  # issuer of the leaf first, root last
@@ -59,7 +65,8 @@ Path = tuple[Authority, ...]  # issuer of the leaf first, root last
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustSnapshot:
-    """Anchors and revocation lists as they were at `loaded_at` (aware UTC); good for `max_age` from then."""
+    """Anchors and revocation lists as they were at `loaded_at` (aware UTC); a list counts for `max_age` from when it
+    was last proven current."""
 
     anchors: tuple[Authority, ...]
     crls: tuple[RevocationList, ...]
@@ -67,32 +74,42 @@ class TrustSnapshot:
     version: str  # SHA-256 (hex) over all octets: the same files give the same version
     loaded_at: datetime
     max_age: timedelta
+    refused: tuple[x509.Certificate, ...] = field(default=(), repr=False)  # CAs that vouch for nobody here
+    policies: frozenset[str] = frozenset()  # of which a certificate must name one; empty: any
 
 
 def build_trust(
-    anchors: Sequence[Source], crls: Sequence[Source], *, loaded_at: datetime, max_age: timedelta
+    anchors: Sequence[Source], crls: Sequence[Source], *, loaded_at: datetime, max_age: timedelta,
+    proven: Mapping[str, datetime] = _NO_DATES, refused: Sequence[Source] = (), policies: frozenset[str] = frozenset(),
+    answers: Sequence[Source] = (),
 ) -> TrustSnapshot:
     """Prove the configured CAs and lists against each other.
 
     1. Every anchor is a CA certificate by the rules of `_x509`, with keyCertSign.
     2. Every list is a full CRL, signed by one of the anchors; of several by one CA the newest counts.
     3. Every CA leads to a self-signed one among the anchors, within the path lengths on the way.
+    4. An OCSP answer counts when it says "revoked" and one of the anchors stands behind it; others are passed over.
 
+    Takes   `proven`: by source, when a list was last known to be in force; of others that is `loaded_at`.
     Raises  Misconfigured, naming the source, what is wrong with it and what to do. Dates are not looked at here.
     Source  RFC 5280 §4.2.1.9 (path length), §5 (CRL), §6.1.
     """
     if not anchors:
         raise Misconfigured("no trust anchor is configured; name at least one CA certificate")
-    known = tuple(_authority(source, der) for source, der in dict.fromkeys(anchors))
-    lists = [_bound_list(source, der, known) for source, der in dict.fromkeys(crls)]
-    complete = tuple(_with_list(authority, lists) for authority in known)
+    known = authorities(anchors)
+    lists = [_bound_list(source, der, known, loaded_at) for source, der in dict.fromkeys(crls)]
+    lists = [(replace(found, proven_at=min(loaded_at, proven.get(found.source, loaded_at))), issuers)
+             for found, issuers in lists]
+    complete = tuple(_complete(authority, lists, answers) for authority in known)
     return TrustSnapshot(
         anchors=complete,
         crls=tuple(found for found, _ in lists),
         paths=tuple(_paths(complete)),
-        version=_version(anchors, crls),
+        version=_version(anchors, crls, refused, policies, complete),
         loaded_at=loaded_at,
         max_age=max_age,
+        refused=tuple(_refused(source, der) for source, der in refused),
+        policies=policies,
     )
 
 
@@ -123,6 +140,13 @@ def _authority(source: str, der: bytes) -> Authority:
         ) from error
 
 
+def _refused(source: str, der: bytes) -> x509.Certificate:
+    try:
+        return _x509.parse(der)
+    except CertificateRejected as error:
+        raise Misconfigured(f"{source}: {error.detail}; name the CA's own certificate under [trust] refused") from error
+
+
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Does `issuer` carry the name that `certificate` gives, and the key that signed it?"""
     try:
@@ -132,17 +156,31 @@ def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
     return True
 
 
-def _bound_list(source: str, der: bytes, anchors: Iterable[Authority]) -> tuple[RevocationList, frozenset[Authority]]:
-    """The list and the CAs whose it is: same name, and the signature holds with their key."""
+def authorities(anchors: Iterable[Source]) -> tuple[Authority, ...]:
+    """CA certificates, each fit to be one. Raises Misconfigured."""
+    return tuple(_authority(source, der) for source, der in dict.fromkeys(anchors))
+
+
+def bind_list(
+    source: str, der: bytes, anchors: Iterable[Authority], at: datetime
+) -> tuple[RevocationList, frozenset[Authority]]:
+    """The list and the CAs whose it is: same name, and the signature holds with their key. Raises CertificateRejected.
+    """
+    crl = _x509.reading(lambda: x509.load_der_x509_crl(der), "revocation list")
+    if crl.public_bytes(Encoding.DER) != der:
+        raise CertificateRejected("it is not in DER")
+    _x509.require_strong_signature(crl)
+    issuers = frozenset(a for a in anchors if _signs(a, crl))
+    if not issuers:
+        raise CertificateRejected("none of the trust anchors signed it")
+    return _revocation_list(source, der, crl, at), issuers
+
+
+def _bound_list(
+    source: str, der: bytes, anchors: Iterable[Authority], at: datetime
+) -> tuple[RevocationList, frozenset[Authority]]:
     try:
-        crl = _x509.reading(lambda: x509.load_der_x509_crl(der), "revocation list")
-        if crl.public_bytes(Encoding.DER) != der:
-            raise CertificateRejected("it is not in DER")
-        _x509.require_strong_signature(crl)
-        issuers = frozenset(a for a in anchors if _signs(a, crl))
-        if not issuers:
-            raise CertificateRejected("none of the trust anchors signed it")
-        return _revocation_list(source, der, crl), issuers
+        return bind_list(source, der, anchors, at)
     except CertificateRejected as error:
         raise Misconfigured(
             f"{source}: unusable revocation list: {error.detail}; fetch it from the CA again"
@@ -158,7 +196,9 @@ def _signs(authority: Authority, crl: x509.CertificateRevocationList) -> bool:
     )
 
 
-def _revocation_list(source: str, der: bytes, crl: x509.CertificateRevocationList) -> RevocationList:
+def _revocation_list(
+    source: str, der: bytes, crl: x509.CertificateRevocationList, at: datetime
+) -> RevocationList:
     number: int | None = None
     for extension in _x509.reading(lambda: crl.extensions, "list's extension"):
         if isinstance(extension.value, x509.CRLNumber):
@@ -177,6 +217,7 @@ def _revocation_list(source: str, der: bytes, crl: x509.CertificateRevocationLis
         next_update=next_update,
         serials=_x509.reading(lambda: frozenset(_serials(crl)), "list's entry"),
         sha256=hashlib.sha256(der).hexdigest(),
+        proven_at=at,
     )
 
 
@@ -189,10 +230,14 @@ def _serials(crl: x509.CertificateRevocationList) -> Iterator[int]:
         yield entry.serial_number
 
 
-def _with_list(authority: Authority, lists: list[tuple[RevocationList, frozenset[Authority]]]) -> Authority:
+def _complete(
+    authority: Authority, lists: list[tuple[RevocationList, frozenset[Authority]]], answers: Sequence[Source]
+) -> Authority:
+    """The CA with what is known of its certificates: of several lists the newest, and every OCSP "revoked"."""
     own = [found for found, issuers in lists if authority in issuers]
-    newest = max(own, key=lambda found: (found.this_update, found.number or 0), default=None)
-    return replace(authority, revocation=newest)
+    newest = max(own, key=lambda found: (found.this_update, found.number or 0, found.proven_at), default=None)
+    revoked = frozenset(revoked_serials((der for _, der in answers), authority.certificate))
+    return replace(authority, revocation=newest, ocsp_revoked=revoked)
 
 
 def _paths(anchors: tuple[Authority, ...]) -> Iterator[Path]:
@@ -227,9 +272,16 @@ def _within_lengths(path: Path) -> bool:
     )
 
 
-def _version(anchors: Iterable[Source], crls: Iterable[Source]) -> str:
+def _version(
+    anchors: Iterable[Source], crls: Iterable[Source], refused: Iterable[Source], policies: Iterable[str],
+    complete: Iterable[Authority],
+) -> str:
     digest = hashlib.sha256()
-    for kind, sources in ((b"anchor", anchors), (b"crl", crls)):
-        for octets in sorted({der for _, der in sources}):
+    told = {str(serial).encode() for authority in complete for serial in authority.ocsp_revoked}
+    for kind, found in (
+        (b"anchor", {der for _, der in anchors}), (b"crl", {der for _, der in crls}),
+        (b"refused", {der for _, der in refused}), (b"policy", {one.encode() for one in policies}), (b"ocsp", told),
+    ):
+        for octets in sorted(found):
             digest.update(kind + len(octets).to_bytes(8) + octets)
     return digest.hexdigest()

@@ -55,6 +55,7 @@ class Extensions:
     extended: frozenset[str] | None = None  # extended key usages, dotted
     key_id: bytes | None = None
     issuer_key_id: bytes | None = None
+    policies: frozenset[str] = frozenset()  # dotted
 
 
 NO_EXTENSIONS: Final = Extensions()
@@ -140,6 +141,8 @@ def extensions(certificate: x509.Certificate) -> Extensions:
         found["key_id"] = own.digest
     if isinstance(issuer := by_kind.get(x509.AuthorityKeyIdentifier), x509.AuthorityKeyIdentifier):
         found["issuer_key_id"] = issuer.key_identifier
+    if isinstance(stated := by_kind.get(x509.CertificatePolicies), x509.CertificatePolicies):
+        found["policies"] = frozenset(one.policy_identifier.dotted_string for one in stated)
     return Extensions(usage=by_kind.get(x509.KeyUsage), **found)  # type: ignore[arg-type]
 
 

@@ -5,9 +5,9 @@ is wrong with a file becomes Misconfigured that names the file, the cause and th
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -22,6 +22,7 @@ from gateway.security._trust import Source, TrustSnapshot, build_trust
 from gateway.security.algorithms import PrivateKey, PublicKey, family_of, method_for
 
 _MAX_FILE: Final = 64 * 1024 * 1024  # the largest CRLs of public TSPs stay below 10 MB
+_MAX_ANSWERS: Final = 4096  # as many as certificates are remembered
 _PEM: Final = b"-----BEGIN "
 _PEM_CRL: Final = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 
@@ -34,20 +35,49 @@ class SigningKey:
     private_key: PrivateKey = field(repr=False)
     family: Literal["rsa", "ecdsa"]
     oin: str
+    not_before: datetime
     not_after: datetime
+
+    def in_force(self, now: datetime) -> bool:
+        """Do its certificate's dates hold at this moment?"""
+        return self.not_before <= now <= self.not_after
 
 
 def load_trust(
-    anchors: Iterable[Path], crls: Iterable[Path], *, loaded_at: datetime, max_age: timedelta
+    anchors: Iterable[Path], crls: Iterable[Path], *, loaded_at: datetime, max_age: timedelta,
+    kept_fresh: Collection[Path] = (), refused: Iterable[Path] = (), policies: frozenset[str] = frozenset(),
+    answers: Path | None = None,
 ) -> TrustSnapshot:
     """Read CA certificates and revocation lists (PEM, several to a file if need be, or DER) and prove them.
 
-    Takes   every CA up to and with the root; `loaded_at` is aware UTC; `max_age` is how long the lists count from then.
+    Takes   every CA up to and with the root; `loaded_at` is aware UTC; `max_age`, how long a list counts from when it
+            was last proven current: of those in `kept_fresh` that is the time of the file, of others this reading.
+            `refused`: CAs that vouch for nobody; `policies`: of which a certificate must name one; `answers`: the
+            folder of OCSP answers.
     Raises  Misconfigured: a file that is missing or unreadable, and everything `build_trust` refuses.
     """
     certificates = [source for path in anchors for source in _named(path, load_certificates(path))]
-    lists = [source for path in crls for source in _named(path, load_crls(path))]
-    return build_trust(certificates, lists, loaded_at=loaded_at, max_age=max_age)
+    files = list(crls)
+    changed = {path: _changed_at(path) for path in files if path in kept_fresh}  # before reading: never too young
+    lists = {path: _named(path, load_crls(path)) for path in files}
+    return build_trust(
+        certificates, [source for path in files for source in lists[path]], loaded_at=loaded_at, max_age=max_age,
+        proven={source: at for path, at in changed.items() for source, _ in lists[path]},
+        refused=[source for path in refused for source in _named(path, load_certificates(path))],
+        policies=policies, answers=load_answers(answers) if answers is not None else (),
+    )
+
+
+def load_answers(folder: Path) -> tuple[Source, ...]:
+    """The OCSP answers that are kept in a folder, as they came; none where there is no folder."""
+    return tuple((path.name, path.read_bytes()) for path in sorted(folder.glob("*.ocsp"))[:_MAX_ANSWERS])
+
+
+def _changed_at(path: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:  # reading it will say so
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def load_certificate(path: Path) -> bytes:
@@ -100,6 +130,7 @@ def load_signing_key(certificate: Path, key: Path) -> SigningKey:
         private_key=private,
         family=family_of(method_for(private)),
         oin=oin,
+        not_before=parsed.not_valid_before_utc,
         not_after=parsed.not_valid_after_utc,
     )
 

@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
 
 from gateway.errors import CertificateRejected, GatewayError, TrustStale
@@ -103,6 +104,9 @@ def _end_entity(case: _Case) -> None:
 
 
 def _path(case: _Case) -> None:
+    for refused in case.trust.refused:
+        if is_issued_by(case.certificate, refused):
+            raise CertificateRejected(f"issued by {_x509.subject(refused)}, which [trust] refused names")
     asked = case.extensions.issuer_key_id
     case.paths = tuple(
         path for path in case.trust.paths
@@ -112,6 +116,18 @@ def _path(case: _Case) -> None:
     if not case.paths:
         issuer = _x509.name_text(_x509.reading(lambda: case.certificate.issuer, "issuer"))
         raise CertificateRejected(f"no trusted CA signed it; it names {issuer} as issuer")
+    case.paths = tuple(path for path in case.paths if not _leads_through(path, case.trust.refused))
+    if not case.paths:
+        issuer = _x509.name_text(_x509.reading(lambda: case.certificate.issuer, "issuer"))
+        raise CertificateRejected(f"issued by {issuer}, below a CA that [trust] refused names")
+
+
+def _policy(case: _Case) -> None:
+    if case.trust.policies and not case.trust.policies & case.extensions.policies:
+        named = ", ".join(sorted(case.extensions.policies)) or "none"
+        issuer = _x509.name_text(_x509.reading(lambda: case.certificate.issuer, "issuer"))
+        raise CertificateRejected(f"its certificate policies ({named}) are not among those of [trust] policies; "
+                                  f"issued by {issuer}")
 
 
 def _revocation(case: _Case) -> None:
@@ -152,7 +168,7 @@ def _oin(case: _Case) -> None:
 
 
 _STEPS: Final[tuple[Callable[[_Case], None], ...]] = (
-    _dates, _key, _signature_algorithm, _end_entity, _path, _revocation, _usage, _oin)
+    _dates, _key, _signature_algorithm, _end_entity, _path, _policy, _revocation, _usage, _oin)
 
 
 _Found = tuple[Checked, datetime, Path]  # what holds, since when the certificate counts, and by which CAs
@@ -166,22 +182,29 @@ def _in_force(start: datetime, end: datetime, now: datetime, what: str) -> None:
 
 
 def _path_current(path: Path, trust: TrustSnapshot, now: datetime) -> None:
-    """Dates of the CAs, age of the snapshot, and a current list of each CA on the path. Raises TrustStale too."""
+    """Dates of the CAs, and of each CA on the path a list that is current and not too old. Raises TrustStale too."""
     for authority in path:
         _in_force(authority.not_before, authority.not_after, now, f"CA {authority.subject}")
-    if now - trust.loaded_at > trust.max_age:
-        raise TrustStale(f"revocation lists read at {trust.loaded_at:%Y-%m-%dT%H:%M:%SZ} are over {trust.max_age} old")
     for authority in path:
         crl = authority.revocation
         if crl is None:
             raise TrustStale(f"no revocation list of CA {authority.subject}")
+        if now - crl.proven_at > trust.max_age:
+            raise TrustStale(f"{crl.source}: revocation list, last proven current at "
+                             f"{crl.proven_at:%Y-%m-%dT%H:%M:%SZ}, is over {trust.max_age} old")
         if now < crl.this_update:
             raise TrustStale(f"{crl.source}: list is from {crl.this_update:%Y-%m-%dT%H:%M:%SZ}, the future")
         if now > crl.next_update:
             raise TrustStale(f"{crl.source}: list was to be renewed by {crl.next_update:%Y-%m-%dT%H:%M:%SZ}")
 
 
+def _leads_through(path: Path, refused: tuple[x509.Certificate, ...]) -> bool:
+    return any(authority.certificate in refused for authority in path)
+
+
 def _not_revoked(serial: int, what: str, issuer: Authority) -> None:
+    if serial in issuer.ocsp_revoked:
+        raise CertificateRejected(f"{what} is revoked: the OCSP answer of {issuer.subject} says so")
     if issuer.revocation is not None and serial in issuer.revocation.serials:
         raise CertificateRejected(f"{what} is revoked: list {issuer.revocation.source} names it")
 
@@ -205,7 +228,8 @@ def check_certificate(der: bytes, trust: TrustSnapshot, now: datetime, *, usage:
     2. Key: RSA 2048-8192 with e = 65537, or EC P-256, P-384, P-521 as a named curve.
     3. Signed with SHA-256 or better.
     4. Not a CA; no name constraints and no critical extension we do not process.
-    5. Path: issued by a configured CA that leads to a configured root.
+    5. Path: issued by a configured CA that leads to a configured root, and by none of the refused ones; where
+       policies are configured, the certificate names one of them.
     6. Revocation: every CA on the path in force, with a current list; no certificate below the root revoked.
     7. Usage: digitalSignature (for SIGNING nonRepudiation will do, and the extension must be there); the extended key
        usage, if any, fits: clientAuth for CLIENT, serverAuth for SERVER, for SIGNING anything but only serverAuth,
@@ -229,6 +253,7 @@ def _check(der: bytes, trust: TrustSnapshot, now: datetime, usage: Usage) -> _Fo
             subject=_x509.subject(case.certificate),
             sha256=hashlib.sha256(der).hexdigest(),
             not_after=case.certificate.not_valid_after_utc,
+            rsa_bits=case.key.key_size if isinstance(case.key, rsa.RSAPublicKey) else None,
         ),
         public_key=case.key,
     )
@@ -238,8 +263,8 @@ def _check(der: bytes, trust: TrustSnapshot, now: datetime, usage: Usage) -> _Fo
 class CertificateCache:
     """Certificates that were found good, so that a caller's second message costs microseconds.
 
-    Only what cannot change is remembered: octets, usage and trust make the key. Dates, age of the snapshot and of the
-    lists are asked again each time. Refusals are not kept, so strangers cannot push anyone out. Safe between threads.
+    Only what cannot change is remembered: octets, usage and trust make the key. Dates and the age of the lists are
+    asked again each time. Refusals are not kept, so strangers cannot push anyone out. Safe between threads.
     """
 
     def __init__(self, *, limit: int = 4096) -> None:

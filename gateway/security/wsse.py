@@ -24,7 +24,7 @@ from gateway.errors import (
     SignatureInvalid,
     TimestampStale,
 )
-from gateway.names import BASE64_BINARY, DS, EC, EXC_C14N, SHA256, WSSE, WSSE11, WSU, X509V3, clark
+from gateway.names import BASE64_BINARY, DS, EC, EXC_C14N, RSA_PSS_SHA256, SHA256, WSSE, WSSE11, WSU, X509V3, clark
 from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS, PublicKey, signature_holds
 from gateway.security.c14n import canonical
 from gateway.soap import Element, Envelope
@@ -47,6 +47,7 @@ _ALL_IDS: Final = etree.XPath("/descendant::*/@*[contains('Id ID id iD', local-n
 _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _MAX_REFERENCES: Final = 12
+_DRIFT: Final = timedelta(seconds=5)  # a clock that is this far off is not synchronised
 _MAX_PREFIXES: Final = 32
 _TOKEN_LENGTH: Final = 8192  # of a token that is remembered, in characters; four times an ordinary one
 
@@ -72,6 +73,7 @@ class SecurityPolicy:
     skew: timedelta  # how far a peer's clock may be off
     max_age: timedelta  # from Created, also when Expires says later or nothing
     max_span: timedelta = timedelta(seconds=600)  # Expires - Created
+    pss: bool = False  # RSASSA-PSS is taken, as agreed with this peer (standards profile §4.1)
     confirms: tuple[str, ...] | None = None  # in an answer: the SignatureValues it must confirm, exactly (WB014)
 
 
@@ -89,6 +91,7 @@ class Verified:
     signed_info: bytes  # canonical
     signature_value: bytes
     signature_method: str
+    skewed: bool  # the Timestamp holds only because a peer's clock may be off
 
     @property
     def child(self) -> Element:
@@ -129,7 +132,7 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
     parts = _layout(envelope)  # 1
     _unique_ids(envelope.root)  # 2
     signed_info, value, key_info = _signature_children(parts.signature)
-    method, inclusive, references = _signed_info(signed_info, _targets(envelope, parts))  # 3
+    method, inclusive, references = _signed_info(signed_info, _targets(envelope, parts), policy)  # 3
     _all_signed(envelope, parts, references, policy)
     _key_reference(key_info, parts.token)  # 4
     token = _token_octets(parts.token)
@@ -138,14 +141,14 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
     if not signature_holds(method, signer.public_key, signature, octets):  # 6
         raise SignatureInvalid("SignatureValue does not match SignedInfo and the token's key")
     body, body_digest = _check_digests(envelope.body, references)  # 7
-    _timestamp(parts.timestamp, policy, now)  # 8
+    skewed = _timestamp(parts.timestamp, policy, now)  # 8
     _confirmations(parts.confirmations, policy)  # 9
     body_reference = next(one for one in references if one.target is envelope.body)
     return Verified(
         envelope=envelope, signer=signer.certificate, token=token, body=body, body_digest=body_digest,
         signed_info=octets,
         body_reference=envelope.body.get(_WSU_ID, ""), body_inclusive=body_reference.inclusive,
-        signature_value=signature, signature_method=method,
+        signature_value=signature, signature_method=method, skewed=skewed,
     )
 
 
@@ -208,7 +211,7 @@ def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
 
 
 def _signed_info(
-    signed_info: Element, targets: dict[str, Element]
+    signed_info: Element, targets: dict[str, Element], policy: SecurityPolicy
 ) -> tuple[str, tuple[str, ...], tuple[_Reference, ...]]:
     children = list(signed_info)
     tags = [child.tag for child in children]
@@ -220,6 +223,8 @@ def _signed_info(
     method = children[1].get("Algorithm", "")
     if method not in SIGNATURE_METHODS or len(children[1]):
         raise AlgorithmForbidden("SignatureMethod")
+    if method == RSA_PSS_SHA256 and not policy.pss:
+        raise AlgorithmForbidden("SignatureMethod: RSASSA-PSS is not agreed with this party")
     return method, inclusive, tuple(_reference(child, targets) for child in children[2:])
 
 
@@ -324,8 +329,11 @@ def _check_digests(body: Element, references: tuple[_Reference, ...]) -> tuple[b
     return body_octets, body_digest
 
 
-def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> None:
-    """WB002, SMS §10, BSP R3203, R3213-R3229: Created ≤ now + skew; now ≤ min(Expires, Created + age) + skew."""
+def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> bool:
+    """WB002, SMS §10, BSP R3203, R3213-R3229: Created ≤ now + skew; now ≤ min(Expires, Created + age) + skew.
+
+    Did it take the skew for that to hold?
+    """
     tags = [child.tag for child in timestamp]
     if tags not in ([clark(WSU, "Created")], [clark(WSU, "Created"), clark(WSU, "Expires")]):
         raise TimestampStale("a Timestamp holds Created, then at most one Expires")
@@ -340,6 +348,7 @@ def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> Non
         raise TimestampStale(f"Created is {(created - now).total_seconds():.0f} s ahead of the hub's clock")
     if now > limit + policy.skew:
         raise TimestampStale(f"expired {(now - limit).total_seconds():.0f} s ago by the hub's clock")
+    return created > now + _DRIFT or now > limit
 
 
 def _moment(element: Element) -> datetime:

@@ -15,10 +15,11 @@ from gateway.soap.answers import (
 )
 from gateway.soap.envelope import Element, Envelope, Limits, check_xml_octets, parse, read_xml
 from gateway.soap.fault import fault_action, fault_prefixes, read_fault, write_fault
+from gateway.soap.tolerated import tolerated_blocks, tolerated_octets
 
 __all__ = [
     "Element", "Envelope", "Limits", "Receipt", "attribute", "check_request", "check_xml_octets", "claimed_message_id",
     "claimed_oin", "declare", "fault_action", "fault_prefixes", "leaf", "parse", "read_addressing", "read_fault",
-    "read_receipt", "read_xml", "stamp", "text", "write_collected", "write_confirmed", "write_fault", "write_log",
-    "write_parties", "write_pong", "write_receipt", "write_waiting",
+    "read_receipt", "read_xml", "stamp", "text", "tolerated_blocks", "tolerated_octets", "write_collected",
+    "write_confirmed", "write_fault", "write_log", "write_parties", "write_pong", "write_receipt", "write_waiting",
 ]

@@ -41,6 +41,7 @@ _DECLARATION: Final = re.compile(
     rb"""(\s+standalone\s*=\s*["'](yes|no)["'])?\s*\?>"""
 )
 _BOM: Final = b"\xef\xbb\xbf"
+_US_ASCII: Final = b"us-ascii"
 
 # Compiled once; each is one walk in C. Depth: 65 child steps exist only when the tree is deeper than 64.
 _DEPTH: Final = 64
@@ -72,6 +73,7 @@ class Envelope:
     root: Element
     blocks: tuple[Element, ...]  # the WS-Addressing header blocks, each at most once
     security: Element | None  # the one wsse:Security
+    others: int  # blocks for another actor: nobody here reads them (docs/decisions/0016)
     body: Element
     child: Element  # the Body's only element
 
@@ -113,10 +115,11 @@ def parse(octets: bytes, limits: Limits) -> Envelope:
     root = read_xml(octets)  # 3
     _check_tree(root, octets)  # 4
     header, body = _structure(root)  # 5
-    blocks, security = _headers(header)  # 6
+    blocks, security, others = _headers(header)  # 6
     if octets.count(b"xmlns") > _NAMESPACES:
         _check_scopes([root, body, *(() if header is None else header), *(() if security is None else security)])
-    return Envelope(root=root, blocks=blocks, security=security, body=body, child=_only_child(body))  # 7
+    child = _only_child(body)  # 7
+    return Envelope(root=root, blocks=blocks, security=security, others=others, body=body, child=child)
 
 
 def read_xml(octets: bytes) -> Element:
@@ -132,6 +135,18 @@ def read_xml(octets: bytes) -> Element:
     return root
 
 
+def starts_with_mark(octets: bytes) -> bool:
+    """Is there a UTF-8 byte order mark?"""
+    return octets.startswith(_BOM)
+
+
+def declares_us_ascii(octets: bytes) -> bool:
+    """Does the XML declaration say US-ASCII, which is UTF-8 in all it can hold?"""
+    start = 3 if starts_with_mark(octets) else 0
+    found = _DECLARATION.match(octets, start) if octets.startswith(b"<?xml", start) else None
+    return found is not None and (found[2] or b"").lower() == _US_ASCII
+
+
 def check_xml_octets(octets: bytes) -> None:
     """UTF-8 without NUL, at most an XML 1.0 declaration that says so, and no DTD.
 
@@ -143,12 +158,12 @@ def check_xml_octets(octets: bytes) -> None:
         octets.decode("utf-8")
     except UnicodeDecodeError as error:
         raise NotUtf8(f"not UTF-8 at octet {error.start}") from None
-    start = 3 if octets.startswith(_BOM) else 0
+    start = 3 if starts_with_mark(octets) else 0
     if octets.startswith(b"<?xml", start):
         declaration = _DECLARATION.match(octets, start)
         if declaration is None:
             raise NotXml("XML declaration is not one of XML 1.0")
-        if (declaration[2] or b"utf-8").lower() not in (b"utf-8", b"us-ascii"):
+        if (declaration[2] or b"utf-8").lower() not in (b"utf-8", _US_ASCII):
             raise NotUtf8("the XML declaration names another encoding")
     # `!` alone is looked for first: one octet is found thirty times faster than two of which the first is common.
     if b"!" in octets and (b"<!DOCTYPE" in octets or b"<!ENTITY" in octets):
@@ -173,7 +188,7 @@ def _check_tree(root: Element, octets: bytes) -> None:
     if b"encodingStyle" in octets and _ENCODING_STYLE(root):
         raise MalformedEnvelope("encodingStyle is present (BP R1005)")
     # In octets first: `<!--` and `<?` are rare, and inside CDATA they are innocent text.
-    declared = octets.startswith(b"<?xml", 3 if octets.startswith(_BOM) else 0)
+    declared = octets.startswith(b"<?xml", 3 if starts_with_mark(octets) else 0)
     suspicious = (b"!" in octets and b"<!--" in octets) or (b"?" in octets and octets.count(b"<?") > declared)
     if suspicious and (_REMARKS(root) or root.getprevious() is not None or root.getnext() is not None):
         raise MalformedEnvelope("a comment or processing instruction is present")
@@ -197,29 +212,36 @@ def _structure(root: Element) -> tuple[Element | None, Element]:
     return header, body
 
 
-def _headers(header: Element | None) -> tuple[tuple[Element, ...], Element | None]:
+def _headers(header: Element | None) -> tuple[tuple[Element, ...], Element | None, int]:
+    """The wsa blocks, the one wsse:Security, and how many blocks are another's.
+
+    A block for another actor is not ours to read (SOAP 1.1 §4.2.2). It is passed by when nothing in it must be
+    understood and it is no wsa block; a wsse:Security too. Nothing in it can be referenced (docs/decisions/0016).
+    """
     blocks: dict[str, Element] = {}
     security: list[Element] = []
-    unknown: list[Element] = []
+    unknown = others = 0
     for block in header if header is not None else ():
-        flag = block.get(_MUST_UNDERSTAND)
+        flag, actor = block.get(_MUST_UNDERSTAND), block.get(_ACTOR)
         if flag not in (None, "0", "1"):
             raise MalformedEnvelope("mustUnderstand must be 0 or 1 (BP R1013)")
-        if block.tag == SECURITY:
+        if actor not in (None, "", _NEXT) and flag != "1" and block.tag not in _WSA_BLOCKS:
+            others += 1
+        elif block.tag == SECURITY:
             security.append(block)
-        elif block.tag in _WSA_BLOCKS and block.get(_ACTOR) is None:
+        elif block.tag in _WSA_BLOCKS and actor is None:
             if block.tag in blocks:
                 raise ForbiddenHeader(f"{etree.QName(block).localname} stands twice (wsa:InvalidCardinality)")
             blocks[block.tag] = block
-        elif flag == "1" and block.get(_ACTOR) in (None, "", _NEXT):
+        elif flag == "1" and actor in (None, "", _NEXT):
             raise NotUnderstood("a header block outside the profile must be understood")
         else:
-            unknown.append(block)
+            unknown += 1
     if unknown:
-        raise ForbiddenHeader(f"{len(unknown)} header block(s) outside the profile")
+        raise ForbiddenHeader(f"{unknown} header block(s) outside the profile")
     if len(security) > 1 or any(block.get(_ACTOR) is not None for block in security):
         raise ForbiddenHeader("more than one wsse:Security, or one with an actor")
-    return tuple(blocks.values()), security[0] if security else None
+    return tuple(blocks.values()), security[0] if security else None, others
 
 
 def _check_scopes(ancestors: list[Element]) -> None:

@@ -4,13 +4,15 @@ Every fault holds detail/kn:Foutbericht, security refusals too: without its tick
 (docs/decisions/0003).
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from gateway.errors import GatewayError, row
 from gateway.names import FAULT_ACTION, KN, SOAP_FAULT_ACTION, clark
 from gateway.soap._xml import declare, leaf, stamp, text
-from gateway.soap.envelope import Envelope
-from gateway.values import FaultSeen, Finding
+from gateway.soap.envelope import Element, Envelope
+from gateway.tolerances import Tolerance
+from gateway.values import FaultSeen, Finding, Remark
 
 
 def fault_action(error: GatewayError) -> str:
@@ -24,8 +26,11 @@ def fault_prefixes(error: GatewayError) -> tuple[str, ...]:
     return () if prefix == "soap" else (prefix,)
 
 
-def write_fault(error: GatewayError, *, ticket: str, at: datetime, referentienummer: str | None = None) -> bytes:
-    """The Body's child, canonical where the prefix soap is in scope.
+def write_fault(
+    error: GatewayError, *, ticket: str, at: datetime, referentienummer: str | None = None,
+    tolerated: Iterable[Tolerance] = (),
+) -> bytes:
+    """The Body's child, canonical where the prefix soap is in scope; `tolerated` are remarks beside the error.
 
     Children and order by SOAP 1.1 §4.4; no dot notation (BP R1031); kn:Foutbericht as docs/contract.md §7.
     """
@@ -45,6 +50,7 @@ def write_fault(error: GatewayError, *, ticket: str, at: datetime, referentienum
         + leaf("kn:Ticket", ticket)
         + leaf("kn:Tijdstip", stamp(at))
         + _findings(error.findings)
+        + _remarks(tolerated)
         + "</kn:Foutbericht></detail></soap:Fault>"
     ).encode()
 
@@ -64,6 +70,15 @@ def _findings(findings: tuple[Finding, ...]) -> str:
     return f"<kn:Bevindingen>{''.join(lines)}</kn:Bevindingen>"
 
 
+def _remarks(tolerated: Iterable[Tolerance]) -> str:
+    lines = "".join(
+        f"<kn:Opmerking>{leaf('kn:Code', one.id)}{leaf('kn:Omschrijving', one.nl)}{leaf('kn:Description', one.en)}"
+        "</kn:Opmerking>"
+        for one in tolerated
+    )
+    return f"<kn:Opmerkingen>{lines}</kn:Opmerkingen>" if lines else ""
+
+
 def read_fault(envelope: Envelope) -> FaultSeen:
     """What a fault says, as far as it says it."""
     fault = envelope.child
@@ -72,7 +87,9 @@ def read_fault(envelope: Envelope) -> FaultSeen:
     def field(name: str) -> str | None:
         return None if detail is None else detail.findtext(clark(KN, name))
 
-    seen = [] if detail is None else detail.findall(f"{clark(KN, 'Bevindingen')}/{clark(KN, 'Bevinding')}")
+    def several(group: str, name: str) -> list[Element]:
+        return [] if detail is None else detail.findall(f"{clark(KN, group)}/{clark(KN, name)}")
+
     return FaultSeen(
         faultcode=fault.findtext("faultcode") or "",
         faultstring=fault.findtext("faultstring") or "",
@@ -86,6 +103,14 @@ def read_fault(envelope: Envelope) -> FaultSeen:
                 nl=one.findtext(clark(KN, "Omschrijving")) or "",
                 en=one.findtext(clark(KN, "Description")) or "",
             )
-            for one in seen
+            for one in several("Bevindingen", "Bevinding")
+        ),
+        remarks=tuple(
+            Remark(
+                code=one.findtext(clark(KN, "Code")) or "",
+                nl=one.findtext(clark(KN, "Omschrijving")) or "",
+                en=one.findtext(clark(KN, "Description")) or "",
+            )
+            for one in several("Opmerkingen", "Opmerking")
         ),
     )

@@ -5,12 +5,16 @@
     sealer = Sealer(KeyDirectory(path))          or TokenVault: any KeyVault
     SqlJournal(store, sealer)                    ports.Journal
     SqlMailbox(store, sealer, clock)             ports.Mailbox
+    SqlTolerances(store)                         ports.Tolerances
     Reports(store), Operator(store)              the operator's reads and acts
+    Checkpoints(store)                           signed states of the journal, and proofs between them
     verify_chain(url, progress)                  any time, also while the gateway runs
 """
 
-from gateway.storage.chain import START, ChainReport, Head, leaf_hash, link_hash
-from gateway.storage.engine import Store, open_store, verify_chain
+from gateway.storage.audit import BACKWARDS, ChainReport, Computed, State, verify_chain
+from gateway.storage.chain import START, Head, leaf_hash, link_hash
+from gateway.storage.checkpoints import Checkpoints, Consistency, Draft, SignedCheckpoint
+from gateway.storage.engine import Store, open_store
 from gateway.storage.evidence import Evidence, Recorded, Stretch
 from gateway.storage.hsm import TokenVault
 from gateway.storage.journal import SqlJournal
@@ -19,10 +23,12 @@ from gateway.storage.migrations import current, head, upgrade
 from gateway.storage.operator import Operator
 from gateway.storage.reports import Counts, Reports, Story
 from gateway.storage.sealing import Sealer
+from gateway.storage.tolerances import SqlTolerances
 from gateway.storage.vault import KeyDirectory, KeyVault
 
 __all__ = [
-    "START", "ChainReport", "Counts", "Evidence", "Head", "KeyDirectory", "KeyVault", "Operator", "Recorded", "Reports",
-    "Sealer", "SqlJournal", "SqlMailbox", "Store", "Story", "Stretch", "TokenVault", "current", "head", "leaf_hash",
+    "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Draft", "Evidence",
+    "Head", "KeyDirectory", "KeyVault", "Operator", "Recorded", "Reports", "Sealer", "SignedCheckpoint", "SqlJournal",
+    "SqlMailbox", "SqlTolerances", "State", "Store", "Story", "Stretch", "TokenVault", "current", "head", "leaf_hash",
     "link_hash", "open_store", "upgrade", "verify_chain",
 ]

@@ -7,7 +7,6 @@ The prefixes keep a leaf from being taken for a link (as in RFC 9162 §2.1.1). W
 order of records up to n; a receipt gives the hash of its own entry away, so the hub can't rewrite what came before.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -15,8 +14,8 @@ from typing import Final
 
 from sqlalchemy import bindparam, insert, select, update
 
-from gateway.storage.records import canonical, in_record, micros, read_record
-from gateway.storage.session import Query, Row, Session
+from gateway.storage.records import canonical, in_record, micros
+from gateway.storage.session import Query, Session
 from gateway.storage.tables import chain_heads, entries
 
 START: Final = bytes(32)
@@ -41,9 +40,6 @@ _MOVE_HEAD = Query(update(chain_heads).where(chain_heads.c.node == bindparam("th
                    .values(position=bindparam("to"), hash=bindparam("end")))
 _APPEND = Query(insert(entries).values({column.name: bindparam(column.name) for column in entries.c}))
 _NODES = Query(select(chain_heads.c.node, chain_heads.c.position, chain_heads.c.hash).order_by(chain_heads.c.node))
-_WALK = Query(select(entries.c.node, entries.c.position, entries.c.at, entries.c.kind, entries.c.message,
-                     entries.c.record, entries.c.leaf, entries.c.hash)
-              .order_by(entries.c.node, entries.c.position))
 
 
 class Chain:
@@ -109,74 +105,6 @@ class Head:
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainReport:
-    """What a walk over one node's chain found."""
-
-    node: str
-    entries: int  # that hold, from position 1
-    hash: bytes  # after the last one that holds
-    broken_at: int | None = None  # the first position that does not hold
-    reason: str = ""
-
-    @property
-    def holds(self) -> bool:
-        return self.broken_at is None
-
-
 def heads(session: Session) -> list[Head]:
     """The end of every chain, as stored."""
     return [Head(node=node, position=position, hash=bytes(end)) for node, position, end in session.all(_NODES)]
-
-
-def walk(session: Session, progress: Callable[[int], None] | None = None) -> list[ChainReport]:
-    """Recompute every chain from its first entry; `progress` is told the number of entries read, now and then.
-
-    Finds a changed record, a wrong column, another order, a gap, a cut end and a head that is not the end.
-    """
-    stored = {head.node: head for head in heads(session)}
-    found: dict[str, ChainReport] = {}
-    for count, row in enumerate(session.stream(_WALK), start=1):
-        node = str(row[0])
-        report = found.get(node) or ChainReport(node=node, entries=0, hash=START)
-        if report.holds:
-            found[node] = _step(report, row)
-        if progress is not None and count % 1000 == 0:
-            progress(count)
-    for node in stored.keys() | found.keys():
-        report = found.get(node) or ChainReport(node=node, entries=0, hash=START)
-        found[node] = _close(report, stored.get(node)) if report.holds else report
-    return [found[node] for node in sorted(found)]
-
-
-def _step(report: ChainReport, row: Row) -> ChainReport:
-    """One entry further, or the report of why not."""
-    node, position, at, kind, message, record, leaf, after = row
-    expected = report.entries + 1
-    reason = ""
-    if position != expected:
-        return _broken(report, expected, f"entry {expected} is missing; the next one is {position}")
-    if not isinstance(record, str) or leaf_hash(record) != leaf:
-        reason = "the record does not have its leaf"
-    elif link_hash(report.hash, leaf) != after:
-        reason = "the hash does not follow from the entry before"
-    elif read_record(record) != in_record(kind, at, message):
-        reason = "the columns are not those of the record"
-    if reason:
-        return _broken(report, expected, reason)
-    return ChainReport(node=node, entries=expected, hash=after)
-
-
-def _close(report: ChainReport, head: Head | None) -> ChainReport:
-    if head is None:
-        return _broken(report, report.entries, "the chain has no head")
-    if head.position != report.entries:
-        return _broken(report, report.entries + 1,
-                       f"the head says {head.position}, the last entry is {report.entries}")
-    if head.hash != report.hash:
-        return _broken(report, report.entries, "the head does not have the hash of the last entry")
-    return report
-
-
-def _broken(report: ChainReport, position: int, reason: str) -> ChainReport:
-    return ChainReport(node=report.node, entries=report.entries, hash=report.hash, broken_at=position, reason=reason)

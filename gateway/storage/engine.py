@@ -21,7 +21,6 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from gateway.errors import Draining, Misconfigured, StorageError
-from gateway.storage.chain import ChainReport, walk
 from gateway.storage.session import Query, Session, Statements
 from gateway.storage.tables import REVISION
 from gateway.storage.turn import Turn
@@ -229,27 +228,3 @@ def open_store(url: str, *, node: str = "hub", queue_limit: int = 1024, batch_li
     Raises  Misconfigured: no such engine, no tables, or another revision than this code's.
     """
     return Store(dialect_of(url), node=node, queue_limit=queue_limit, batch_limit=batch_limit)
-
-
-def verify_chain(url: str, progress: Callable[[int], None] | None = None) -> list[ChainReport]:
-    """Walk every journal chain of a database from its first entry, in one snapshot; one report per node.
-
-    `progress` is told now and then how many entries were read. May run while the gateway runs. Raises Misconfigured,
-    StorageError.
-    """
-    engine = dialect_of(url)
-    engine.require()
-    connection: Connection | None = None
-    try:
-        connection = engine.connect()
-        cursor = connection.cursor()
-        cursor.execute(engine.begin_read)
-        try:
-            return walk(Session(cursor, Statements(engine.dialect)), progress)
-        finally:
-            cursor.close()
-    except engine.error as cause:
-        raise StorageError(f"the journal could not be read: {type(cause).__name__}") from cause
-    finally:
-        if connection is not None:
-            connection.close()

@@ -11,10 +11,10 @@ from gateway.storage.chain import Head, heads
 from gateway.storage.engine import Store
 from gateway.storage.evidence import Evidence, Recorded, gather, recorded_of
 from gateway.storage.listing import COLUMNS, FROM_DELIVERIES, MESSAGE, find, listed
-from gateway.storage.records import maybe_moment, micros, refusal_of
+from gateway.storage.records import maybe_moment, micros, moment_of, refusal_of
 from gateway.storage.session import Query
-from gateway.storage.tables import deliveries, entries, messages, refusals
-from gateway.values import DeliveryState, Listed, Refusal, Search
+from gateway.storage.tables import deliveries, entries, messages, refusals, tolerances
+from gateway.values import DeliveryState, Listed, Refusal, Search, ToleranceUse
 
 _LEGS = Query(select(*COLUMNS).select_from(FROM_DELIVERIES)
               .where(messages.c.referentienummer == bindparam("referentienummer"))
@@ -35,6 +35,10 @@ _FIRST_TO_EXPIRE = Query(
     select(deliveries.c.received_at, deliveries.c.expires_at)
     .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at > bindparam("now"))
     .order_by(deliveries.c.expires_at).limit(1))
+
+_TOLERANCES = Query(
+    select(tolerances.c.tolerance, tolerances.c.first_seen, tolerances.c.last_seen, tolerances.c.count)
+    .where(tolerances.c.party == bindparam("who")).order_by(tolerances.c.tolerance))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,14 @@ class Reports:
         with self._store.read() as session:
             return [refusal_of(row[0]) for row in session.all(
                 _REFUSALS, since=micros(since), until=micros(until), limit=limit)]
+
+    def tolerances(self, party: str) -> list[ToleranceUse]:
+        """The tolerances this party (id) uses, by name; figures up to a minute old."""
+        with self._store.read() as session:
+            return [
+                ToleranceUse(tolerance=name, first_seen=moment_of(first), last_seen=moment_of(last), count=count)
+                for name, first, last, count in session.all(_TOLERANCES, who=party)
+            ]
 
     def counts(self, *, now: datetime, refused_since: datetime) -> Counts:
         """Figures for health and metrics; the cost grows with what is open, not with the journal."""

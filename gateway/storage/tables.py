@@ -6,9 +6,11 @@ order of the questions that are asked of it: each statement of this room is an i
 no index more than that needs: at every commit each index is another page to write, check and sync.
 
     chain_heads, entries, refusals  the journal: an append-only hash chain per node
+    checkpoints, subtrees           what the hub signed of the journal, and hashes of its Merkle tree
     messages, proofs, certificates  what was accepted and who signed it: metadata and digests, kept
     conversations, deliveries       state: one row per conversation, one per addressee of a message
     payloads, bridged_payloads      sealed octets of messages that are still to be confirmed, and nothing else
+    tolerances                      figures for a party's page; no journal and no state
 """
 
 from typing import Final
@@ -28,7 +30,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION: Final = "0001"  # the migration this description equals; a store at another revision is not opened
+REVISION: Final = "0003"  # the migration this description equals; a store at another revision is not opened
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
@@ -98,6 +100,28 @@ refusals = Table(
     ForeignKeyConstraint(["node", "position"], ["entries.node", "entries.position"]),
     Index("ix_refusals_ticket", "ticket"),
     Index("ix_refusals_at", "at"),
+)
+
+checkpoints = Table(
+    "checkpoints", metadata,
+    Column("node", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),  # as the note says
+    Column("stamped_at", BigInteger),  # the time in the note's RFC 3161 token
+    Column("note", LargeBinary, nullable=False),  # security/checkpoint.py
+    Column("certificate", ForeignKey("certificates.sha256"), nullable=False),  # that it is signed with
+    PrimaryKeyConstraint("node", "size"),
+)
+
+# Roots of full subtrees of 2^8, 2^16, 2^24 … leaves. The leaves themselves are in `entries`.
+subtrees = Table(
+    "subtrees", metadata,
+    Column("node", Text, nullable=False),
+    Column("height", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),  # of the subtrees of this height, from 0
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("node", "height", "number"),
+    sqlite_with_rowid=False,
 )
 
 certificates = Table(
@@ -171,4 +195,15 @@ bridged_payloads = Table(
     Column("sealed", LargeBinary, nullable=False),
     PrimaryKeyConstraint("message", "set_version"),
     Index("ix_bridged_payloads_epoch", "epoch"),
+)
+
+tolerances = Table(
+    "tolerances", metadata,
+    Column("party", Text, nullable=False),
+    Column("tolerance", Text, nullable=False),  # its id in gateway/tolerances.py
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("party", "tolerance"),
+    sqlite_with_rowid=False,
 )

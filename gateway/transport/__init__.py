@@ -2,6 +2,8 @@
 
 from gateway.transport.client import Caller, CallLimits
 from gateway.transport.contracts import build as build_contracts
+from gateway.transport.crl import Fetched, RemoteList, fetch_list, refresh_after, write_whole
+from gateway.transport.fetch import FetchLimits, fetch
 from gateway.transport.host import Host
 from gateway.transport.listener import RequestLimits, SoapListener
 from gateway.transport.protocol import ConnectionLimits
@@ -11,7 +13,8 @@ from gateway.transport.web import Check, Document, document_routes, web_app
 from gateway.transport.workers import Supervisor
 
 __all__ = [
-    "Background", "CallLimits", "Caller", "Check", "ConnectionLimits", "Document", "Host", "RequestLimits", "Server",
-    "ServerTls", "SoapListener", "Supervisor", "TlsFiles", "bind", "build_contracts", "client_tls", "document_routes",
-    "url_of", "web_app",
+    "Background", "CallLimits", "Caller", "Check", "ConnectionLimits", "Document", "FetchLimits", "Fetched", "Host",
+    "RemoteList", "RequestLimits", "Server", "ServerTls", "SoapListener", "Supervisor", "TlsFiles", "bind",
+    "build_contracts", "client_tls", "document_routes", "fetch", "fetch_list", "refresh_after", "url_of", "web_app",
+    "write_whole",
 ]

@@ -43,6 +43,7 @@ class Check:
 
     ok: bool
     text: str  # cause and remedy when it does not hold; never content, never a secret
+    warning: bool = False  # it holds, but will not for long unless somebody acts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,8 @@ def web_app(
         well = all(check.ok for check in found.values())
         content = {
             "status": "ok" if well else "fail",
-            "checks": {name: {"ok": check.ok, "text": check.text} for name, check in found.items()},
+            "checks": {name: {"ok": check.ok, "text": check.text, **({"warning": True} if check.warning else {})}
+                       for name, check in found.items()},
         }
         return JSONResponse(content, status_code=200 if well else 503)
 

@@ -9,7 +9,7 @@ import ssl
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,9 @@ def test_sigterm_under_load_answers_everything_that_was_accepted(template: Path,
         assert len(receipts) > 20
         assert not [wrong for one in senders for wrong in one.sent.wrong]
         assert _numbers(hub) == receipts
+        with closing(sqlite3.connect(hub.folder / "gateway.db")) as database:  # counted in memory until the end
+            counts = dict(database.execute("SELECT tolerance, count FROM tolerances"))
+        assert counts == {"rsa-under-3072-signing": len(receipts)}
 
 
 def test_requests_that_began_to_arrive_are_finished_after_sigterm(template: Path, tmp_path: Path) -> None:

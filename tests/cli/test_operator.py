@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.security.throwaway import EXAMPLE_OINS
+from gateway.tolerances import TABLE
 from tests.command import CONVERSATION, ENERGIE, INBOX, MESSAGE, NUMBER, PARTY, fresh, gateway
 from tests.line import EXAMPLES
 
@@ -117,6 +118,19 @@ def test_parties_are_listed_with_the_keys_of_the_contract(folder):
     for name in ("energie", "Voorbeeld Energie", ENERGIE):
         assert gateway("parties", "show", name, "--instance", folder, "--json").json == one
     assert gateway("parties", "show", folder, "niemand").code == 1
+
+
+def test_show_names_the_tolerances_a_party_uses(line):
+    assert line.send(MESSAGE.read_bytes()).status == 200
+    line.gate.tolerances.flush()
+    shown = gateway("parties", "show", line.instance.folder, "gemeente", "--json").json
+    used = {one["id"]: one for one in shown["tolerances"]}
+    assert {name: one["count"] for name, one in used.items()} == {"rsa-under-3072-signing": 1}
+    assert used["rsa-under-3072-signing"]["nl"] == TABLE["rsa-under-3072-signing"].nl
+    told = gateway("parties", "show", line.instance.folder, "gemeente")
+    assert "rsa-under-3072-signing" in told.out
+    assert "RSA-3072 of P-256" in " ".join(told.out.split())
+    assert gateway("parties", "show", line.instance.folder, "rechtbank", "--json").json["tolerances"] == []
 
 
 def test_plan_says_and_apply_does(folder, tmp_path):

@@ -26,7 +26,7 @@ def filled(hub: Hub) -> None:
     hub.journal.refuse(Refusal(ticket=number("t"), code="SKP001", error="NotXml", reason="", path="/", at=NOW))
     hub.accept(acceptance("b"))
     hub.mailbox.expire(NOW + TERM, 10)
-    hub.operator.note("parties apply", who="beheer-1", why="nieuwe deelnemer", now=NOW)
+    hub.operator.note("parties apply", who="beheer-1", why="nieuwe deelnemer", now=NOW + TERM)
 
 
 def database(hub: Hub) -> sqlite3.Connection:

@@ -78,7 +78,7 @@ def test_ecdsa_value_in_der(target: Target) -> None:
 
 @pytest.mark.parametrize("method", [
     D + "rsa-sha1", MORE + "rsa-md5", MORE + "rsa-ripemd160", MORE + "rsa-sha224", D + "dsa-sha1", MORE + "ecdsa-sha1",
-    MORE + "ecdsa-sha224", "http://www.w3.org/2007/05/xmldsig-more#rsa-pss",
+    MORE + "ecdsa-sha224", "http://www.w3.org/2007/05/xmldsig-more#rsa-pss", foreign.PSS,
     "http://www.w3.org/2007/05/xmldsig-more#sha1-rsa-MGF1", "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519",
     "none", "", foreign.RSA_SHA256 + " ", foreign.RSA_SHA256.upper()])
 def test_signature_methods_outside_the_list(target: Target, method: str) -> None:
@@ -95,7 +95,12 @@ def test_digests_outside_the_list(target: Target, digest: str) -> None:
     target.repels(target.signed(after_digests=lambda r: reference(r)[1].set("Algorithm", digest)), AlgorithmForbidden)
 
 
-@pytest.mark.parametrize("method", [foreign.ECDSA_SHA256, MORE + "rsa-sha384", foreign.PSS])
+def test_pss_that_nobody_agreed_to(target: Target) -> None:
+    """A good signature, by a method that is for parties whose entry in the address book says so."""
+    target.repels(target.signed(method=foreign.PSS), AlgorithmForbidden, reason="not agreed")
+
+
+@pytest.mark.parametrize("method", [foreign.ECDSA_SHA256, MORE + "rsa-sha384"])
 def test_a_method_that_is_not_the_signatures(target: Target, method: str) -> None:
     """Allowed, but another: other family, other hash, other padding."""
     target.repels(target.bent(lambda r: signed_info(r)[1].set("Algorithm", method)), SignatureInvalid)

@@ -101,7 +101,9 @@ HOMES: dict[str, tuple[Callable[[etree._Element, etree._Element], object], tuple
         lambda r, g: _wrap(header(r), f"{{{O}}}Security", g, **{ACTOR: "http://schemas.xmlsoap.org/soap/actor/next"}),
         (ForbiddenHeader,)),
     "under a second Security for no actor": (
-        lambda r, g: _wrap(header(r), f"{{{O}}}Security", g, **{ACTOR: "http://www.w3.org/none"}), (ForbiddenHeader,)),
+        lambda r, g: _wrap(header(r), f"{{{O}}}Security", g, **{ACTOR: "http://www.w3.org/none"}), FS),
+    "XSW7 under a header for another actor": (
+        lambda r, g: _wrap(header(r), "{urn:x}wrap", g, **{ACTOR: "urn:other"}), FS),
     "under a second Security before the first": (
         lambda r, g: header(r).insert(0, _filled(f"{{{O}}}Security", g)), (ForbiddenHeader,)),
     "XSW5 after Body": (lambda r, g: r.append(g), (MalformedEnvelope,)),

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.attack import Canary, Target
-from tests.line import make_line
+from tests.line import edit_parties, make_line
 from tests.tolerant.accepting import Host
 
 
 @pytest.fixture(scope="session")
 def host(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     canary = Canary()
-    line = make_line(template, tmp_path_factory.mktemp("tolerant") / "instance")
+    line = make_line(template, tmp_path_factory.mktemp("tolerant") / "instance",
+                     change=lambda folder: edit_parties(folder, gemeente={"agreements": frozenset({"rsa-pss"})}))
     target = Target(line=line, canary=canary)
     yield Host(target=target)
     target.close()

@@ -39,6 +39,7 @@ class Style:
     sender: str = "https://gemeente.example/"
     message_id: str = ""
     created: str = "%Y-%m-%dT%H:%M:%SZ"
+    shift: timedelta = timedelta()  # how far this stack's clock is ahead
     expires: bool = True
     must_understand: str | None = "1"
     value_type: bool = True  # on the key reference
@@ -58,7 +59,7 @@ def compose(child: str, line: Line, identity: foreign.Identity, style: Style) ->
         value = values[name]
         content = writer(A, "Address", value) if name in ("ReplyTo", "From", "FaultTo") else value
         blocks.append(writer(A, name, content, identified=True))
-    moment = line.at
+    moment = line.at + style.shift
     stamps = [writer(U, "Created", moment.strftime(style.created))]
     if style.expires:
         stamps.append(writer(U, "Expires", (moment + timedelta(seconds=300)).strftime(style.created)))

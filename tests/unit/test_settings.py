@@ -182,6 +182,48 @@ def test_a_wrong_hub_names_line_cause_and_remedy(folder: Path, old: str, new: st
     assert message in settings_error(folder, HUB.replace(old, new))
 
 
+def test_lists_may_be_files_and_tables_with_an_address(folder: Path) -> None:
+    (folder / "pki" / "tsp.crl").write_bytes(b"")
+    (folder / "gateway.toml").write_text(HUB + """\
+[trust]
+crls = ["pki/ca.crl", { file = "pki/tsp.crl" }, { file = "pki/new.crl", url = "http://crl.example:8080/a?b=c" }]
+crl_alarm_hours = 12
+refused = ["pki/ca.pem"]
+policies = ["2.16.528.1.1003.1.2.5.6"]
+ocsp = [{ issuer = "pki/ca.pem", url = "https://ocsp.example" }]
+""", "utf-8")
+    trust = load_settings(folder).trust
+    assert trust.crls == tuple(folder / "pki" / name for name in ("ca.crl", "tsp.crl", "new.crl"))
+    assert [(one.url, one.kept_fresh) for one in trust.lists] == [
+        (None, False), (None, True), ("http://crl.example:8080/a?b=c", True)]
+    assert trust.kept_fresh == trust.crls[1:]
+    assert trust.crl_alarm == timedelta(hours=12)
+    assert (trust.refused, trust.policies) == ((folder / "pki/ca.pem",), {"2.16.528.1.1003.1.2.5.6"})
+    (responder,) = trust.ocsp
+    assert (responder.issuer, responder.url) == (folder / "pki/ca.pem", "https://ocsp.example")
+    assert trust.ocsp_answers == folder / "ocsp"
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    ("crls = [1]", "line 7: 'crls' in [trust] is a list; make it a list of texts or tables"),
+    ('crls = [{ url = "http://x" }]', "line 7: 'file' is missing in [[crls]] number 1"),
+    ('crls = [{ file = "pki/none.crl" }]', "line 7: 'file' in [[crls]] number 1: there is no file pki/none.crl"),
+    ('crls = [{ file = "pki/ca.crl", urls = "" }]', "line 7: unknown key 'urls' in [[crls]] number 1; did you mean"),
+    ('crls = ["pki/ca.crl", { file = "pki/ca.crl" }]', "line 7: 'crls' in [trust] names something twice"),
+    ('crls = [{ file = "a", url = "ftp://x/y" }]', "line 7: 'url' in [[crls]] number 1 is no http or https URL"),
+    ('crls = [{ file = "a", url = "http://u:p@x/" }]', "line 7: 'url' in [[crls]] number 1 is no http or https URL"),
+    ('crls = [{ file = "a", url = "http://x/ y" }]', "line 7: 'url' in [[crls]] number 1 is no http or https URL"),
+    ('crls = [{ file = "a", url = "http:///y" }]', "line 7: 'url' in [[crls]] number 1 is no http or https URL"),
+    ('ocsp = [{ issuer = "pki/x.pem", url = "http://x" }]', "line 7: 'issuer' in [[ocsp]] number 1: there is no file"),
+    ('ocsp = [{ issuer = "pki/ca.pem" }]', "line 7: 'url' is missing in [[ocsp]] number 1"),
+    ("crl_alarm_hours = 0", "line 7: 'crl_alarm_hours' in [trust] is 0; use 1 to 720"),
+    ('policies = ["private"]', "line 7: 'private' of 'policies' in [trust] is not allowed; use object identifiers"),
+    ('refused = ["pki/x.pem"]', "line 7: 'refused' in [trust]: there is no file pki/x.pem"),
+])
+def test_a_wrong_word_about_trust_names_line_cause_and_remedy(folder: Path, line: str, message: str) -> None:
+    assert message in settings_error(folder, HUB + "[trust]\n" + line + "\n")
+
+
 def test_signing_may_not_be_an_empty_list(folder: Path) -> None:
     assert "gateway.toml line 1: 'signing' is an empty list" in settings_error(folder, "signing = []\n" + HUB)
 
@@ -222,6 +264,7 @@ delivery = { push = "https://ontvangst.example:9443/soap" }
 certificates = ["pki/gemeente.pem"]
 gemeentecodes = ["0363"]
 acts_for = ["00000001999999990001"]
+agreements = ["rsa-pss"]
 kvk = "99999999"
 vestigingen = ["999999999999"]
 active = false
@@ -235,6 +278,7 @@ until = 2027-01-01
     assert (party.slug, party.subtype, party.mag_bsn, party.active) == ("gemeente", "SHV_FASE2", True, False)
     assert (party.since, party.until) == (date(2026, 1, 1), date(2027, 1, 1))
     assert party.acts_for == {"00000001999999990001"}
+    assert party.agreements == {"rsa-pss"}
 
 
 @pytest.mark.parametrize(("added", "message"), [
@@ -252,6 +296,7 @@ until = 2027-01-01
     ('[party.modules]\nx = ["1.0"]\ny = "2.0"', "parties.toml line 13: 'y' in [party.1.modules] is a text"),
     ('gemeentecodes = ["363"]', "parties.toml line 11: '363' of 'gemeentecodes'"),
     ('acts_for = ["1"]', "parties.toml line 11: '1' of 'acts_for'"),
+    ('agreements = ["pss"]', "parties.toml line 11: 'pss' of 'agreements' in [[party]] number 2 is not allowed"),
     ('kvk = "1"', "parties.toml line 11: '1' of 'kvk'"),
     ('from = "2026-01-01"', "parties.toml line 11: 'from' in [[party]] number 2 is a text; make it a date"),
     ("from = 2026-01-01T00:00:00Z", "parties.toml line 11: 'from' in [[party]] number 2 is a date with time"),
@@ -353,7 +398,8 @@ some_parties = st.builds(
     push=st.none() | st.just("https://ontvangst.example/soap"),
     pins=st.frozensets(st.binary(min_size=32, max_size=32).map(bytes.hex), max_size=2),
     gemeentecodes=st.frozensets(st.from_regex("[0-9]{4}", fullmatch=True), max_size=3),
-    acts_for=st.frozensets(digits, max_size=2), kvk=st.none() | st.just("99999999"),
+    acts_for=st.frozensets(digits, max_size=2), agreements=st.frozensets(st.just("rsa-pss")),
+    kvk=st.none() | st.just("99999999"),
     vestigingen=st.frozensets(st.just("999999999999")), active=st.booleans(),
     since=st.none() | st.dates(max_value=date(2026, 1, 1)), until=st.none() | st.dates(min_value=date(2026, 1, 2)),
 )

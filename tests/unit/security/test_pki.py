@@ -380,7 +380,7 @@ def test_a_missing_list_of_another_ca_is_no_matter(pki: Pki) -> None:
 def test_lists_grow_stale_since_they_were_read(pki: Pki) -> None:
     trust, octets = pki.trust(max_age=HOURS_4), pki.der("gemeente-tls")
     assert check_certificate(octets, trust, pki.now + HOURS_4, usage=Usage.CLIENT)
-    with pytest.raises(TrustStale, match="are over 4:00:00 old"):
+    with pytest.raises(TrustStale, match="is over 4:00:00 old"):
         check_certificate(octets, trust, pki.now + HOURS_4 + timedelta(seconds=1), usage=Usage.CLIENT)
 
 

@@ -31,7 +31,7 @@ KEYS = {
     "p384": ec.generate_private_key(ec.SECP384R1()),
 }
 CHILD = b'<m:Vraag xmlns:m="urn:m"><m:a>1 &lt; 2</m:a><m:b x="&quot;"/></m:Vraag>'
-POLICY = SecurityPolicy(token_signed=True, skew=timedelta(seconds=60), max_age=timedelta(seconds=300))
+POLICY = SecurityPolicy(token_signed=True, skew=timedelta(seconds=60), max_age=timedelta(seconds=300), pss=True)
 
 
 def plan(**changes) -> Plan:
