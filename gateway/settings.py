@@ -96,9 +96,10 @@ class Store:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long a message waits for its receiver (docs/contract.md §8)."""
+    """How long a message waits for its receiver (docs/contract.md §8), and its metadata for the last question."""
 
     working_days: int
+    metadata_months: int
     calendar: str  # NL
     extra_holidays: frozenset[str]  # goede-vrijdag, bevrijdingsdag: agreed on top of the public ones
 
@@ -174,7 +175,8 @@ def load_settings(folder: Path) -> Settings:
         signing=_signing(root),
         trust=read_trust(root.table("trust", TRUST_KEYS)),
         store=_store(root.table("store", ("url", "keys"))),
-        retention=_retention(root.table("retention", ("working_days", "calendar", "extra_holidays"))),
+        retention=_retention(root.table(
+            "retention", ("working_days", "metadata_months", "calendar", "extra_holidays"))),
         limits=_limits(root.table("limits", ("skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads"))),
         sets=_sets(root.table("sets", ("xsd", "wsdl"))),
         journal=_journal(root.table("journal", (
@@ -239,7 +241,8 @@ def _retention(table: Table) -> Retention:
     extra = table.matching("extra_holidays", table.texts("extra_holidays"), "goede-vrijdag|bevrijdingsdag",
                            '"goede-vrijdag" or "bevrijdingsdag"')
     days = table.number("working_days", 5, minimum=1, maximum=60)
-    return Retention(working_days=days, calendar=calendar, extra_holidays=frozenset(extra))
+    months = table.number("metadata_months", 24, minimum=6, maximum=240)
+    return Retention(working_days=days, metadata_months=months, calendar=calendar, extra_holidays=frozenset(extra))
 
 
 def _limits(table: Table) -> Limits:

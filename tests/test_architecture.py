@@ -53,7 +53,7 @@ ROOMS = {
 }
 PARTS = {  # files that belong to another's room
     "_toml": "settings", "_parties": "settings", "_certificates": "settings", "_trust": "settings",
-    "__main__": "cli",
+    "__main__": "cli", "_privacy": "operations",
 }
 CLOCKED_FILES = {"security/throwaway.py"}  # makes certificates for an example world, which are dated
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 50

@@ -25,7 +25,17 @@ from gateway.routing import AddressBook
 from gateway.security import Usage
 from gateway.settings import Address
 from gateway.soap import Limits
-from gateway.storage import Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
+from gateway.storage import (
+    Pruned,
+    Pruning,
+    Reports,
+    SqlJournal,
+    SqlMailbox,
+    SqlTolerances,
+    Store,
+    months_later,
+    open_store,
+)
 from gateway.transport import (
     Background,
     Host,
@@ -159,7 +169,8 @@ def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: s
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
         Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
-               background=_chores(gate, trust, register, tls, Watch(settings.trust, trust, utc_now, log))).run()
+               background=(*_chores(gate, trust, register, tls, Watch(settings.trust, trust, utc_now, log)),
+                           _retention(store, settings.retention.metadata_months, log))).run()
         try:
             gate.tolerances.flush()
         except GatewayError as error:  # figures only: the hub has ended well without them
@@ -187,6 +198,19 @@ def _chores(
         Background(seconds=60, function=expire),
         Background(seconds=60, function=gate.tolerances.flush),
     )
+
+
+def _retention(store: Store, months: int, log: Log) -> Background:
+    """Drop metadata that is old enough; nearly always there is none."""
+    pruning = Pruning(store)
+
+    def prune() -> None:
+        now = utc_now()
+        done = pruning.prune(before=months_later(now, -months), now=now)
+        if done != Pruned():
+            log("pruned", {"entries": done.entries, "messages": done.messages, "certificates": done.certificates})
+
+    return Background(seconds=3600, function=prune)
 
 
 def _addresses(services: Mapping[str, Service], urls: Collection[str]) -> Callable[[Service], Collection[str]]:

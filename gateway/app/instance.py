@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from gateway._privacy import Privacy
 from gateway.app.trust import LiveTrust
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
@@ -28,7 +29,19 @@ from gateway.security import (
     write_evidence,
 )
 from gateway.settings import Settings, Token, load_parties, load_settings, plan
-from gateway.storage import KeyDirectory, KeyVault, Operator, Reports, Sealer, TokenVault, open_store, verify_chain
+from gateway.storage import (
+    KeyDirectory,
+    KeyVault,
+    Operator,
+    Reports,
+    Sealer,
+    TokenVault,
+    holdings,
+    months_later,
+    of_party,
+    open_store,
+    verify_chain,
+)
 from gateway.transport import Caller, TlsFiles, client_tls
 from gateway.values import Party
 
@@ -148,6 +161,17 @@ class Instance:
                 walk=lambda progress: verify_chain(url, progress),
                 prove=lambda number, sender: self._prove(reports, number, sender),
             )
+
+    @contextmanager
+    def privacy(self) -> Iterator[Privacy]:
+        """What is held and why, with the store open for as long."""
+        with open_store(self.settings.store.url, node=self.settings.hub.node) as store:
+            operator = Operator(store)
+            yield Privacy(
+                holdings=lambda: holdings(store, self.vault), of_party=lambda party: of_party(store, party),
+                erase=lambda party, who, why, now: operator.erase_party(party, who=who, why=why, now=now),
+                party=self.register.resolve, ends=months_later, months=self.settings.retention.metadata_months,
+                clock=utc_now)
 
     def _prove(self, reports: Reports, number: str, sender: str | None) -> bytes:
         found = reports.evidence_of(number, afzender=sender)

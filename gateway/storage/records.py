@@ -19,6 +19,9 @@ CONFIRMED: Final = "confirmed"
 EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
 OPERATOR: Final = "operator"
+PRUNED: Final = "pruned"
+
+DROPPED: Final = ""  # what stands in the place of a record that is gone by the retention rule (pruning.py)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
