@@ -116,7 +116,7 @@ class Privacy:
     months: int  # the retention rule of metadata
     clock: Clock
 
-    def report(self) -> Row:
+    def report(self) -> dict[str, list[Row]]:
         """What is held, of each kind; the keys; the next terms that end."""
         found = self.holdings()
         return {
@@ -125,27 +125,23 @@ class Privacy:
             "verloopt": [{"op": one.at, "afleveringen": one.deliveries} for one in found.expiries],
         }
 
-    def preview(self, who: str) -> Row:
-        """What erasing for this party would mean. Raises RefusedError: it still takes part, or nobody knows it."""
-        party_id = self._gone(who)
-        found = self.of_party(party_id)
-        last = None if found.newest is None else self.ends(found.newest, self.months)
-        return {
-            "partij": party_id,
-            "gewist": ["de inhoud van alle berichten aan en van deze partij die nog wachten; zij zijn geannuleerd",
-                       "de tellingen van toleranties van deze partij"],
-            "blijft": [
-                {"soort": KINDS[kind].name, "aantal": count, "grond": KINDS[kind].ground, "uiterlijk_tot": last}
-                for kind, count in (("messages", found.sent), ("deliveries", found.received))
-            ] + [{"soort": KINDS["records"].name, "aantal": None, "grond": KINDS["records"].ground,
-                  "uiterlijk_tot": last}],
-        }
+    def stays(self, who: str) -> list[Row]:
+        """What names this party and stays after erasing, why, and until when at most.
 
-    def erase_party(self, who: str, *, by: str, why: str) -> Row:
-        """Erase what the hub holds for this party as far as it may; journaled. Raises RefusedError."""
-        party_id = self._gone(who)
-        ended = self.erase(party_id, by, why, self.clock())
-        return {**self.preview(who), "beeindigd": ended}
+        Raises RefusedError: it still takes part, or nobody knows it.
+        """
+        found = self.of_party(self._gone(who))
+        last = None if found.newest is None else self.ends(found.newest, self.months)
+        counts = {"messages": found.sent, "deliveries": found.received, "records": None}
+        return [{"soort": KINDS[kind].name, "aantal": count, "uiterlijk_tot": last, "grond": KINDS[kind].ground}
+                for kind, count in counts.items()]
+
+    def erase_party(self, who: str, *, by: str, why: str) -> int:
+        """Erase what the hub holds for this party as far as it may; journaled.
+
+        Gives how many deliveries were ended. Raises RefusedError.
+        """
+        return self.erase(self._gone(who), by, why, self.clock())
 
     def _held(self, one: Held) -> Row:
         kind = KINDS[one.kind]
@@ -157,8 +153,7 @@ class Privacy:
         """The party's id, when it no longer takes part."""
         party = self.party(who)
         if party is not None and party.active:
-            raise RefusedError(f"{party.slug} takes part; first end that in parties.toml (active = false, or remove it) "
-                               "and apply it")
+            raise RefusedError(f"{party.slug} takes part; end that first: active = false in parties.toml, or remove it")
         if party is None and (who.count("-") != 4 or len(who) != 36):
             raise RefusedError(f"no party '{who}' in the address book; one that was removed is named by its id")
         return party.id if party is not None else who.lower()

@@ -10,8 +10,6 @@ from gateway.cli.output import (
     Json,
     Who,
     Why,
-    err,
-    escape,
     out,
     print_facts,
     print_json,
@@ -22,6 +20,8 @@ app = typer.Typer()
 privacy = typer.Typer(no_args_is_help=True, help="What is held, for how long and why. Never content.")
 app.add_typer(privacy, name="privacy")
 
+_QUESTION = ("Alles wat aan of van deze partij nog wacht wordt geannuleerd en gewist, ook wat de ander nog niet heeft "
+             "bevestigd. Doorgaan?")
 _HELD = ("soort", "aantal", "octetten", "oudste", "oudste_weg_op", "instelling")
 
 
@@ -48,19 +48,12 @@ def erase_party(
 ) -> None:
     """Erase what the hub holds for a party that left: all content to and from it. Tells what stays, and why."""
     with gateway_app.open_instance(folder).privacy() as door:
+        stays = door.stays(party)
         if not yes:
-            _tell(door.preview(party))
-            typer.confirm("Wissen?", abort=True, err=True)
-        done = door.erase_party(party, by=who, why=why)
+            typer.confirm(_QUESTION, abort=True, err=True)
+        ended = door.erase_party(party, by=who, why=why)
     if as_json:
-        print_json(done)
+        print_json({"partij": party, "beeindigd": ended, "blijft": stays})
         return
-    out.print(f"[bold green]gewist[/]: {done['beeindigd']} afleveringen beëindigd")
-    print_rows("Blijft", done["blijft"], ("soort", "aantal", "uiterlijk_tot", "grond"), empty="")
-
-
-def _tell(preview: gateway_app.Row) -> None:
-    for line in preview["gewist"]:
-        err.print(f"wordt gewist: {escape(line)}")
-    for row in preview["blijft"]:
-        err.print(f"blijft: {escape(str(row['soort']))} ({escape(str(row['grond']))})")
+    out.print(f"[bold green]gewist[/]: {ended} aflevering(en) beëindigd, hun inhoud is weg")
+    print_rows("Blijft", stays, ("soort", "aantal", "uiterlijk_tot", "grond"), empty="")

@@ -30,7 +30,7 @@ _OPEN_TO = Query(
 _OPEN_FROM = Query(
     select(*COLUMNS).select_from(FROM_DELIVERIES)
     .where(messages.c.afzender == bindparam("party"), deliveries.c.state == bindparam("state"))
-    .order_by(messages.c.received_at, messages.c.id).limit(bindparam("limit")))
+    .limit(bindparam("limit")))
 _FORGET_TOLERANCES = Query(delete(tolerances).where(tolerances.c.party == bindparam("party")))
 _AT_ONCE: Final = 100  # deliveries ended in one transaction
 

@@ -22,7 +22,7 @@ from json import loads
 from typing import Final
 
 from cryptography import x509
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, null, or_, select, update
 from sqlalchemy import exists as exists_
 
 from gateway.storage.chain import heads
@@ -81,7 +81,7 @@ _OLD_MESSAGES = Query(
 _ENTRIES_OF = Query(select(entries.c.node, func.max(entries.c.position))
                     .where(entries.c.message == bindparam("this")).group_by(entries.c.node))
 _DROP_ENTRIES = Query(update(entries).where(entries.c.message == bindparam("this"))
-                      .values(record=bindparam("nothing"), message=None))
+                      .values(record=bindparam("nothing"), message=null()))
 _CONVERSATIONS_OF = Query(select(deliveries.c.conversation).where(deliveries.c.message == bindparam("this")))
 _DROP_ALL_OF = tuple(Query(delete(table).where(table.c.message == bindparam("this")))
                      for table in (proofs, payloads, bridged_payloads, deliveries))

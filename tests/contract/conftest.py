@@ -55,6 +55,10 @@ class Hub:
 
     def payloads(self, table: str = "payloads") -> int:
         """How many sealed payloads the database holds, in this table."""
+        return self.rows(table)
+
+    def rows(self, table: str) -> int:
+        """How many rows the table has."""
         from sqlalchemy import func, select
 
         from gateway.storage.session import Query
