@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from gateway._privacy import Privacy
 from gateway.app.trust import LiveTrust
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
 from gateway.party import PartyClient
 from gateway.pipeline import Signers
+from gateway.privacy import Privacy
 from gateway.routing import AddressBook
 from gateway.security import (
     EvidenceFacts,
