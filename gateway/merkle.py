@@ -1,7 +1,7 @@
 """The Merkle tree of RFC 9162 §2.1 over leaf hashes: roots, inclusion and consistency proofs, and their verification.
 
 Pure. Making a proof asks for hashes of stretches of leaves, so whoever stores them decides how (storage/tree.py);
-checking one needs nothing but the proof. A leaf hash is SHA-256(0x00 || entry); the journal's chain has the same leaves.
+checking one needs nothing but the proof. A leaf hash is SHA-256(0x00 || entry), as in the journal's chain.
 """
 
 from collections.abc import Callable, Sequence

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from gateway.errors import MailboxUnknown, RefusedError
+from gateway.merkle import consistent
 from gateway.ports import Clock
 from gateway.tolerances import TABLE
 from gateway.values import DeliveryState, Listed, Party, Refusal, Search, ToleranceUse
@@ -38,16 +39,48 @@ class Story(Protocol):
 
 
 class Chain(Protocol):
-    """What a walk over one journal chain found."""
+    """What a walk over one node's journal found."""
 
     @property
     def node(self) -> str: ...
     @property
     def entries(self) -> int: ...
     @property
+    def checkpoints(self) -> int: ...
+    @property
+    def stamped(self) -> int: ...
+    @property
+    def sealed(self) -> int: ...
+    @property
     def broken_at(self) -> int | None: ...
     @property
     def reason(self) -> str: ...
+
+
+class Checkpoint(Protocol):
+    """A signed state of one node's journal."""
+
+    @property
+    def node(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def stamped_at(self) -> datetime | None: ...
+    @property
+    def note(self) -> bytes: ...
+
+
+class Consistency(Protocol):
+    """Two states of one node's journal, and the proof that the second continues the first."""
+
+    @property
+    def old_root(self) -> bytes: ...
+    @property
+    def new_root(self) -> bytes: ...
+    @property
+    def proof(self) -> Sequence[bytes]: ...
 
 
 class Reports(Protocol):
@@ -75,7 +108,9 @@ class Operations:
     reports: Reports
     acts: Acts
     resolve: Callable[[str], Party]  # slug, name or id → party; raises ReceiverUnknown
-    walk: Callable[[Callable[[int], None]], Sequence[Chain]]  # verify every journal chain
+    walk: Callable[[Callable[[int], None], Sequence[bytes]], Sequence[Chain]]  # verify every journal
+    checkpoints: Callable[[], Sequence[Checkpoint]]
+    proof: Callable[[str, int, int], Consistency]  # node, old size, new size
     prove: Callable[[str, str | None], bytes]  # Referentienummer, sender's id → evidence file
     clock: Clock
 
@@ -137,15 +172,35 @@ class Operations:
         """Journal an act on something else than a message."""
         self.acts.note(action, who=who, why=why, now=self.clock())
 
-    def verify_journal(self, progress: Callable[[int], None]) -> Row:
-        """Walk every chain: `holds`, `entries`, and where and why the first broken one breaks."""
-        chains = self.walk(progress)
+    def verify_journal(self, progress: Callable[[int], None], kept: Sequence[bytes] = ()) -> Row:
+        """Walk every journal: `holds`, the figures, and where and why the first broken one breaks.
+
+        `kept`: notes of checkpoints that somebody kept elsewhere. Raises SignatureInvalid for one that is none.
+        """
+        chains = self.walk(progress, kept)
         broken = next((chain for chain in chains if chain.broken_at is not None), None)
         return {
             "holds": broken is None,
             "entries": sum(chain.entries for chain in chains),
             "position": broken.broken_at if broken else None,
             "cause": f"{broken.reason} (node {broken.node})" if broken else None,
+            "signed": sum(chain.sealed for chain in chains),
+            "checkpoints": sum(chain.checkpoints for chain in chains),
+            "time_stamps": sum(chain.stamped for chain in chains),
+        }
+
+    def signed_states(self) -> list[Row]:
+        """Every checkpoint, by node and size."""
+        return [{"node": one.node, "entries": one.size, "tijdstip": one.at, "tijdstempel": one.stamped_at,
+                 "note": one.note.decode()} for one in self.checkpoints()]
+
+    def consistency(self, node: str, old: int, new: int) -> Row:
+        """The proof that one state of a journal continues another, and whether it holds. Raises MailboxUnknown."""
+        found = self.proof(node, old, new)
+        return {
+            "node": node, "from": old, "to": new, "from_root": found.old_root, "to_root": found.new_root,
+            "proof": list(found.proof),
+            "holds": consistent(old, found.old_root, new, found.new_root, found.proof),
         }
 
     def evidence(self, referentienummer: str, *, sender: str | None = None) -> bytes:

@@ -75,11 +75,13 @@ def fetch_revocation(folder: Path) -> Iterator[dict[str, object]]:
 
 
 def verify_evidence(
-    octets: bytes, message: bytes | None, anchors: list[Path], hub_oin: str | None = None
+    octets: bytes, message: bytes | None, anchors: list[Path], hub_oin: str | None = None,
+    tsa_anchors: list[Path] | None = None,
 ) -> list[EvidenceCheck]:
     """Check an evidence file; needs no instance. Raises Misconfigured for an anchor that is no certificate."""
-    ders = [der for path in anchors for der in load_certificates(path)]
-    return _verify_evidence(octets, message, ders, hub_oin)
+    ders, tsa_ders = ([der for path in paths for der in load_certificates(path)]
+                      for paths in (anchors, tsa_anchors or []))
+    return _verify_evidence(octets, message, ders, hub_oin, tsa_ders)
 
 
 def demo_messages(instance: Instance) -> dict[str, bytes]:

@@ -5,15 +5,19 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
 from gateway import __version__
+from gateway.app.checkpoints import CheckpointWriter
+from gateway.app.configuration import ConfigurationJournal, digest_of
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
+from gateway.app.retention import retention
 from gateway.app.revocation import Watch
 from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
@@ -25,17 +29,7 @@ from gateway.routing import AddressBook
 from gateway.security import Usage
 from gateway.settings import Address
 from gateway.soap import Limits
-from gateway.storage import (
-    Pruned,
-    Pruning,
-    Reports,
-    SqlJournal,
-    SqlMailbox,
-    SqlTolerances,
-    Store,
-    months_later,
-    open_store,
-)
+from gateway.storage import Operator, Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
 from gateway.transport import (
     Background,
     Host,
@@ -66,6 +60,7 @@ class LiveRegister:
         self._file = instance.folder / "parties.toml"
         self._seen = self._mark()
         self._read_at = monotonic()
+        self.digest = digest_of(self._file)  # of the file as it was taken over
         self._book = instance.read_register()
 
     def __call__(self) -> AddressBook:
@@ -77,7 +72,8 @@ class LiveRegister:
             if mark == self._seen and monotonic() - self._read_at < _REREAD_SECONDS:
                 return
             changed, self._seen, self._read_at = mark != self._seen, mark, monotonic()
-            self._book = self._instance.read_register()
+            digest = digest_of(self._file)
+            self._book, self.digest = self._instance.read_register(), digest
             if changed:
                 self._log("parties-renewed", {"parties": len(self._book.everyone)})
         except (GatewayError, OSError) as error:
@@ -138,14 +134,16 @@ def serve_worker(argument: str, soap: socket.socket, web: socket.socket, index: 
     """One of several worker processes (transport/workers.py)."""
     given = json.loads(argument)
     try:
-        serve(open_instance(Path(given["folder"])), soap, web, given["public"], ready)
+        serve(open_instance(Path(given["folder"])), soap, web, given["public"], ready, index)
     except GatewayError as error:
         Log()("worker-not-started", {"worker": index, "error": error})
         return 1
     return 0
 
 
-def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: str, ready: Ready) -> None:
+def serve(
+    instance: Instance, soap: socket.socket, web: socket.socket, public: str, ready: Ready, index: int = 0
+) -> None:
     """Both listeners in this process, until told to stop."""
     settings, log = instance.settings, Log()
     trust = LiveTrust(settings.trust, utc_now, log)
@@ -168,9 +166,10 @@ def serve(instance: Instance, soap: socket.socket, web: socket.socket, public: s
                         collect=lambda: store_metrics(log, trust, reports),
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
-        Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
-               background=(*_chores(gate, trust, register, tls, Watch(settings.trust, trust, utc_now, log)),
-                           _retention(store, settings.retention.metadata_months, log))).run()
+        with _journaled(instance, store, trust, register, log, configured=index == 0) as journaling:
+            Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
+                   background=(*_chores(gate, trust, register, tls, Watch(settings.trust, trust, utc_now, log)),
+                               retention(store, settings.retention.metadata_months, log), *journaling)).run()
         try:
             gate.tolerances.flush()
         except GatewayError as error:  # figures only: the hub has ended well without them
@@ -200,17 +199,22 @@ def _chores(
     )
 
 
-def _retention(store: Store, months: int, log: Log) -> Background:
-    """Drop metadata that is old enough; nearly always there is none."""
-    pruning = Pruning(store)
-
-    def prune() -> None:
-        now = utc_now()
-        done = pruning.prune(before=months_later(now, -months), now=now)
-        if done != Pruned():
-            log("pruned", {"entries": done.entries, "messages": done.messages, "certificates": done.certificates})
-
-    return Background(seconds=3600, function=prune)
+@contextmanager
+def _journaled(instance: Instance, store: Store, trust: LiveTrust, register: LiveRegister, log: Log, *,
+               configured: bool) -> Iterator[tuple[Background, ...]]:
+    """What is journaled beside the requests, from start to stop; `configured`: this process writes for the node."""
+    checkpoints = CheckpointWriter(instance.settings, instance.signing, store, clock=utc_now, observe=log)
+    configuration = ConfigurationJournal(
+        instance.settings, instance.signing, Operator(store), trust=trust, clock=utc_now, observe=log,
+        parties=lambda: (register.digest, register()))
+    signing = (Background(seconds=2, function=checkpoints.write_due), Background(seconds=2, function=checkpoints.stamp))
+    if configured:
+        configuration.start()
+        yield (*signing, Background(seconds=5, function=configuration.look))
+        configuration.stop()
+    else:
+        yield signing
+    checkpoints.write()
 
 
 def _addresses(services: Mapping[str, Service], urls: Collection[str]) -> Callable[[Service], Collection[str]]:

@@ -10,26 +10,24 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from gateway.app.checkpoints import audit
+from gateway.app.evidence import evidence_file
 from gateway.app.trust import LiveTrust
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
 from gateway.party import PartyClient
-from gateway.pipeline import Signers
 from gateway.privacy import Privacy
 from gateway.routing import AddressBook
 from gateway.security import (
-    EvidenceFacts,
-    JournalLine,
-    JournalStretch,
     SecurityPolicy,
     SigningKey,
     Usage,
     load_signing_key,
-    write_evidence,
 )
 from gateway.settings import Settings, Token, load_parties, load_settings, plan
 from gateway.storage import (
+    Checkpoints,
     KeyDirectory,
     KeyVault,
     Operator,
@@ -40,7 +38,6 @@ from gateway.storage import (
     months_later,
     of_party,
     open_store,
-    verify_chain,
 )
 from gateway.transport import Caller, TlsFiles, client_tls
 from gateway.values import Party
@@ -153,13 +150,14 @@ class Instance:
     @contextmanager
     def operations(self) -> Iterator[Operations]:
         """What an operator can do, with the store open for as long."""
-        url = self.settings.store.url
-        with open_store(url, node=self.settings.hub.node) as store:
+        with open_store(self.settings.store.url, node=self.settings.hub.node) as store:
             reports = Reports(store)
             yield Operations(
                 reports=reports, acts=Operator(store), resolve=self.resolve, clock=utc_now,
-                walk=lambda progress: verify_chain(url, progress),
-                prove=lambda number, sender: self._prove(reports, number, sender),
+                walk=lambda progress, kept: audit(self.settings, self.signing, progress, kept),
+                proof=Checkpoints(store).consistency, checkpoints=Checkpoints(store).all,
+                prove=lambda number, sender: evidence_file(
+                    reports, number, afzender=sender, signing=self.signing, now=utc_now()),
             )
 
     @contextmanager
@@ -172,23 +170,6 @@ class Instance:
                 erase=lambda party, who, why, now: operator.erase_party(party, who=who, why=why, now=now),
                 party=self.register.resolve, ends=months_later, months=self.settings.retention.metadata_months,
                 clock=utc_now)
-
-    def _prove(self, reports: Reports, number: str, sender: str | None) -> bytes:
-        found = reports.evidence_of(number, afzender=sender)
-        records = {(one.node, one.position): one.record for one in found.recorded}
-        journals = tuple(
-            JournalStretch(
-                node=stretch.end.node, before=stretch.previous, head=stretch.end.hash,
-                lines=tuple(
-                    JournalLine(position=position, leaf=leaf, record=records.get((stretch.end.node, position)))
-                    for position, leaf in enumerate(stretch.leaves, start=stretch.first)
-                ),
-            )
-            for stretch in found.stretches
-        )
-        facts = EvidenceFacts(referentienummer=number, proof=found.proof, journals=journals)
-        now = utc_now()
-        return write_evidence(facts, Signers(keys=self.signing).matching(None, now), now)
 
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""

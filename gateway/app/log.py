@@ -9,11 +9,11 @@ from traceback import walk_tb
 
 import structlog
 
-_QUIET = frozenset({"answered"})  # counted, not written: one line per message would drown the rest
+_QUIET = frozenset({"answered", "checkpoint", "time-stamp"})  # counted, not written: they would drown the rest
 _ERRORS = frozenset({
     "mistake", "worker-not-started", "refusal-not-journaled", "answer-not-signed", "trust-not-renewed",
     "parties-not-renewed", "crl-not-fetched", "crl-lapsing", "ocsp-revoked",
-    "tolerances-not-written"})
+    "tolerances-not-written", "checkpoint-not-written", "time-stamp-not-made", "configuration-not-journaled"})
 
 
 class Log:

@@ -105,17 +105,57 @@ def cancel(who: Who, why: Why, words: Words = None, instance: InstanceOption = N
 
 
 @journal.command("verify")
-def verify_journal(folder: Folder, as_json: Json = False) -> None:
-    """Walk the whole chain; exit 1 at the first entry that does not hold."""
+def verify_journal(
+    folder: Folder, as_json: Json = False,
+    checkpoint: Annotated[list[Path] | None, typer.Option(
+        "--checkpoint", exists=True, dir_okay=False, help="A published checkpoint that was kept elsewhere.")] = None,
+) -> None:
+    """Walk every journal, with its checkpoints; exit 1 at the first entry that does not hold.
+
+    The checkpoints in the instance folder are always compared; one that was kept elsewhere also finds a history that
+    was made anew by somebody who holds the hub's key.
+    """
+    kept = [file.read_bytes() for file in checkpoint or ()]
     with gateway_app.open_instance(folder).operations() as operations, Progress(console=err, transient=True) as bar:
         task = bar.add_task("entries", total=None)
-        verdict = operations.verify_journal(lambda done: bar.update(task, completed=done))
+        verdict = operations.verify_journal(lambda done: bar.update(task, completed=done), kept)
     if as_json:
         print_json(verdict)
     elif verdict["holds"]:
-        out.print(f"[bold green]klopt[/]: {verdict['entries']} regels")
+        out.print(f"[bold green]klopt[/]: {verdict['entries']} regels, waarvan {verdict['signed']} ondertekend in "
+                  f"{verdict['checkpoints']} controlepunt(en), {verdict['time_stamps']} met tijdstempel")
     if not verdict["holds"]:
-        fail(f"the chain breaks at {verdict['position']}: {verdict['cause']}")
+        fail(f"the journal breaks at {verdict['position']}: {verdict['cause']}")
+
+
+@journal.command("checkpoints")
+def list_checkpoints(folder: Folder, as_json: Json = False) -> None:
+    """List the signed states of the journal; --json holds the notes themselves."""
+    with gateway_app.open_instance(folder).operations() as operations:
+        rows = operations.signed_states()
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows("Controlepunten", rows, ("node", "entries", "tijdstip", "tijdstempel"), empty="geen controlepunten")
+
+
+@journal.command("consistency")
+def prove_consistency(
+    folder: Folder, old: Annotated[int, typer.Option("--from", min=1, help="Entries at the earlier moment.")],
+    new: Annotated[int, typer.Option("--to", min=1, help="Entries at the later moment.")],
+    node: Annotated[str | None, typer.Option(help="The node whose journal it is; default this one's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Prove that the journal of --to entries continues that of --from entries (RFC 9162 §2.1.4)."""
+    instance = gateway_app.open_instance(folder)
+    with instance.operations() as operations:
+        found = operations.consistency(node or instance.settings.hub.node, old, new)
+    if as_json:
+        print_json(found)
+    else:
+        print_facts(found)
+    if not found["holds"]:
+        fail("the later journal does not continue the earlier one")
 
 
 @evidence.command("export")
@@ -138,6 +178,9 @@ def verify_evidence(
     anchor: Annotated[list[Path] | None, typer.Option("--anchor", exists=True, dir_okay=False,
                                                       help="A CA certificate (PEM) to trust.")] = None,
     hub_oin: Annotated[str | None, typer.Option("--hub-oin", help="The OIN of the hub that must have signed.")] = None,
+    tsa_anchor: Annotated[list[Path] | None, typer.Option(
+        "--tsa-anchor", exists=True, dir_okay=False, help="Certificate (PEM) of the time-stamp authority, or its CA's.",
+    )] = None,
     as_json: Json = False,
 ) -> None:
     """Check an evidence file, without hub or database; exit 1 when anything in it does not hold.
@@ -145,7 +188,7 @@ def verify_evidence(
     Whose word the file is, only --anchor and --hub-oin can tell.
     """
     content = message.read_bytes() if message else None
-    checks = gateway_app.verify_evidence(file.read_bytes(), content, anchor or [], hub_oin)
+    checks = gateway_app.verify_evidence(file.read_bytes(), content, anchor or [], hub_oin, tsa_anchor or [])
     if as_json:
         print_json([{"check": one.name, "holds": one.holds, "detail": one.detail} for one in checks])
     else:

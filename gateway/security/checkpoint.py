@@ -11,11 +11,13 @@ docs/evidence.md.
 """
 
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -23,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.errors import CertificateRejected, SignatureInvalid
 from gateway.security import _x509
+from gateway.security._trust import is_issued_by
 from gateway.security.algorithms import PublicKey
 from gateway.security.seal import Signing
 from gateway.soap import stamp
@@ -119,6 +122,27 @@ def check_checkpoint(note: Note, certificate: bytes) -> None:
         raise SignatureInvalid("the checkpoint's signature does not hold") from error
 
 
+def check_signer(note: Note, certificate: bytes, *, oin: str, anchors: Sequence[bytes]) -> None:
+    """Is this the certificate of the hub with that OIN, directly issued by an anchor (DER), and could it sign then?
+
+    Revocation is not asked: it is about a moment of the past. Raises SignatureInvalid.
+    """
+    at = note.checkpoint.at
+    try:
+        parsed = _x509.parse(certificate)
+        if _x509.oin_of(parsed) != oin or note.checkpoint.oin != oin:
+            raise SignatureInvalid("the checkpoint is not of this hub's OIN")
+        usage = _x509.extensions(parsed).usage
+    except CertificateRejected as error:
+        raise SignatureInvalid(f"the checkpoint's certificate: {error.detail}") from error
+    if not any(is_issued_by(parsed, x509.load_der_x509_certificate(anchor)) for anchor in anchors):
+        raise SignatureInvalid("the checkpoint's certificate is not of a CA that is trusted")
+    if not parsed.not_valid_before_utc <= at <= parsed.not_valid_after_utc:
+        raise SignatureInvalid("the checkpoint's certificate was not in force then")
+    if usage is None or not (usage.digital_signature or usage.content_commitment):
+        raise SignatureInvalid("the checkpoint's certificate is not for signing")
+
+
 def _name(checkpoint: Checkpoint) -> str:
     return _ORIGIN.format(oin=checkpoint.oin, node=checkpoint.node)
 
@@ -146,7 +170,8 @@ def _read_text(text: str) -> Checkpoint:
     (_, time), (_, chain), (_, certificate), (_, previous, previous_note) = (line.split(" ") for line in ours)
     return Checkpoint(
         oin=oin, node=node, size=int(size), root=_digest(b64decode(root)),
-        at=datetime.fromisoformat(time).astimezone(UTC), chain=_digest(b64decode(chain)), certificate=_digest(bytes.fromhex(certificate)), previous=int(previous),
+        at=datetime.fromisoformat(time).astimezone(UTC), chain=_digest(b64decode(chain)),
+        certificate=_digest(bytes.fromhex(certificate)), previous=int(previous),
         previous_note=_digest(b64decode(previous_note)),
     )
 

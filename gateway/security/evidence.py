@@ -24,6 +24,16 @@ from gateway.security._trust import is_issued_by
 from gateway.security._x509 import extensions, oin_of
 from gateway.security.algorithms import DIGESTS, method_for, signature_holds
 from gateway.security.c14n import canonical
+from gateway.security.journal import (
+    EvidenceCheck,
+    Journal,
+    JournalProof,
+    check_note,
+    check_token_of,
+    read_journal,
+    signer_of,
+    write_journal,
+)
 from gateway.security.seal import Signing
 from gateway.soap import Element, check_xml_octets, declare, leaf, read_xml, stamp
 from gateway.values import Proof
@@ -33,40 +43,12 @@ _ROOT = clark(KN, "Bewijs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournalLine:
-    """One entry of the chain: its leaf, and its record when it is about this message."""
-
-    position: int
-    leaf: bytes
-    record: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalStretch:
-    """A stretch of one node's chain, without a gap."""
-
-    node: str
-    before: bytes  # the chain's hash before the first line
-    lines: tuple[JournalLine, ...]
-    head: bytes  # the chain's hash after the last line
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceFacts:
     """Everything the file says."""
 
     referentienummer: str
     proof: Proof
-    journals: tuple[JournalStretch, ...]  # one per node that wrote of this message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceCheck:
-    """One thing that holds, does not, or could not be asked (None)."""
-
-    name: str
-    holds: bool | None
-    detail: str
+    journals: tuple[Journal, ...]  # of each node that wrote of this message: one per checkpoint, one for the rest
 
 
 def write_evidence(facts: EvidenceFacts, signing: Signing, now: datetime) -> bytes:
@@ -86,25 +68,28 @@ def write_evidence(facts: EvidenceFacts, signing: Signing, now: datetime) -> byt
 
 
 def verify_evidence(
-    octets: bytes, message: bytes | None, anchors: Sequence[bytes], hub_oin: str | None = None
+    octets: bytes, message: bytes | None, anchors: Sequence[bytes], hub_oin: str | None = None,
+    tsa_anchors: Sequence[bytes] = (),
 ) -> list[EvidenceCheck]:
     """Check an evidence file from its octets alone.
 
     1 the hub's signature; 2 its certificate under an anchor, and that its holder is the hub; 3 the sender's
     SignatureValue over SignedInfo; 4 the sender's certificate under an anchor; 5 the signed Body is the one the hub
-    journaled; 6 the chain of leaves from the acceptance to the head; 7 what the records say: accepted, bridged,
-    collected, confirmed; 8 with the message element at hand: that it is that content, and that the sender signed
-    exactly it; or that it is that content as it was bridged for an addressee.
+    journaled; 6 the journal: each entry in the tree of a checkpoint that the hub signed, and its time-stamp, or in the
+    chain of leaves up to its end; 7 what the records say: accepted, bridged, collected, confirmed; 8 with the message
+    element at hand: that it is that content, and that the sender signed exactly it; or that it is that content as it
+    was bridged for an addressee.
 
     Takes   `anchors`: CA certificates (DER), and the hub's OIN. Without these two nobody knows whose word the
-            file is: any organisation under the CA could write one. Raises nothing for a file that does not hold.
+            file is: any organisation under the CA could write one. `tsa_anchors`: the certificate of the time-stamp
+            authority or of the CA that issues it. Raises nothing for a file that does not hold.
     """
     issuers = [x509.load_der_x509_certificate(one) for one in anchors]
     try:
         check_xml_octets(octets)
         root, hub = _signed_root(octets)
         file = _File(root)
-        told = [*file.sender(issuers), *file.journal()]
+        told = [*file.sender(issuers), *file.checkpoints(issuers, oin_of(hub), tsa_anchors), *file.journal()]
     except Exception as error:  # a signer may have put anything in it; whatever cannot be read is not proven
         return [EvidenceCheck(name="handtekening van het knooppunt", holds=False, detail=_reason(error))]
     checks = [
@@ -133,37 +118,9 @@ def _document(facts: EvidenceFacts, now: datetime) -> bytes:
         + leaf("kn:BodyVoor", None if proof.before is None else b64encode(proof.before).decode())
         + leaf("kn:BodyNa", None if proof.after is None else b64encode(proof.after).decode())
         + "</kn:Ondertekening>"
-        + "".join(map(_journal, facts.journals))
+        + "".join(map(write_journal, facts.journals))
         + "</kn:Bewijs>"
     ).encode()
-
-
-def _journal(stretch: JournalStretch) -> str:
-    lines = (
-        f"<kn:Regel>{leaf('kn:Positie', str(line.position))}{leaf('kn:Blad', line.leaf.hex())}"
-        f"{leaf('kn:Record', line.record)}</kn:Regel>"
-        for line in stretch.lines
-    )
-    return (
-        f"<kn:Journaal>{leaf('kn:Knoop', stretch.node)}{leaf('kn:HashVoor', stretch.before.hex())}{''.join(lines)}"
-        f"{leaf('kn:HashNa', stretch.head.hex())}</kn:Journaal>"
-    )
-
-
-def _read_journal(element: Element) -> JournalStretch:
-    return JournalStretch(
-        node=element.findtext(clark(KN, "Knoop")) or "",
-        before=bytes.fromhex(element.findtext(clark(KN, "HashVoor")) or ""),
-        lines=tuple(
-            JournalLine(
-                position=int(line.findtext(clark(KN, "Positie")) or 0),
-                leaf=bytes.fromhex(line.findtext(clark(KN, "Blad")) or ""),
-                record=line.findtext(clark(KN, "Record")),
-            )
-            for line in element.findall(clark(KN, "Regel"))
-        ),
-        head=bytes.fromhex(element.findtext(clark(KN, "HashNa")) or ""),
-    )
 
 
 def _signed_root(octets: bytes) -> tuple[Element, x509.Certificate]:
@@ -201,7 +158,7 @@ class _File:
         self.body_reference = field(signing, "BodyReferentie")
         shell = [root.findtext(f"{signing}/{clark(KN, name)}") for name in ("BodyVoor", "BodyNa")]
         self.shell = tuple(b64decode(part) for part in shell if part is not None)
-        self.journals = [_read_journal(one) for one in root.findall(clark(KN, "Journaal"))]
+        self.journals = [read_journal(one) for one in root.findall(clark(KN, "Journaal"))]
         records = [json.loads(line.record) for one in self.journals for line in one.lines if line.record]
         self.records = sorted(records, key=lambda record: int(record.get("at", 0)))
         self.accepted: dict[str, object] = next((one for one in self.records if one.get("kind") == "accepted"), {})
@@ -230,10 +187,24 @@ class _File:
             ),
         ]
 
+    def checkpoints(
+        self, anchors: Sequence[x509.Certificate], hub_oin: str, tsa_anchors: Sequence[bytes]
+    ) -> list[EvidenceCheck]:
+        """Signature, certificate and time-stamp of each checkpoint in the file."""
+        checks: list[EvidenceCheck] = []
+        for proof in self.journals:
+            if isinstance(proof, JournalProof):
+                note, signed = check_note(proof, hub_oin)
+                signer = signer_of(proof)
+                path = _under_anchor("certificaat van het controlepunt", signer, anchors, note.checkpoint.at)
+                if path.holds and oin_of(signer) != hub_oin:
+                    path = EvidenceCheck(name=path.name, holds=False, detail=f"OIN {oin_of(signer)}")
+                checks += [signed, path, *check_token_of(note, tsa_anchors)]
+        return checks
+
     def journal(self) -> list[EvidenceCheck]:
         checks = [
-            EvidenceCheck(name="journaal", holds=_chain_holds(one) and bool(self.accepted),
-                          detail=f"{len(one.lines)} regel(s) tot hash {one.head.hex()[:16]}…")
+            EvidenceCheck(name="journaal", holds=one.holds() and bool(self.accepted), detail=one.detail)
             for one in self.journals
         ] or [EvidenceCheck(name="journaal", holds=False, detail="geen regels")]
         words = {"accepted": "aangenomen door het knooppunt", "collected": "opgehaald door de ontvanger",
@@ -285,19 +256,6 @@ class _File:
                 algorithm = DIGESTS[method.get("Algorithm", "") if method is not None else ""]
                 return algorithm(b"").name, b64decode(reference.findtext(clark(DS, "DigestValue")) or "")
         raise MalformedEnvelope("SignedInfo has no reference to the Body")
-
-
-def _chain_holds(stretch: JournalStretch) -> bool:
-    """hash_n = SHA-256(0x01 || hash_{n-1} || leaf_n); leaf = SHA-256(0x00 || record); positions without a gap."""
-    hash_, expected = stretch.before, None
-    for line in stretch.lines:
-        if expected is not None and line.position != expected:
-            return False
-        if line.record is not None and hashlib.sha256(b"\x00" + line.record.encode()).digest() != line.leaf:
-            return False
-        hash_ = hashlib.sha256(b"\x01" + hash_ + line.leaf).digest()
-        expected = line.position + 1
-    return bool(stretch.lines) and hash_ == stretch.head
 
 
 def _is_hub(certificate: x509.Certificate, hub_oin: str | None) -> EvidenceCheck:

@@ -1,19 +1,23 @@
-"""What the store knows of one message for good: proof, digests, events, and the stretch of chain that holds them.
+"""What the store knows of one message for good: proof, digests, events, and what ties those to the journal.
 
-Taken from kept metadata alone, so it is the same before and after the content is erased. Records of other messages
-are not given away: of those only the leaf, which is a digest.
+Entries that a checkpoint covers come with their inclusion proof in its tree; the others with the stretch of chain from
+the first of them to its end. Taken from kept metadata alone, so it is the same before and after the content is erased.
+Records of other messages are not given away: of those only the leaf, which is a digest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import and_, bindparam, select
 
 from gateway.errors import MailboxUnknown
+from gateway.merkle import inclusion_proof
 from gateway.storage.chain import START, Head
+from gateway.storage.checkpoints import SignedCheckpoint, covering
 from gateway.storage.records import entry_of
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import certificates, chain_heads, entries, messages, proofs
+from gateway.storage.tree import Tree
 from gateway.values import Entry, Proof
 
 
@@ -39,6 +43,23 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """One entry, and its inclusion proof in the tree of the checkpoint it is listed under."""
+
+    recorded: Recorded
+    previous: bytes  # the chain's hash before it
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoveredBy:
+    """The entries of this message that one checkpoint covers."""
+
+    checkpoint: SignedCheckpoint
+    entries: tuple[Covered, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything an evidence file needs of one message."""
 
@@ -47,7 +68,8 @@ class Evidence:
     body_digest: bytes
     proof: Proof
     recorded: tuple[Recorded, ...]  # of this message, oldest first; the first is its acceptance
-    stretches: tuple[Stretch, ...]  # one per node that wrote one of them
+    covered: tuple[CoveredBy, ...]  # those with a checkpoint at or after them: the first time-stamped one, if any
+    stretches: tuple[Stretch, ...]  # the others: one per node that wrote one of them
 
 
 _FACTS = (
@@ -79,9 +101,8 @@ def recorded_of(session: Session, message: int) -> tuple[Recorded, ...]:
                  for node, position, kind, record, end in session.all(_RECORDED, message=message))
 
 
-def gather(session: Session, referentienummer: str, afzender: str | None,
-           until: Mapping[str, int] | None) -> Evidence:
-    """The evidence of one message, its stretches up to the positions in `until` (per node) or else to the heads.
+def gather(session: Session, referentienummer: str, afzender: str | None) -> Evidence:
+    """The evidence of one message.
 
     Raises MailboxUnknown when there is no such message, or two senders used the number and none was named.
     """
@@ -93,13 +114,30 @@ def gather(session: Session, referentienummer: str, afzender: str | None,
     row = rows[0]
     recorded = recorded_of(session, row[0])
     accepted = next(item for item in recorded if (item.node, item.position) == (row[1], row[2]))
-    nodes = dict.fromkeys(item.node for item in recorded)
+    covered, loose = _sorted_out(session, recorded)
     return Evidence(
         entry=entry_of(accepted.position, accepted.hash, accepted.record),
-        afzender=row[3], body_digest=bytes(row[4]), proof=_proof(row), recorded=recorded,
-        stretches=tuple(_stretch(session, node, min(item.position for item in recorded if item.node == node),
-                                 (until or {}).get(node)) for node in nodes),
+        afzender=row[3], body_digest=bytes(row[4]), proof=_proof(row), recorded=recorded, covered=covered,
+        stretches=tuple(_stretch(session, node, min(item.position for item in loose if item.node == node))
+                        for node in dict.fromkeys(item.node for item in loose)),
     )
+
+
+def _sorted_out(session: Session, recorded: Iterable[Recorded]) -> tuple[tuple[CoveredBy, ...], list[Recorded]]:
+    """The entries by the checkpoint that covers them, and those that none does yet."""
+    groups: dict[tuple[str, int], CoveredBy] = {}
+    loose = []
+    for item in recorded:
+        checkpoint = covering(session, item.node, item.position)
+        if checkpoint is None:
+            loose.append(item)
+            continue
+        key = (checkpoint.node, checkpoint.size)
+        found = groups.get(key) or CoveredBy(checkpoint=checkpoint, entries=())
+        path = inclusion_proof(item.position - 1, checkpoint.size, Tree(session, item.node).subtree)
+        entry = Covered(recorded=item, previous=_hash_at(session, item.node, item.position - 1), path=path)
+        groups[key] = CoveredBy(checkpoint=found.checkpoint, entries=(*found.entries, entry))
+    return tuple(groups.values()), loose
 
 
 def _proof(row: Row) -> Proof:
@@ -110,16 +148,17 @@ def _proof(row: Row) -> Proof:
     )
 
 
-def _stretch(session: Session, node: str, first: int, last: int | None) -> Stretch:
-    if last is None:
-        head = session.one(_HEAD, node=node)
-        last = head[0] if head is not None else first
-    end = session.one(_HASH_AT, node=node, position=last)
-    before = session.one(_HASH_AT, node=node, position=first - 1)
-    if end is None or last < first:
-        raise MailboxUnknown(f"the chain of {node} has no stretch from {first} to {last}")
+def _stretch(session: Session, node: str, first: int) -> Stretch:
+    head = session.one(_HEAD, node=node)
+    last = head[0] if head is not None else first
     return Stretch(
-        first=first, previous=START if before is None else bytes(before[0]),
+        first=first, previous=_hash_at(session, node, first - 1),
         leaves=tuple(bytes(leaf) for (leaf,) in session.all(_LEAVES, node=node, first=first, last=last)),
-        end=Head(node=node, position=last, hash=bytes(end[0])),
+        end=Head(node=node, position=last, hash=_hash_at(session, node, last)),
     )
+
+
+def _hash_at(session: Session, node: str, position: int) -> bytes:
+    """The chain's hash after this entry; at 0, where it starts."""
+    row = session.one(_HASH_AT, node=node, position=position)
+    return START if row is None else bytes(row[0])

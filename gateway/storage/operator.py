@@ -13,7 +13,7 @@ from gateway.errors import MailboxUnknown, RefusedError
 from gateway.storage.engine import Store
 from gateway.storage.listing import COLUMNS, FROM_DELIVERIES, MESSAGE, OPEN, listed, state_at
 from gateway.storage.mailbox import deliveries_of, end_delivery, journal_step
-from gateway.storage.records import CANCELLED, OPERATOR
+from gateway.storage.records import CANCELLED, CONFIG, OPERATOR
 from gateway.storage.session import Query, Row
 from gateway.storage.tables import deliveries, messages, tolerances
 from gateway.storage.writer import Write
@@ -110,6 +110,10 @@ class Operator:
         """Journal an act on something else than a message (address book, keys, settings); its position."""
         return self._store.write(lambda write: write.chain.append(
             OPERATOR, at=now, facts={"action": action, "who": who, "why": why})[0])
+
+    def configured(self, action: str, facts: dict[str, object], *, now: datetime) -> int:
+        """Journal what the hub runs with: digests, never values; its position."""
+        return self._store.write(lambda write: write.chain.append(CONFIG, at=now, facts={**facts, "action": action})[0])
 
 
 def _pick(write: Write, referentienummer: str, receiver: str, now: datetime,

@@ -20,6 +20,7 @@ EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
 OPERATOR: Final = "operator"
 PRUNED: Final = "pruned"
+CONFIG: Final = "config"
 
 DROPPED: Final = ""  # what stands in the place of a record that is gone by the retention rule (pruning.py)
 

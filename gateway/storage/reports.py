@@ -1,6 +1,5 @@
 """What an operator, a health check and the evidence export read. Metadata only; nothing here changes anything."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -135,12 +134,7 @@ class Reports:
         with self._store.read() as session:
             return heads(session)
 
-    def evidence_of(self, referentienummer: str, *, afzender: str | None = None,
-                    until: Mapping[str, int] | None = None) -> Evidence:
-        """Proof, digests, journal records and chain of one message (evidence.py).
-
-        `until`: the position per node up to which to give the chain, such as a checkpoint's; default its end. Raises
-        MailboxUnknown.
-        """
+    def evidence_of(self, referentienummer: str, *, afzender: str | None = None) -> Evidence:
+        """Proof, digests, journal records and their place in the journal (evidence.py). Raises MailboxUnknown."""
         with self._store.read() as session:
-            return gather(session, referentienummer, afzender, until)
+            return gather(session, referentienummer, afzender)

@@ -125,17 +125,8 @@ def test_evidence_holds_the_proof_and_links_up_to_the_head(hub: Hub) -> None:
     assert entry_of(2, evidence.recorded[0].hash, evidence.recorded[0].record) == entry
 
 
-def test_evidence_can_end_at_a_checkpoint_and_needs_one_message(hub: Hub) -> None:
+def test_evidence_needs_one_message(hub: Hub) -> None:
     hub.accept(acceptance("a"))
-    hub.accept(acceptance("b"))
-    checkpoint = hub.reports.heads()[0]
-    hub.accept(acceptance("c"))
-    (stretch,) = hub.reports.evidence_of(number("a"), until={"hub": checkpoint.position}).stretches
-    assert stretch.end == checkpoint
-    assert len(stretch.leaves) == 2
-    for until in (0, 99):
-        with pytest.raises(MailboxUnknown):
-            hub.reports.evidence_of(number("a"), until={"hub": until})
     hub.accept(acceptance("a", sender=BANK))
     with pytest.raises(MailboxUnknown, match="name the sender"):
         hub.reports.evidence_of(number("a"))

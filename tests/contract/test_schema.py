@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.storage import audit as audit_module
+from gateway.storage import checkpoints as checkpoints_module
 from gateway.storage import current, head, open_store, upgrade
 from gateway.storage import evidence as evidence_module
 from gateway.storage import journal as journal_module
@@ -16,6 +18,7 @@ from gateway.storage import operator as operator_module
 from gateway.storage import pruning as pruning_module
 from gateway.storage import reports as reports_module
 from gateway.storage import tolerances as tolerances_module
+from gateway.storage import tree as tree_module
 from gateway.storage.listing import _branches
 from gateway.storage.migrations import _connected
 from gateway.storage.session import Query, Session
@@ -24,8 +27,8 @@ from gateway.values import Search
 from tests.contract.conftest import Hub
 from tests.contract.samples import BANK, ENERGIE, NOW, acceptance, number
 
-MODULES = (journal_module, mailbox_module, operator_module, reports_module, evidence_module, tolerances_module,
-           pruning_module)
+MODULES = (journal_module, mailbox_module, operator_module, reports_module, evidence_module, checkpoints_module,
+           tree_module, audit_module, tolerances_module, pruning_module)
 QUERIES = {f"{module.__name__.rsplit('.', 1)[1]}.{name}": value
            for module in MODULES for name, value in vars(module).items() if isinstance(value, Query)}
 QUERIES |= {f"mailbox.list-{key}": value for key, value in mailbox_module._LISTS.items()}
