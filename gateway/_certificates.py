@@ -57,14 +57,20 @@ def _out_of_order(table: Table, key: str, cause: str) -> None:
                  "the order is: accepted, preferred (the same day or later), retired (later)")
 
 
+def registered(table: Table, key: str) -> Registered:
+    """The first certificate of the file that `key` names."""
+    text = table.text(key)
+    der = first_certificate(table, key, table.existing(key, text))
+    return Registered(name=text, sha256=hashlib.sha256(der).hexdigest(), der=der)
+
+
 def _registered(table: Table, key: str, purpose: Purpose) -> Registered:
     text = table.text(key)
     if _DIGEST.fullmatch(text):
         if purpose is Purpose.ENCRYPTION:
             table.refuse(key, f"'{key}' in {table.title} is a digest", "name the file: one encrypts to a certificate")
         return Registered(name=text, sha256=text)
-    der = first_certificate(table, key, table.existing(key, text))
-    return Registered(name=text, sha256=hashlib.sha256(der).hexdigest(), der=der)
+    return registered(table, key)
 
 
 def _check_sequence(tables: Sequence[Table], found: Sequence[Rollover]) -> None:

@@ -14,15 +14,16 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from gateway._certificates import first_certificate, rollover_words, rollovers
+from gateway._certificates import first_certificate, registered, rollover_words, rollovers
 from gateway._toml import Table, TomlFile
-from gateway.values import AGREEMENTS, Party, Rollover
+from gateway.values import AGREEMENTS, Party, Registered, Rollover
 
 OIN: Final = r"[0-9A-Z]{20}"
 OIN_WORDS: Final = "an OIN of 20 digits or capitals"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
-         "pins", "rollover", "gemeentecodes", "routing", "acts_for", "agreements", "kvk", "vestigingen", "active",
-         "from", "until")
+         "pins", "rollover", "encryption", "profiles", "gemeentecodes", "routing", "acts_for", "limits", "agreements",
+         "kvk", "vestigingen", "active", "from", "until")
+ALLOWANCE: Final = {"requests_per_second": (1, 100_000), "burst": (1, 1_000_000), "connections": (1, 100_000)}  # bounds
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
@@ -98,10 +99,13 @@ def _party(table: Table) -> Party:
         pins=frozenset(table.matching("pins", table.texts("pins"), "[0-9a-f]{64}", "SHA-256 in lower-case hex"))
         | frozenset(_pin(table, one) for one in table.several("certificates")),
         rollovers=rollovers(table),
+        encryption=registered(table, "encryption") if "encryption" in table else None,
+        profiles=_profiles(table),
         gemeentecodes=frozenset(table.matching(
             "gemeentecodes", table.texts("gemeentecodes"), "[0-9]{4}", "the four digits of the CBS code")),
         routing=_routing(table),
         acts_for=frozenset(table.matching("acts_for", table.texts("acts_for"), OIN, OIN_WORDS)),
+        limits=_limits(table),
         agreements=frozenset(table.matching(
             "agreements", table.texts("agreements"), "|".join(AGREEMENTS), f"one of: {', '.join(AGREEMENTS)}")),
         kvk=table.matching("kvk", (table.text("kvk"),), "[0-9]{8}", "eight digits")[0] if "kvk" in table else None,
@@ -130,6 +134,27 @@ def _modules(table: Table) -> Mapping[str, tuple[str, ...]]:
             inner.refuse(name, f"module '{name}' has no versions", f'write {name} = ["1.0"], or leave it out')
         modules[name] = versions
     return MappingProxyType(modules)
+
+
+def _limits(table: Table) -> Mapping[str, int]:
+    """What differs from the hub's own limits: limits = { requests_per_second = 50, burst = 100, connections = 20 }."""
+    inner = table.table("limits", tuple(ALLOWANCE))
+    return MappingProxyType({
+        key: inner.number(key, low, minimum=low, maximum=high) for key, (low, high) in ALLOWANCE.items() if key in inner
+    })
+
+
+def _profiles(table: Table) -> Mapping[str, str]:
+    """What the party agrees on beyond what a set asks of all: profiles = { schuldregeling = "2W-be-SE" }.
+
+    The names are modules and services of the hub; whether there are such is for who knows the message sets.
+    """
+    raw = table.raw("profiles") or {}
+    inner = table.table("profiles", tuple(raw) if isinstance(raw, dict) else ())
+    return MappingProxyType({
+        name: inner.matching(name, (inner.text(name),), "2W-be-SE?", '"2W-be-S" or "2W-be-SE"')[0]
+        for name in (raw if isinstance(raw, dict) else ())
+    })
 
 
 def _routing(table: Table) -> Mapping[str, frozenset[str]]:
@@ -188,8 +213,10 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
         "delivery": {"push": party.push} if party.push is not None else "pull",
         "certificates": files, "pins": frozenset() if files else party.pins,
         "rollover": tuple(_rollover_values(one) for one in party.rollovers),
+        "encryption": party.encryption.name if party.encryption else None, "profiles": party.profiles or None,
         "gemeentecodes": party.gemeentecodes, "routing": party.routing or None, "acts_for": party.acts_for,
-        "agreements": party.agreements, "kvk": party.kvk, "vestigingen": party.vestigingen,
+        "limits": party.limits or None, "agreements": party.agreements, "kvk": party.kvk,
+        "vestigingen": party.vestigingen,
         "active": None if party.active else False, "from": party.since, "until": party.until,
     }
     written = (f"{key} = {_toml(value)}\n" for key, value in values.items()
@@ -251,9 +278,10 @@ class Change:
 _FIELDS: Final = {
     "slug": "slug", "name": "name", "oin": "oin", "roles": "roles", "subtype": "subtype", "mag_bsn": "mag_bsn",
     "requires": "requires", "modules": "modules", "push": "delivery", "pins": "certificates",
-    "rollovers": "rollover",
-    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "agreements": "agreements",
-    "kvk": "kvk", "vestigingen": "vestigingen", "active": "active", "since": "from", "until": "until",
+    "rollovers": "rollover", "encryption": "encryption", "profiles": "profiles",
+    "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "limits": "limits",
+    "agreements": "agreements", "kvk": "kvk", "vestigingen": "vestigingen", "active": "active", "since": "from",
+    "until": "until",
 }
 
 
@@ -287,12 +315,15 @@ def _words(field: str, value: object, now: datetime | None) -> str:
     if field == "push":
         return f"push {value}" if value else "pull"
     match value:
+        case Registered():
+            return f"{value.name} ({value.sha256})"
         case tuple():
             return "; ".join(rollover_words(one, now) for one in value)
         case bool():
             return "yes" if value else "no"
         case Mapping():
-            return "; ".join(f"{key} {', '.join(versions)}" for key, versions in sorted(value.items()))
+            return "; ".join(f"{key} {one if isinstance(one, str | int) else ', '.join(one)}"
+                             for key, one in sorted(value.items()))
         case frozenset():
             return ", ".join(sorted(value))
         case None:

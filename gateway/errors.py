@@ -14,6 +14,7 @@ class GatewayError(Exception):
     """Anything the gateway refuses or fails at. `detail` goes to the journal, never to the peer."""
 
     findings: tuple[Finding, ...] = ()
+    retry_after: int | None = None  # seconds, where an instance knows better than its row
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
@@ -172,6 +173,10 @@ class CertificateRejected(SecurityRefusal):
     """The signer's certificate: path, dates, revocation, usage or OIN."""
 
 
+class DecryptionFailed(SecurityRefusal):
+    """An encrypted body that does not follow the profile, is not for us, or does not open."""
+
+
 class TimestampStale(SecurityRefusal):
     """Created or Expires lies outside the window."""
 
@@ -195,8 +200,7 @@ class ChoreographyError(RefusedError):
         super().__init__(f"{message} in state {state}; allowed: {', '.join(allowed) or 'nothing'}")
         self.findings = (
             Finding(
-                xpath="/",
-                rule="choreografie",
+                xpath="/", rule="choreografie",
                 nl=f"{message} mag niet in toestand {state}. Toegestaan: {', '.join(allowed) or 'niets meer'}.",
                 en=f"{message} is not allowed in state {state}. Allowed: {', '.join(allowed) or 'nothing more'}.",
             ),
@@ -367,14 +371,8 @@ TABLE: dict[type[GatewayError], Row] = {
     BsnNotAllowed: _client("SKP016", "Een BSN mag hier niet, of moet hier juist.",
                            "A BSN is not allowed here, or is required here."),
     RateLimited: _client("SKP017", "Te veel verzoeken.", "Too many requests.", http=429, retry_after=10),
-    SecurityRefusal: _SECURITY,
-    SecurityMissing: _SECURITY,
-    SignatureInvalid: _SECURITY,
-    ReferenceMissing: _SECURITY,
-    AlgorithmForbidden: _SECURITY,
-    CertificateRejected: _SECURITY,
-    TimestampStale: _SECURITY,
-    Replayed: _SECURITY,
+    **dict.fromkeys((SecurityRefusal, SecurityMissing, SignatureInvalid, ReferenceMissing, AlgorithmForbidden,
+                     CertificateRejected, DecryptionFailed, TimestampStale, Replayed), _SECURITY),
     SchemaInvalid: _client("SKP001", "Het bericht voldoet niet aan het schema of de regels.",
                            "The message does not meet the schema or the rules.", wus="0004"),
     ChoreographyError: _client("SKP011", "Dit bericht mag niet in de huidige toestand van de conversatie.",

@@ -4,6 +4,7 @@ Nothing here returns content. Rows are plain dictionaries with the keys of docs/
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -198,8 +199,10 @@ class Operations:
         """The proof that one state of a journal continues another, and whether it holds. Raises MailboxUnknown."""
         found = self.proof(node, old, new)
         return {
-            "node": node, "from": old, "to": new, "from_root": found.old_root, "to_root": found.new_root,
-            "proof": list(found.proof),
+            "node": node, "from": old, "to": new,
+            "from_root": b64encode(found.old_root).decode(),
+            "to_root": b64encode(found.new_root).decode(),
+            "proof": [b64encode(step).decode() for step in found.proof],
             "holds": consistent(old, found.old_root, new, found.new_root, found.proof),
         }
 

@@ -123,3 +123,9 @@ class Service:
     key: SetKey
     role: RoleRule | None  # None for the services every party may call
     operations: Mapping[str, Operation]  # by wsa:Action
+    profile: str = "2W-be-S"  # what its set asks of every party (Digikoppeling WUS WB011)
+
+    @property
+    def agreed_as(self) -> str:
+        """The name under which a party may agree on a profile of its own: the module, or the hub's service."""
+        return self.key.module if self.role is not None else self.path.rpartition("/")[2]

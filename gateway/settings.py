@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from gateway._parties import (
+    ALLOWANCE,
     Change,
     ChangeKind,
     dump_parties,
@@ -23,6 +24,7 @@ from gateway._parties import (
 )
 from gateway._toml import Table, TomlFile
 from gateway._trust import TRUST_KEYS, ListSource, Responder, Trust, read_trust
+from gateway.values import Allowance
 
 __all__ = [
     "Address", "Change", "ChangeKind", "Hub", "Journal", "KeyPair", "Limits", "ListSource", "Responder",
@@ -112,6 +114,17 @@ class Limits:
     timestamp_ttl: timedelta  # how long a wsu:Timestamp may live (Digikoppeling WUS WB002)
     max_waiting: int  # requests that may wait for a commit before the gateway answers 503
     threads: int  # per worker process
+    party: Allowance  # of each party whose entry in the address book says nothing else
+    connections: int  # open at once, of everybody, per process
+    handshakes: int  # under way at once, per process
+    handshake_seconds: int
+    header_seconds: int  # from a request's first octet to the end of its headers
+    body_seconds: int  # for a body that does not flow
+    body_octets_per_second: int  # by which a body that does flow extends its time
+    idle_seconds: int  # between requests, and for an answer that is not being read
+    connection_seconds: int  # then a connection ends after its next answer (Digikoppeling WUS WT008)
+    connection_requests: int  # likewise
+    session_seconds: int  # how long a TLS session may be resumed (WT008)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +155,7 @@ class Settings:
     soap: Soap
     web: Web
     signing: tuple[KeyPair, ...]  # newest first: the first signs, all are accepted
+    encryption: tuple[KeyPair, ...]  # newest first: the first is for others to use, all decrypt; empty: no 2W-be-SE
     trust: Trust
     store: Store
     retention: Retention
@@ -150,8 +164,14 @@ class Settings:
     journal: Journal
 
 
-_TABLES = ("hub", "soap", "web", "signing", "trust", "store", "retention", "limits", "sets", "journal")
+_TABLES = ("hub", "soap", "web", "signing", "encryption", "trust", "store", "retention", "limits", "sets",
+           "journal")
 _PAIR = ("certificate", "key")
+_LIMITS = (
+    "skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads", "requests_per_second", "burst",
+    "connections_per_party", "connections", "handshakes", "handshake_seconds", "header_seconds", "body_seconds",
+    "body_octets_per_second", "idle_seconds", "connection_seconds", "connection_requests", "session_seconds",
+)
 
 
 def load_settings(folder: Path) -> Settings:
@@ -172,12 +192,13 @@ def load_settings(folder: Path) -> Settings:
             max_octets=soap.number("max_octets", 10_485_760, minimum=1_024, maximum=1_073_741_824),
         ),
         web=Web(listen=_address(web, "127.0.0.1:8080")),
-        signing=_signing(root),
+        signing=_pairs(root, "signing", "hub-sign"),
+        encryption=_pairs(root, "encryption", "hub-enc") if "encryption" in root else (),
         trust=read_trust(root.table("trust", TRUST_KEYS)),
         store=_store(root.table("store", ("url", "keys"))),
         retention=_retention(root.table(
             "retention", ("working_days", "metadata_months", "calendar", "extra_holidays"))),
-        limits=_limits(root.table("limits", ("skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads"))),
+        limits=_limits(root.table("limits", _LIMITS)),
         sets=_sets(root.table("sets", ("xsd", "wsdl"))),
         journal=_journal(root.table("journal", (
             "checkpoint_entries", "checkpoint_seconds", "checkpoints", "tsa", "tsa_certificate"))),
@@ -210,12 +231,13 @@ def _pair(table: Table, name: str) -> KeyPair:
     )
 
 
-def _signing(root: Table) -> tuple[KeyPair, ...]:
-    if not isinstance(root.raw("signing"), list):
-        return (_pair(root.table("signing", _PAIR), "hub-sign"),)
-    pairs = tuple(_pair(table, "hub-sign") for table in root.tables("signing", _PAIR))
+def _pairs(root: Table, name: str, files: str) -> tuple[KeyPair, ...]:
+    """The pairs of [signing] or [encryption], which may be one table or a list of them."""
+    if not isinstance(root.raw(name), list):
+        return (_pair(root.table(name, _PAIR), files),)
+    pairs = tuple(_pair(table, files) for table in root.tables(name, _PAIR))
     if not pairs:
-        root.refuse("signing", "'signing' is an empty list", "name at least one certificate and key")
+        root.refuse(name, f"'{name}' is an empty list", "name at least one certificate and key")
     return pairs
 
 
@@ -246,11 +268,29 @@ def _retention(table: Table) -> Retention:
 
 
 def _limits(table: Table) -> Limits:
+    def number(key: str, default: int, minimum: int, maximum: int) -> int:
+        return table.number(key, default, minimum=minimum, maximum=maximum)
+
     return Limits(
-        skew=timedelta(seconds=table.number("skew_seconds", 60, minimum=0, maximum=300)),
-        timestamp_ttl=timedelta(seconds=table.number("timestamp_ttl_seconds", 300, minimum=10, maximum=3_600)),
-        max_waiting=table.number("max_waiting", 1_000, minimum=1, maximum=1_000_000),
-        threads=table.number("threads", 8, minimum=1, maximum=256),
+        skew=timedelta(seconds=number("skew_seconds", 60, 0, 300)),
+        timestamp_ttl=timedelta(seconds=number("timestamp_ttl_seconds", 300, 10, 3_600)),
+        max_waiting=number("max_waiting", 1_000, 1, 1_000_000),
+        threads=number("threads", 8, 1, 256),
+        party=Allowance(
+            requests_per_second=number("requests_per_second", 1_000, *ALLOWANCE["requests_per_second"]),
+            burst=number("burst", 2_000, *ALLOWANCE["burst"]),
+            connections=number("connections_per_party", 200, *ALLOWANCE["connections"]),
+        ),
+        connections=number("connections", 2_000, 1, 100_000),
+        handshakes=number("handshakes", 512, 128, 100_000),  # fewer would put out who came a moment ago
+        handshake_seconds=number("handshake_seconds", 10, 1, 120),
+        header_seconds=number("header_seconds", 10, 1, 120),
+        body_seconds=number("body_seconds", 20, 1, 600),
+        body_octets_per_second=number("body_octets_per_second", 16_384, 256, 1_073_741_824),
+        idle_seconds=number("idle_seconds", 30, 1, 3_600),
+        connection_seconds=number("connection_seconds", 3_600, 1, 86_400),
+        connection_requests=number("connection_requests", 10_000, 1, 1_000_000_000),
+        session_seconds=number("session_seconds", 900, 60, 7_200),
     )
 
 

@@ -10,6 +10,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from gateway.refusals import Diagnosis as Diagnosis
+from gateway.refusals import Explained as Explained
+from gateway.refusals import Refusal as Refusal
 from gateway.set_values import Choreography as Choreography
 from gateway.set_values import MessageType as MessageType
 from gateway.set_values import Operation as Operation
@@ -108,6 +111,15 @@ class Rollover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How much one party may ask of the hub."""
+
+    requests_per_second: int
+    burst: int  # requests at once, after a rest
+    connections: int  # open at once, per process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """A connected organisation as the address book knows it."""
 
@@ -123,9 +135,12 @@ class Party:
     push: str | None = None  # registered endpoint; None: the party collects (pull)
     pins: frozenset[str] = frozenset()  # SHA-256 (hex) of its certificates; empty: trust path and OIN decide
     rollovers: tuple[Rollover, ...] = ()  # of one purpose: in the order in which they follow one another
+    encryption: Registered | None = None  # what is for it is encrypted to this certificate, unless a rollover says more
+    profiles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # Service.agreed_as → profile
     gemeentecodes: frozenset[str] = frozenset()
     routing: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))  # other kinds of key
     acts_for: frozenset[str] = frozenset()  # OINs this party may send for (mandate)
+    limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fields of its own Allowance
     agreements: frozenset[str] = frozenset()  # what it may do that others may not: rsa-pss
     kvk: str | None = None
     vestigingen: frozenset[str] = frozenset()
@@ -155,6 +170,7 @@ class Permit:
     caller: Party
     service: Service
     operation: Operation
+    encrypted: bool = False  # request and answer are in profile 2W-be-SE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,25 +372,6 @@ class Search:
     since: datetime | None = None
     until: datetime | None = None  # exclusive
     limit: int = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What the journal keeps of a refused request: who, what, why; never content."""
-
-    ticket: str  # UUID, also in the fault
-    code: str  # SKP…
-    error: str  # class name from errors.py
-    reason: str  # detail for the operator
-    at: datetime
-    path: str
-    caller_oin: str | None = None
-    caller_certificate: str | None = None  # SHA-256 hex
-    message_id: str | None = None
-    action: str | None = None
-    referentienummer: str | None = None
-    octets: int = 0
-    octets_digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

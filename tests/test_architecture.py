@@ -27,10 +27,11 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
     return Room(rooms=frozenset(rooms.split()), packages=frozenset(packages.split()), clock=clock)
 
 
-GROUND = frozenset({"names", "set_values", "values", "errors", "ports", "toml_lines", "tolerances", "merkle"})
-WITHIN_GROUND = {"names": set(), "set_values": set(), "values": {"set_values"}, "errors": {"values"},
-                 "ports": {"values", "errors"}, "toml_lines": set(), "tolerances": set(),
-                 "merkle": set()}
+GROUND = frozenset({"names", "set_values", "refusals", "values", "errors", "ports", "toml_lines", "tolerances",
+                    "merkle"})
+WITHIN_GROUND = {"names": set(), "set_values": set(), "refusals": set(),
+                 "values": {"set_values", "refusals"}, "errors": {"values"}, "ports": {"values", "errors"},
+                 "toml_lines": set(), "tolerances": set(), "merkle": set()}
 ROOMS = {
     "messagesets": room("", "lxml xmlschema"),
     "soap": room("", "lxml"),

@@ -1,14 +1,18 @@
 """Builds everything from an instance folder and hands it over. The only room that knows every other."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
 
 from gateway.app.expiry import expiring
+from gateway.app.explain import Story, explain_file
 from gateway.app.health import Diagnosis, examine
 from gateway.app.hub import run
 from gateway.app.instance import Instance, open_instance, utc_now
+from gateway.app.rehearsal import Rehearsed
+from gateway.app.rehearse import rehearse
 from gateway.app.revocation import fetch_round
 from gateway.app.sets import (
     check_sets,
@@ -25,13 +29,13 @@ from gateway.security import EvidenceCheck, canonical, load_certificate, load_ce
 from gateway.security import verify_evidence as _verify_evidence
 from gateway.soap import check_xml_octets, read_xml
 from gateway.storage import current, upgrade
-from gateway.values import Party
+from gateway.values import Party, Purpose
 
 __all__ = [
-    "Diagnosis", "EvidenceCheck", "Instance", "canonical_message", "check_sets", "create_instance", "demo_messages",
-    "describe_party", "diff_sets", "examine", "expiring", "fetch_revocation", "list_sets", "open_instance", "renew_crl",
-    "run", "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs",
-    "write_wsdl",
+    "Diagnosis", "EvidenceCheck", "Instance", "Rehearsed", "Story", "canonical_message", "check_sets",
+    "create_instance", "demo_messages", "describe_party", "diff_sets", "examine", "expiring", "explain_file",
+    "fetch_revocation", "list_sets", "open_instance", "rehearse_certificates", "renew_crl", "run", "sample_messages",
+    "upgrade_store", "validate_file", "verify_evidence", "write_docs", "write_wsdl",
 ]
 
 
@@ -42,6 +46,7 @@ def describe_party(party: Party) -> dict[str, object]:
         "subtype": party.subtype, "modules": {name: list(versions) for name, versions in party.modules.items()},
         "delivery": {"push": party.push} if party.push else "pull", "mag_bsn": party.mag_bsn,
         "requires": sorted(party.requires), "agreements": sorted(party.agreements), "active": party.active,
+        "profiles": dict(party.profiles), "encryption": party.encryption.name if party.encryption else None,
         "rollovers": [
             {"purpose": str(one.purpose), "old": one.old.name, "new": one.new.name, "state": str(one.state(utc_now())),
              "accepted": one.accepted, "preferred": one.preferred, "retired": one.retired}
@@ -72,6 +77,13 @@ def fetch_revocation(folder: Path) -> Iterator[dict[str, object]]:
     for one in fetch_round(trust, clock=utc_now, after=None):
         yield {"file": one.wanted.file.name, "url": one.wanted.url, "outcome": str(one.fetched or "failed"),
                "detail": one.error.detail if one.error is not None else ""}
+
+
+def rehearse_certificates(
+    folder: Path, who: str, files: list[Path], *, at: datetime | None, purposes: list[str]
+) -> list[Rehearsed]:
+    """`gateway certs rehearse`: place by place, what would work and what would break."""
+    return rehearse(open_instance(folder), who, files, at=at, purposes=[Purpose(one) for one in purposes])
 
 
 def verify_evidence(

@@ -18,8 +18,8 @@ _LISTS = 7  # days; a list lives for days and is fetched anew: it is news only w
 def expiring(folder: Path, days: int) -> list[dict[str, object]]:
     """Certificates and revocation lists of an instance that lapse within so many days, soonest first.
 
-    Of settings: TLS, signing, anchors, refused CAs, OCSP issuers; of parties.toml: pins that are files, and rollovers;
-    and whatever else lies in pki/.
+    Of settings: TLS, signing, encryption, anchors, refused CAs, OCSP issuers; of parties.toml: pins that are files,
+    encryption, and rollovers; and whatever else lies in pki/.
     """
     instance, now = open_instance(folder), utc_now()
     rows = {(file, der): _row(file, der, now) for file, der in _certificates(instance)}
@@ -47,18 +47,18 @@ def _certificates(instance: Instance) -> Iterator[tuple[str, bytes]]:
                 seen.add(der)
                 yield path.name, der
     for party in instance.register.everyone:
-        for rollover in party.rollovers:
-            for one in (rollover.old, rollover.new):
-                if one.der is not None and one.der not in seen:
-                    seen.add(one.der)
-                    yield Path(one.name).name, one.der
+        named = [one for rollover in party.rollovers for one in (rollover.old, rollover.new)]
+        for one in (party.encryption, *named):
+            if one is not None and one.der is not None and one.der not in seen:
+                seen.add(one.der)
+                yield Path(one.name).name, one.der
 
 
 def _files(instance: Instance) -> Iterator[tuple[Path, bool]]:
     """Files of certificates; of a party's only the first in a file is its own."""
     settings = instance.settings
     yield settings.soap.tls.certificate, False
-    yield from ((pair.certificate, False) for pair in settings.signing)
+    yield from ((pair.certificate, False) for pair in (*settings.signing, *settings.encryption))
     yield from ((path, False) for path in (*settings.trust.anchors, *settings.trust.refused))
     yield from ((one.issuer, False) for one in settings.trust.ocsp)
     for files in named_certificates(instance.folder / "parties.toml").values():

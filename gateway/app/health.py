@@ -10,15 +10,19 @@ from cryptography import x509
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from gateway.app import front
+from gateway.app.checkpoints import published_file
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
 from gateway.app.trust import LiveTrust, read_snapshot
-from gateway.errors import GatewayError, Misconfigured
-from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate
+from gateway.errors import CertificateRejected, GatewayError, Misconfigured
+from gateway.routing import encryption_certificate
+from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate, read_checkpoint
 from gateway.settings import Token
-from gateway.storage import Reports, open_store
-from gateway.transport import Check, ServerTls, TlsFiles, build_contracts
+from gateway.storage import Checkpoints, Reports, open_store
+from gateway.transport import Check, build_contracts
 
+_STAMP_WAITS = timedelta(hours=1)
 _SOON = timedelta(days=56)  # renewal takes eight weeks with a TSP
 
 
@@ -83,7 +87,7 @@ def _keys_check(instance: Instance) -> Check:
     return Check(ok=writable, text=f"key directory {folder.name}" if writable else f"{folder} is no directory")
 
 
-def store_metrics(log: Log, trust: LiveTrust, reports: Reports) -> Iterable[Metric]:
+def store_metrics(log: Log, trust: LiveTrust, reports: Reports, checkpoints: Checkpoints) -> Iterable[Metric]:
     """Figures for Prometheus: counters of this process, gauges of the store and of the revocation lists."""
     now = utc_now()
     left = GaugeMetricFamily("gateway_crl_seconds_to_lapse", "Until the revocation list of this CA stops counting",
@@ -107,6 +111,22 @@ def store_metrics(log: Log, trust: LiveTrust, reports: Reports) -> Iterable[Metr
          (now - trust.snapshot.loaded_at).total_seconds()),
     ):
         yield GaugeMetricFamily(name, text, value=value)
+    yield from _journal_metrics(checkpoints, now)
+
+
+def _journal_metrics(checkpoints: Checkpoints, now: datetime) -> Iterable[Metric]:
+    """How far the journal is signed. Of several nodes the youngest age counts."""
+    ends = checkpoints.ends()
+    unsigned = sum(head.position - (newest.size if newest else 0) for head, newest in ends)
+    yield GaugeMetricFamily("gateway_journal_unsigned_entries", "Entries that no checkpoint covers yet", value=unsigned)
+    signed = [newest for _, newest in ends if newest is not None]
+    stamps = [at for one in signed if (at := checkpoints.newest_stamp(one.node)) is not None]
+    for name, text, times in (
+        ("gateway_checkpoint_age_seconds", "Since the last checkpoint of the journal", [one.at for one in signed]),
+        ("gateway_time_stamp_age_seconds", "Since the last time-stamp of a checkpoint", stamps),
+    ):
+        if times:
+            yield GaugeMetricFamily(name, text, value=(now - max(times)).total_seconds())
 
 
 def examine(folder: Path) -> list[Diagnosis]:
@@ -121,15 +141,21 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("message sets", lambda: _sets(instance),
                           "run `gateway sets wsdl`, then `gateway sets check`"))
     found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
+    found.append(_attempt("encryption keys", lambda: f"{len(instance.encryption)} key(s)",
+                          "see [encryption] in gateway.toml"))
     found.append(_attempt("store", lambda: _store(instance),
                           f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
     found.append(_attempt("sealing keys", lambda: f"{len(instance.vault.epochs())} day(s)",
                           "see 'keys' of [store] in gateway.toml"))
+    found.append(_attempt("journal", lambda: _journal(instance),
+                          "run the hub, which signs it; see docs/operations.md on restoring a backup"))
     found.append(_attempt("TLS", lambda: _tls(instance), "see [soap] in gateway.toml"))
     found.append(_trust(instance))
     found += [_attempt(f"certificate {path.name}", partial(_certificate, instance, path, usage),
                        "renew it with your CA; see `gateway certs expiring`")
               for path, usage in _own_certificates(instance)]
+    found.append(_attempt("certificates of parties", lambda: _registered(instance),
+                          "ask the party for its present one, and name it in parties.toml"))
     return found
 
 
@@ -147,8 +173,7 @@ def _sets(instance: Instance) -> str:
 
 
 def _tls(instance: Instance) -> str:
-    soap, trust = instance.settings.soap, instance.settings.trust
-    ServerTls.of(TlsFiles(certificate=soap.tls.certificate, key=soap.tls.key, anchors=trust.anchors, crls=trust.crls))
+    front.server_tls(instance.settings)
     return "certificate, key, anchors and lists load"
 
 
@@ -158,6 +183,21 @@ def _store(instance: Instance) -> str:
         now = utc_now()
         waiting = Reports(store).counts(now=now, refused_since=now).waiting
     return f"its tables are those of this gateway, {waiting} waiting"
+
+
+def _journal(instance: Instance) -> str:
+    """Is the journal signed and published? Raises Misconfigured."""
+    settings, now = instance.settings, utc_now()
+    with open_store(settings.store.url) as store:
+        ends = Checkpoints(store).ends()
+    for head, newest in ends:
+        file = published_file(settings.journal.checkpoints, head.node)
+        if file.is_file() and read_checkpoint(file.read_bytes()).checkpoint.size > head.position:
+            raise Misconfigured(f"{file.name} is of a longer journal than the store has: was an older copy restored?")
+        if settings.journal.tsa and newest and newest.stamped_at is None and now - newest.at > _STAMP_WAITS:
+            raise Misconfigured("the last checkpoint waits long for its time-stamp; see time-stamp-not-made in the log")
+    entries, signed = sum(head.position for head, _ in ends), sum(newest.size for _, newest in ends if newest)
+    return f"{entries} entries, {signed} of them signed"
 
 
 def _trust(instance: Instance) -> Diagnosis:
@@ -174,7 +214,26 @@ def _trust(instance: Instance) -> Diagnosis:
 def _own_certificates(instance: Instance) -> list[tuple[Path, Usage]]:
     settings = instance.settings
     return [(settings.soap.tls.certificate, Usage.SERVER),
-            *((pair.certificate, Usage.SIGNING) for pair in settings.signing)]
+            *((pair.certificate, Usage.SIGNING) for pair in settings.signing),
+            *((pair.certificate, Usage.ENCRYPTION) for pair in settings.encryption)]
+
+
+def _registered(instance: Instance) -> str:
+    """The certificates that the hub encrypts to by the address book (docs/profile.md §14)."""
+    now, count = utc_now(), 0
+    trust = read_snapshot(instance.settings.trust, now)
+    for party in instance.register.parties():
+        registered = encryption_certificate(party, now)
+        if registered is None or registered.der is None:
+            continue
+        try:
+            checked = check_certificate(registered.der, trust, now, usage=Usage.ENCRYPTION)
+        except CertificateRejected as error:
+            raise Misconfigured(f"{registered.name} of {party.slug}: {error.detail}") from error
+        if checked.certificate.oin != party.oin:
+            raise Misconfigured(f"{registered.name} of {party.slug} is of OIN {checked.certificate.oin}")
+        count += 1
+    return f"{count} to encrypt to, all of which hold"
 
 
 def _certificate(instance: Instance, path: Path, usage: Usage) -> str:
@@ -183,7 +242,7 @@ def _certificate(instance: Instance, path: Path, usage: Usage) -> str:
     if usage is Usage.SIGNING and now < starts and any(key.in_force(now) for key in instance.signing):
         return f"waits: signs from {starts:%Y-%m-%d}"
     checked = check_certificate(der, read_snapshot(instance.settings.trust, now), now, usage=usage)
-    if usage is Usage.SIGNING and checked.certificate.oin != instance.settings.hub.oin:
+    if usage is not Usage.SERVER and checked.certificate.oin != instance.settings.hub.oin:
         raise Misconfigured(f"{path.name} is of OIN {checked.certificate.oin}, but [hub] oin is "
                             f"{instance.settings.hub.oin}: parties will refuse every answer")
     return f"OIN {checked.certificate.oin}, valid until {checked.certificate.not_after:%Y-%m-%d}"

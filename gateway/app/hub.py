@@ -5,40 +5,46 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
 from gateway import __version__
+from gateway.app import front
 from gateway.app.checkpoints import CheckpointWriter
 from gateway.app.configuration import ConfigurationJournal, digest_of
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
+from gateway.app.ocsp import Inquiry
+from gateway.app.profiles import check_sets
 from gateway.app.retention import retention
 from gateway.app.revocation import Watch
 from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
 from gateway.calendar_nl import working_day
 from gateway.errors import GatewayError
-from gateway.pipeline import Gate, Signers, answer, decline
+from gateway.pipeline import Encryption, Gate, Signers, Tally, answer, decline, write_tally
 from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
 from gateway.security import Usage
 from gateway.settings import Address
 from gateway.soap import Limits
-from gateway.storage import Operator, Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
+from gateway.storage import Checkpoints, Operator, Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
 from gateway.transport import (
     Background,
     Host,
-    RequestLimits,
+    Meter,
+    OwnMeter,
+    Quota,
     Server,
     ServerTls,
+    SharedMeter,
     SoapListener,
     Supervisor,
-    TlsFiles,
     bind,
     build_contracts,
     document_routes,
@@ -90,13 +96,16 @@ def build_gate(
 ) -> Gate:
     """Everything one request needs, from an instance and its open store."""
     settings, sealer = instance.settings, instance.sealer()
+    keys = instance.encryption
+    check_sets(instance.catalog.services.values(), able=bool(keys))
     return Gate(
         name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
         signers=Signers(keys=instance.signing),
-        journal=SqlJournal(store, sealer), mailbox=SqlMailbox(store, sealer, clock),
+        encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
+        journal=SqlJournal(store, sealer), tally=Tally(), mailbox=SqlMailbox(store, sealer, clock),
         tolerances=SqlTolerances(store),
-        dispatch=Host(instance.catalog.services).dispatch, addresses=_addresses(instance.catalog.services, urls),
+        dispatch=Host(instance.catalog.services).dispatch, addresses=addresses_of(instance.catalog.services, urls),
         limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,
         is_working_day=working_day(settings.retention.extra_holidays), new_id=new_id, observe=observe,
     )
@@ -109,7 +118,7 @@ def run(folder: Path, *, soap_port: int | None, web_port: int | None, workers: i
     soap = bind(_listen(settings.soap.listen.host, settings.soap.listen.port, soap_port))
     web = bind(_listen(settings.web.listen.host, settings.web.listen.port, web_port))
     public = _public_url(settings.hub.public_url, soap, moved=soap_port is not None or settings.soap.listen.port == 0)
-    marker = instance.folder / RUNNING
+    marker, meter = instance.folder / RUNNING, instance.folder / front.METER
 
     def announce(_: str, web_url: str) -> None:
         marker.write_text(json.dumps({"soap": public, "web": web_url, "pid": os.getpid()}), "utf-8")
@@ -117,8 +126,9 @@ def run(folder: Path, *, soap_port: int | None, web_port: int | None, workers: i
 
     try:
         if workers == 1:
-            serve(instance, soap, web, public, announce)
+            serve(instance, soap, web, public, announce, OwnMeter())
             return
+        SharedMeter.make(meter)
         argument = json.dumps({"folder": str(instance.folder), "public": public})
         supervisor = Supervisor(target="gateway.app.hub:serve_worker", argument=argument, count=workers,
                                 soap_socket=soap, web_socket=web, ready=announce)
@@ -128,13 +138,15 @@ def run(folder: Path, *, soap_port: int | None, web_port: int | None, workers: i
     finally:
         if marker.is_file() and json.loads(marker.read_text("utf-8")).get("pid") == os.getpid():  # not another's
             marker.unlink()
+            meter.unlink(missing_ok=True)
 
 
 def serve_worker(argument: str, soap: socket.socket, web: socket.socket, index: int, ready: Ready) -> int:
     """One of several worker processes (transport/workers.py)."""
     given = json.loads(argument)
     try:
-        serve(open_instance(Path(given["folder"])), soap, web, given["public"], ready, index)
+        instance = open_instance(Path(given["folder"]))
+        serve(instance, soap, web, given["public"], ready, SharedMeter(instance.folder / front.METER), index)
     except GatewayError as error:
         Log()("worker-not-started", {"worker": index, "error": error})
         return 1
@@ -142,14 +154,14 @@ def serve_worker(argument: str, soap: socket.socket, web: socket.socket, index: 
 
 
 def serve(
-    instance: Instance, soap: socket.socket, web: socket.socket, public: str, ready: Ready, index: int = 0
+    instance: Instance, soap: socket.socket, web: socket.socket, public: str, ready: Ready, meter: Meter,
+    index: int = 0,
 ) -> None:
     """Both listeners in this process, until told to stop."""
     settings, log = instance.settings, Log()
     trust = LiveTrust(settings.trust, utc_now, log)
     register = LiveRegister(instance, log)
-    tls = ServerTls.of(TlsFiles(certificate=settings.soap.tls.certificate, key=settings.soap.tls.key,
-                                anchors=settings.trust.anchors, crls=settings.trust.crls))
+    tls, quota = front.server_tls(settings), front.quota(settings, register, meter)
     services = instance.catalog.services
     urls = {public, url_of(soap, "https"), _with_host(url_of(soap, "https"), "localhost")}
     with open_store(settings.store.url, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
@@ -159,17 +171,22 @@ def serve(
             refuse=lambda received, error: decline(received, error, gate), services=services, now=utc_now,
             contracts=build_contracts(services, wsdl_root=settings.sets.wsdl, xsd_root=settings.sets.xsd,
                                       public_url=public),
-            limits=RequestLimits(max_octets=settings.soap.max_octets, threads=settings.limits.threads),
+            limits=front.request_limits(settings), quota=quota, observe=log,
         )
         reports = Reports(store)
         pages = web_app(services=services, public_url=public, checks=lambda: ready_checks(instance, trust, reports),
-                        collect=lambda: store_metrics(log, trust, reports),
+                        collect=lambda: store_metrics(log, trust, reports, Checkpoints(store)),
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
+        beside = [Watch(settings.trust, trust, utc_now, log).fetch]
+        if settings.trust.ocsp:
+            beside.append(Inquiry(settings.trust, trust, utc_now, log).ask)
         with _journaled(instance, store, trust, register, log, configured=index == 0) as journaling:
-            Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, ready=ready,
-                   background=(*_chores(gate, trust, register, tls, Watch(settings.trust, trust, utc_now, log)),
-                               retention(store, settings.retention.metadata_months, log), *journaling)).run()
+            Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, quota=quota, ready=ready,
+                   background=(*_chores(gate, trust, register, tls, beside, quota), *journaling,
+                               retention(store, settings.retention.metadata_months, log)),
+                   connections=front.connection_limits(settings)).run()
+        write_tally(gate, utc_now(), quota.untold())
         try:
             gate.tolerances.flush()
         except GatewayError as error:  # figures only: the hub has ended well without them
@@ -183,19 +200,25 @@ def settle() -> None:
 
 
 def _chores(
-    gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls, watch: Watch
+    gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls,
+    beside: Iterable[Callable[[Callable[[], None]], None]], quota: Quota,
 ) -> tuple[Background, ...]:
     def expire() -> None:
         while gate.mailbox.expire(utc_now(), _EXPIRE_AT_ONCE) == _EXPIRE_AT_ONCE:
             pass
 
+    def renew() -> None:
+        trust.renew(tls.reload)
+
     return (
         Background(seconds=3600, function=lambda: gate.mailbox.retire_keys(utc_now())),
         Background(seconds=2, function=register.renew),
-        Background(seconds=20, function=lambda: trust.renew(tls.reload)),
-        Background(seconds=60, function=lambda: watch.fetch(lambda: trust.renew(tls.reload))),
+        Background(seconds=20, function=renew),
+        Background(seconds=20, function=tls.renew_sessions),
+        *(Background(seconds=60, function=partial(work, renew)) for work in beside),
         Background(seconds=60, function=expire),
         Background(seconds=60, function=gate.tolerances.flush),
+        Background(seconds=60, function=lambda: write_tally(gate, utc_now(), quota.untold())),
     )
 
 
@@ -217,7 +240,8 @@ def _journaled(instance: Instance, store: Store, trust: LiveTrust, register: Liv
     checkpoints.write()
 
 
-def _addresses(services: Mapping[str, Service], urls: Collection[str]) -> Callable[[Service], Collection[str]]:
+def addresses_of(services: Mapping[str, Service], urls: Collection[str]) -> Callable[[Service], Collection[str]]:
+    """The absolute addresses of each service below these URLs."""
     by_path = {path: frozenset(url + path for url in urls) for path in services}
     return lambda service: by_path[service.path]
 

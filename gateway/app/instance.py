@@ -10,20 +10,27 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from gateway.app.checkpoints import audit
+from gateway.app.checkpoints import CheckpointWriter, audit
 from gateway.app.evidence import evidence_file
+from gateway.app.profiles import check_profiles
 from gateway.app.trust import LiveTrust
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
-from gateway.party import PartyClient
+from gateway.party import PartyClient, PartyEncryption
 from gateway.privacy import Privacy
-from gateway.routing import AddressBook
+from gateway.routing import AddressBook, agreed_encrypted
 from gateway.security import (
+    CheckCertificate,
+    DecryptionKey,
     SecurityPolicy,
     SigningKey,
     Usage,
+    decryption_keys_of,
+    load_certificate,
+    load_decryption_key,
     load_signing_key,
+    same_key,
 )
 from gateway.settings import Settings, Token, load_parties, load_settings, plan
 from gateway.storage import (
@@ -33,6 +40,7 @@ from gateway.storage import (
     Operator,
     Reports,
     Sealer,
+    Store,
     TokenVault,
     holdings,
     months_later,
@@ -77,7 +85,13 @@ class Instance:
 
     def read_register(self) -> AddressBook:
         """The address book as its file is now. Raises Misconfigured."""
-        return AddressBook(load_parties(self.folder / "parties.toml"), today=utc_now().date())
+        return AddressBook(self._checked(self._stated()), today=utc_now().date())
+
+    def _checked(self, parties: tuple[Party, ...]) -> tuple[Party, ...]:
+        """The parties, once the profiles they agreed on are ones this hub can keep. Raises Misconfigured."""
+        if any(party.profiles for party in parties):
+            check_profiles(parties, self.catalog.services.values(), able=bool(self.settings.encryption))
+        return parties
 
     @property
     def policy(self) -> SecurityPolicy:
@@ -98,6 +112,21 @@ class Instance:
         if isinstance(keys, Token):
             return TokenVault(module=keys.module, token=keys.label, pin=keys.pin_file.read_text("utf-8").strip())
         return KeyDirectory(keys)
+
+    @cached_property
+    def encryption(self) -> tuple[DecryptionKey, ...]:
+        """The keys that messages to the hub are encrypted to, newest first; none: no 2W-be-SE.
+
+        Raises  Misconfigured, also for a key that the hub uses for something else: one key, one use.
+        """
+        keys = tuple(load_decryption_key(pair.certificate, pair.key) for pair in self.settings.encryption)
+        others = (self.settings.soap.tls, *self.settings.signing) if keys else ()
+        for pair, key in zip(self.settings.encryption, keys, strict=True):
+            for other in others:
+                if same_key(key.certificate, load_certificate(other.certificate)):
+                    raise Misconfigured(f"{pair.certificate}: has the key of {other.certificate.name} too; "
+                                        "make a key that is for encryption alone")
+        return keys
 
     def sealer(self) -> Sealer:
         return Sealer(self.vault)
@@ -132,7 +161,19 @@ class Instance:
             address=f"urn:schuldenknooppunt:deelnemer?OIN={party.oin}",
             hub_url=(url or self.hub_url()).rstrip("/"), hub_oin=self.settings.hub.oin, signing=signing,
             catalog=self.catalog, check_hub=live.checker(Usage.SIGNING), policy=self.policy,
+            encryption=self._party_encryption(party, signing, live.checker(Usage.ENCRYPTION)),
             post=caller.post, close=caller.close, clock=utc_now, new_id=new_id,
+        )
+
+    def _party_encryption(self, party: Party, signing: SigningKey, check: CheckCertificate) -> PartyEncryption:
+        """What a party encrypts to and decrypts with: its own -enc key, and its signing key where that is RSA."""
+        own = self.folder / "pki" / f"{party.slug}-enc.pem"
+        keys = (load_decryption_key(own, own.with_suffix(".key")),) if own.is_file() else ()
+        hub = self.settings.encryption
+        return PartyEncryption(
+            agreed=lambda service: agreed_encrypted(party, service),
+            hub=load_certificate(hub[0].certificate) if hub else None, check=check,
+            keys=(*keys, *decryption_keys_of(signing)),
         )
 
     @contextmanager
@@ -156,8 +197,7 @@ class Instance:
                 reports=reports, acts=Operator(store), resolve=self.resolve, clock=utc_now,
                 walk=lambda progress, kept: audit(self.settings, self.signing, progress, kept),
                 proof=Checkpoints(store).consistency, checkpoints=Checkpoints(store).all,
-                prove=lambda number, sender: evidence_file(
-                    reports, number, afzender=sender, signing=self.signing, now=utc_now()),
+                prove=lambda number, sender: self._prove(store, reports, number, sender),
             )
 
     @contextmanager
@@ -171,10 +211,15 @@ class Instance:
                 party=self.register.resolve, ends=months_later, months=self.settings.retention.metadata_months,
                 clock=utc_now)
 
+    def _prove(self, store: Store, reports: Reports, number: str, sender: str | None) -> bytes:
+        """Sign the journal as far as it is first: then the file is short, whatever came after the message."""
+        CheckpointWriter(self.settings, self.signing, store, clock=utc_now, observe=lambda event, facts: None).write()
+        return evidence_file(reports, number, afzender=sender, signing=self.signing, now=utc_now())
+
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""
-        return [str(change) for change in plan(self._stated(), load_parties(file, folder=self.folder),
-                                            now=utc_now())]
+        return [str(change) for change in plan(
+            self._stated(), self._checked(load_parties(file, folder=self.folder)), now=utc_now())]
 
     def _stated(self) -> tuple[Party, ...]:
         """The parties as their file states them, whatever the day."""

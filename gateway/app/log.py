@@ -9,7 +9,7 @@ from traceback import walk_tb
 
 import structlog
 
-_QUIET = frozenset({"answered", "checkpoint", "time-stamp"})  # counted, not written: they would drown the rest
+_QUIET = frozenset({"answered", "turned-away", "checkpoint", "time-stamp"})  # counted; lines would drown the rest
 _ERRORS = frozenset({
     "mistake", "worker-not-started", "refusal-not-journaled", "answer-not-signed", "trust-not-renewed",
     "parties-not-renewed", "crl-not-fetched", "crl-lapsing", "ocsp-revoked",

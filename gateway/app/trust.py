@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+
 from gateway.errors import GatewayError
 from gateway.ports import Clock, Observe
 from gateway.security import CertificateCache, CheckCertificate, Checked, TrustSnapshot, Usage, load_trust
@@ -38,6 +40,10 @@ class LiveTrust:
             return self._cache.check(der, self._snapshot, now, usage=usage)
         return check
 
+    def seen(self, issuer: x509.Certificate) -> frozenset[int]:
+        """The serial numbers of this CA's certificates that callers and signers showed lately."""
+        return self._cache.seen(issuer)
+
     def renew(self, changed: Callable[[], None] = lambda: None) -> None:
         """Read the files again when they changed or the snapshot grows old; `changed` is called after a new reading."""
         with self._lock:
@@ -55,7 +61,7 @@ class LiveTrust:
         return read_snapshot(self._settings, self._clock())
 
     def _marks(self) -> tuple[tuple[Path, int, int], ...]:
-        answers = self._settings.ocsp_answers.glob("*.ocsp") if self._settings.ocsp else ()
+        answers = self._settings.ocsp_answers.glob("*.revoked") if self._settings.ocsp else ()
         files = (*self._settings.anchors, *self._settings.crls, *self._settings.refused, *sorted(answers))
         stats = [(file, file.stat()) for file in files if file.exists()]
         return tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in stats)

@@ -11,7 +11,7 @@ from gateway.messagesets import Catalog
 from gateway.security import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_pki
 from gateway.settings import dump_parties
 from gateway.storage import upgrade
-from gateway.values import Party
+from gateway.values import Party, Registered
 
 # Fixed, so that the examples of the message sets can be sent in any example world as they are.
 _ID: Final = "11111111-1111-4111-8111-0000000000{:02}"
@@ -54,6 +54,10 @@ listen = "127.0.0.1:8080"
 certificate = "pki/hub-sign.pem"
 key = "pki/hub-sign.key"
 
+[encryption]
+certificate = "pki/hub-enc.pem"
+key = "pki/hub-enc.key"
+
 [trust]
 anchors = ["pki/ca.pem"]
 crls = ["pki/ca.crl"]
@@ -74,6 +78,8 @@ _PARTIES_HEAD: Final = """\
 # The address book. Apply changes with `gateway parties plan` and `gateway parties apply`.
 # Which certificates a party uses is decided by trust path and OIN; to pin them as well:
 # certificates = ["pki/gemeente-tls.pem", "pki/gemeente-sign.pem"]
+# To have what it sends to and gets from a service encrypted (2W-be-SE):
+# profiles = { schuldregeling = "2W-be-SE", postbus = "2W-be-SE" }
 
 """
 
@@ -93,6 +99,11 @@ def create_instance(folder: Path) -> None:
     upgrade(f"sqlite:///{folder.absolute() / 'gateway.db'}")
 
 
+def _encryption(slug: str) -> Registered:
+    """The certificate of this party to encrypt to, by the name that make_pki gives it; its octets are still to come."""
+    return Registered(name=f"pki/{slug}-enc.pem", sha256="")
+
+
 def example_parties(catalog: Catalog) -> list[Party]:
     """The ten parties, each with every module version in which its roles may play a part."""
     parties = []
@@ -110,6 +121,6 @@ def example_parties(catalog: Catalog) -> list[Party]:
             subtype=subtype, mag_bsn=mag_bsn, modules=modules,
             requires=frozenset({"beschikking"} if slug == "bewindvoerder" else ()),
             gemeentecodes=frozenset({"0363"} if slug in ("gemeente", "matching") else ()),
-            routing=_ROUTING.get(slug, {}),
+            routing=_ROUTING.get(slug, {}), encryption=_encryption(slug),
         ))
     return parties

@@ -1,6 +1,7 @@
 """Commands for an instance: init, serve, doctor, db, parties, certs, demo."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from gateway.cli.output import (
     escape,
     fail,
     instance_and_words,
+    moment,
     out,
     print_json,
     print_rows,
@@ -135,6 +137,12 @@ def apply(
     _show_changes(gateway_app.open_instance(folder).apply_parties(file, who=who, why=why), as_json)
 
 
+def _purpose(written: str) -> str:
+    if written not in ("tls", "signing", "encryption"):
+        raise typer.BadParameter(f"{written} is no purpose; use tls, signing or encryption")
+    return written
+
+
 def _show_changes(changes: list[str], as_json: bool) -> None:
     if as_json:
         print_json(changes)
@@ -166,6 +174,37 @@ def fetch(folder: Folder, as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
     if any(row["outcome"] == "failed" for row in rows):
+        raise typer.Exit(1)
+
+
+@certs.command("rehearse")
+def rehearse(
+    words: Annotated[list[str] | None, typer.Argument(metavar="PARTY", show_default=False,
+                                                      help="Slug, name or id; hub for the hub itself.")] = None,
+    certificate: Annotated[list[Path] | None, typer.Option(
+        metavar="FILE", exists=True, dir_okay=False, help="A certificate to change to; may be repeated.")] = None,
+    at: Annotated[datetime | None, typer.Option(
+        parser=moment, metavar="TIME", help="When it would be used: UTC with Z; now by default.")] = None,
+    purpose: Annotated[list[str] | None, typer.Option(
+        parser=_purpose, metavar="PURPOSE", help="tls, signing or encryption; may be repeated; else all.")] = None,
+    instance: InstanceOption = None, as_json: Json = False,
+) -> None:
+    """Say place by place what would work and what would break with these certificates, or at that moment; exit 1 when
+    something breaks.
+    """
+    folder, (who,) = instance_and_words(words, instance, 1)
+    found = gateway_app.rehearse_certificates(folder, who, list(certificate or ()), at=at,
+                                              purposes=list(purpose or ()))
+    if as_json:
+        print_json([{"place": one.place, "certificate": one.certificate, "holds": one.holds, "detail": one.detail,
+                     "remedy": one.remedy} for one in found])
+    for one in found if not as_json else ():
+        mark = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "·"}[one.holds]
+        out.print(f"{mark} {escape(one.place)}: {escape(one.detail)}" + (f" ({escape(one.certificate)})"
+                                                                       if one.certificate else ""))
+        if one.remedy:
+            out.print(f"  [bold]remedy:[/] {escape(one.remedy)}")
+    if any(one.holds is False for one in found):
         raise typer.Exit(1)
 
 

@@ -91,3 +91,14 @@ def _cell(value: object) -> str:
         return "ja" if value else "nee"
     shown = plain(value)
     return ", ".join(map(str, shown)) if isinstance(shown, list) else str(shown)
+
+
+def moment(written: str) -> datetime:
+    """A moment with an offset from UTC; "now" for this one."""
+    try:
+        found = datetime.now(UTC) if written == "now" else datetime.fromisoformat(written)
+    except ValueError as error:
+        raise typer.BadParameter(f"{written} is no moment; write 2026-03-02T09:30:00Z or now") from error
+    if found.tzinfo is None:
+        raise typer.BadParameter(f"{written} has no offset from UTC; add Z")
+    return found

@@ -1,14 +1,14 @@
 """Commands for message sets: validate one message, list, check, write WSDL, make samples, tell what changed."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway import app as gateway_app
-from gateway.cli.output import Json, err, escape, out, print_json, print_rows
+from gateway.cli.output import Json, err, escape, moment, out, print_json, print_rows
 
 app = typer.Typer()
 sets = typer.Typer(no_args_is_help=True, help="Message sets: folders of schemas, manifest, rules and examples.")
@@ -69,17 +69,6 @@ def write_wsdl(xsd: Xsd = None, wsdl: Wsdl = None) -> None:
         out.print(f"{'written ' if changed else 'same    '} {escape(str(path))}")
 
 
-def _moment(written: str) -> datetime:
-    """A moment with an offset from UTC; "now" for this one."""
-    try:
-        found = datetime.now(UTC) if written == "now" else datetime.fromisoformat(written)
-    except ValueError as error:
-        raise typer.BadParameter(f"{written} is no moment; write 2026-03-02T09:30:00Z or now") from error
-    if found.tzinfo is None:
-        raise typer.BadParameter(f"{written} has no offset from UTC; add Z")
-    return found
-
-
 @sets.command("sample")
 def sample(
     name: Annotated[str, typer.Argument(metavar="SET", help="For instance schuldregeling/2.0.")],
@@ -90,7 +79,7 @@ def sample(
     sender: Annotated[str | None, typer.Option("--from", metavar="PARTY-UUID", help="Afzender.")] = None,
     receivers: Annotated[list[str] | None, typer.Option("--to", metavar="PARTY-UUID", help="Ontvanger.")] = None,
     at: Annotated[datetime | None, typer.Option(
-        parser=_moment, metavar="TIME", help="TijdstipBericht: UTC with Z, or now; else the seed's.")] = None,
+        parser=moment, metavar="TIME", help="TijdstipBericht: UTC with Z, or now; else the seed's.")] = None,
     documents: Annotated[list[str] | None, typer.Option(
         "--document", metavar="KIND", help="A document in the header, for instance beschikking.")] = None,
     bsn: Annotated[bool, typer.Option("--bsn", help="With a BSN where parties may agree on one.")] = False,

@@ -170,12 +170,12 @@ def _services(manifest: Manifest) -> dict[str, Service]:
         sent = [message for message in manifest.messages.values() if message.sender_role == role.name]
         if sent:
             services[base + role.endpoint] = Service(
-                path=base + role.endpoint, key=manifest.key, role=role,
+                path=base + role.endpoint, key=manifest.key, role=role, profile=manifest.profile,
                 operations=_operations(manifest.namespace, {message.element: Step.RECORD for message in sent},
                                        manifest.messages))
     for rule in manifest.services:
         services[base + rule.name] = Service(
-            path=base + rule.name, key=manifest.key, role=None,
+            path=base + rule.name, key=manifest.key, role=None, profile=manifest.profile,
             operations=_operations(manifest.namespace, rule.operations, {}))
     return services
 

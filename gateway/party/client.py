@@ -1,4 +1,6 @@
-"""A connected party's side of the profile 2W-be-S: sign a request, send it, and believe only a signed answer to it."""
+"""A connected party's side of the profiles 2W-be-S and 2W-be-SE: sign a request, encrypt it where that is agreed, send
+it, and believe only a signed answer to it.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -14,12 +16,17 @@ from gateway.names import ANONYMOUS, KN, answer_action, clark
 from gateway.ports import Clock, NewId
 from gateway.security import (
     CheckCertificate,
+    DecryptionKey,
     Outgoing,
+    Recipient,
     SecurityPolicy,
     SignedEnvelope,
     Signing,
     canonical,
     confirms_something,
+    decrypt_content,
+    is_encrypted,
+    recipient_of,
     seal,
     verify,
 )
@@ -73,6 +80,35 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartyEncryption:
+    """What profile 2W-be-SE needs on a party's side."""
+
+    agreed: Callable[[Service], bool]  # is this service called in 2W-be-SE?
+    hub: bytes | None  # the hub's encryption certificate, DER
+    check: CheckCertificate  # of whom is encrypted to
+    keys: tuple[DecryptionKey, ...]  # what an answer may be encrypted to
+
+    def to_hub(self, service: Service, oin: str, now: datetime) -> Recipient | None:
+        """Whom a request to this service is encrypted to; None where no encryption is agreed. Raises Misconfigured."""
+        if not self.agreed(service):
+            return None
+        if self.hub is None:
+            raise Misconfigured("2W-be-SE is agreed, but gateway.toml has no [encryption] with the hub's certificate")
+        return self.recipient(self.hub, oin, now)
+
+    def recipient(self, der: bytes, oin: str, now: datetime) -> Recipient:
+        """Whom this certificate names, once all of it holds. Raises Misconfigured."""
+        try:
+            checked = self.check(der, now)
+        except GatewayError as error:
+            raise Misconfigured(f"the certificate to encrypt to does not hold: {error.detail}") from error
+        found = recipient_of(der)
+        if found is None or checked.certificate.oin != oin:
+            raise Misconfigured(f"the certificate to encrypt to is of OIN {checked.certificate.oin}, not {oin}")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartyClient:
     """One party, its keys and the hub it speaks to."""
 
@@ -83,6 +119,7 @@ class PartyClient:
     catalog: Catalog
     check_hub: CheckCertificate
     policy: SecurityPolicy
+    encryption: PartyEncryption
     post: Post
     clock: Clock
     new_id: NewId
@@ -156,11 +193,13 @@ class PartyClient:
         raise Misconfigured(f"no message set has an element {name.localname} in namespace {name.namespace}")
 
     def _sign(self, service: Service, action: str, body: bytes) -> SignedEnvelope:
+        now = self.clock()
         outgoing = Outgoing(
             action=action, message_id=f"urn:uuid:{self.new_id()}", to=self.hub_url + service.path,
             sender=self.address, reply_to=ANONYMOUS, body=body,
+            recipient=self.encryption.to_hub(service, self.hub_oin, now),
         )
-        return seal(outgoing, self.signing, self.clock(), self.new_id())
+        return seal(outgoing, self.signing, now, self.new_id())
 
     def _exchange(self, service: Service, action: str, signed: SignedEnvelope) -> Element:
         """Send and check the answer: signed by the hub, confirming our signature, related to our MessageID."""
@@ -168,18 +207,27 @@ class PartyClient:
         if not octets.lstrip().startswith(b"<"):
             refusal = octets[:500].decode("utf-8", "replace").strip().replace("\n", " / ")
             raise (PeerFailed if status == 503 else PeerRefused)(f"HTTP {status}: {refusal}")
-        return self._believe(octets, action, signed, status)
+        return self._believe(octets, service, action, signed, status)
 
-    def _believe(self, octets: bytes, action: str, signed: SignedEnvelope, status: int) -> Element:
+    def _believe(
+        self, octets: bytes, service: Service, action: str, signed: SignedEnvelope, status: int
+    ) -> Element:
         now: datetime = self.clock()
         policy = replace(self.policy, confirms=(signed.signature_value,))
         try:
             envelope = parse(octets, Limits())
+            if is_encrypted(envelope):
+                envelope = decrypt_content(envelope, octets, self.encryption.keys, Limits())
+                policy = replace(policy, encrypted=True)
+            elif self.encryption.agreed(service) and not envelope.is_fault:  # a fault may come before all is known
+                raise ReceiptInvalid("the answer is not encrypted, as 2W-be-SE asks")
             # A fault given before our envelope was parsed can confirm no signature, and says so (WSS SMS §8.5).
             if envelope.is_fault and not confirms_something(envelope):
                 policy = replace(policy, confirms=("",))
             verified = verify(envelope, policy, self.check_hub, now)
             addressing = read_addressing(envelope)
+        except ReceiptInvalid:
+            raise
         except GatewayError as error:
             raise ReceiptInvalid(f"HTTP {status}, {type(error).__name__}: {error.detail}") from error
         if verified.signer.oin != self.hub_oin:

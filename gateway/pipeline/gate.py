@@ -7,8 +7,9 @@ from typing import Protocol
 
 from gateway.errors import SigningError
 from gateway.messagesets import Catalog
+from gateway.pipeline.tally import Tally
 from gateway.ports import Journal, Mailbox, NewId, Observe, Register, Tolerances, WorkingDay
-from gateway.security import CheckCertificate, SecurityPolicy, Signing, family_of
+from gateway.security import CheckCertificate, DecryptionKey, SecurityPolicy, Signing, family_of
 from gateway.soap import Limits
 from gateway.values import Service
 
@@ -42,6 +43,14 @@ class Signers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Encryption:
+    """What profile 2W-be-SE needs."""
+
+    keys: tuple[DecryptionKey, ...]  # the hub's own
+    check: CheckCertificate  # of those the hub encrypts to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """The hub, as far as one request needs it."""
 
@@ -54,7 +63,9 @@ class Gate:
     check_signer: CheckCertificate  # signing certificates
     policy: SecurityPolicy
     signers: Signers
+    encryption: Encryption | None  # None: no key to decrypt with, so nobody can have agreed 2W-be-SE
     journal: Journal
+    tally: Tally  # bounds what refusals write to the journal
     mailbox: Mailbox
     tolerances: Tolerances
     dispatch: Dispatch

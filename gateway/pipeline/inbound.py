@@ -16,12 +16,13 @@ from gateway.errors import (
 )
 from gateway.messagesets import validate
 from gateway.names import ANONYMOUS, answer_action
+from gateway.pipeline.encryption import open_request, registered_recipient, signing_recipient
 from gateway.pipeline.gate import Gate
 from gateway.pipeline.refusal import Trail, count_tolerances, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
 from gateway.ports import Register
 from gateway.routing import admit, certificate_refusal, represented
-from gateway.security import Outgoing, seal, verify
+from gateway.security import Outgoing, SecurityPolicy, Verified, seal, verify
 from gateway.soap import Envelope, check_request, claimed_oin, parse, read_addressing
 from gateway.values import RSA_PSS, Addressing, Certificate, Party, Permit, Purpose, Received, Reply
 
@@ -77,6 +78,8 @@ def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
     permit = trail.permit = admit(
         service=service, action=addressing.action, body=envelope.child_name, caller=caller, register=register
     )
+    if permit.encrypted:
+        trail.recipient = registered_recipient(caller, gate, received.at)
     return Admitted(register=register, permit=permit, envelope=envelope, addressing=addressing)
 
 
@@ -97,10 +100,10 @@ def authenticate(trail: Trail, gate: Gate, register: Register) -> Party:
 
 
 def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
-    """verify → validate → last step → answer: the octets of the signed answer."""
+    """(decrypt) → verify → validate → last step → answer: the octets of the signed answer."""
     permit, register, now = admitted.permit, admitted.register, trail.received.at
     policy = replace(gate.policy, pss=True) if RSA_PSS in permit.caller.agreements else gate.policy
-    verified = trail.verified = verify(admitted.envelope, policy, gate.check_signer, now)
+    verified = trail.verified = _prove(admitted, policy, gate, trail)
     _check_registered(verified.signer, register.by_oin(verified.signer.oin), Purpose.SIGNING, now)
     message = validate(verified.child, permit.operation, gate.catalog.sets[permit.service.key])
     trail.header = message.header
@@ -116,9 +119,19 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     outgoing = Outgoing(
         action=answer_action(permit.operation.action), message_id=f"urn:uuid:{own_id}", to=ANONYMOUS,
         relates_to=message_id, confirmations=(b64encode(verified.signature_value).decode(),),
-        body=LAST_STEPS[permit.operation.step](request, gate),
+        body=LAST_STEPS[permit.operation.step](request, gate), recipient=trail.recipient,
     )
     return seal(outgoing, signing, now, own_id).octets
+
+
+def _prove(admitted: Admitted, policy: SecurityPolicy, gate: Gate, trail: Trail) -> Verified:
+    """The request as its signer made it; where 2W-be-SE is agreed, once it is known whom the answer is encrypted to."""
+    permit, received = admitted.permit, trail.received
+    if not permit.encrypted:
+        return verify(admitted.envelope, policy, gate.check_signer, received.at)
+    verified = open_request(admitted.envelope, permit, policy, received, gate)
+    trail.recipient = trail.recipient or signing_recipient(verified, gate, received.at)
+    return verified
 
 
 def _check_registered(certificate: Certificate, party: Party | None, purpose: Purpose, now: datetime) -> None:

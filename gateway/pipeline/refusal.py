@@ -1,16 +1,31 @@
 """What is known of a request while it travels, and how a refusal is journaled, said and signed."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
 
-from gateway.errors import GatewayError, InternalError, NotAuthenticated, SecurityRefusal, SigningError, row
+from gateway.errors import (
+    GatewayError,
+    InternalError,
+    NotAuthenticated,
+    Overloaded,
+    RateLimited,
+    SecurityRefusal,
+    SigningError,
+    TrustStale,
+    row,
+)
 from gateway.names import ANONYMOUS
 from gateway.pipeline.gate import Gate
 from gateway.pipeline.remarks import AFTER_SIGNATURE, remarks
-from gateway.security import Outgoing, Verified, claimed_signatures, seal
+from gateway.security import Outgoing, Recipient, Verified, claimed_signatures, seal
 from gateway.soap import Envelope, claimed_message_id, fault_action, fault_prefixes, write_fault
 from gateway.tolerances import Tolerance
 from gateway.values import Addressing, Certificate, Header, Party, Permit, Received, Refusal, Reply
+
+_CHEAP: Final = (NotAuthenticated, Overloaded, RateLimited, TrustStale)  # refused before any work was done
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -25,6 +40,7 @@ class Trail:
     permit: Permit | None = None
     verified: Verified | None = None
     header: Header | None = None
+    recipient: Recipient | None = None  # whom the answer is encrypted to, a fault too (profile 2W-be-SE)
 
     @property
     def message_id(self) -> str | None:
@@ -43,6 +59,7 @@ class Trail:
 def refuse(trail: Trail, error: GatewayError, gate: Gate) -> Reply:
     """Journal the refusal and say it: a signed fault to a known caller, a bare status to an unknown one."""
     line, ticket = row(error), gate.new_id()
+    retry_after = error.retry_after or line.retry_after
     _journal(trail, error, ticket, gate)
     if trail.caller is None or isinstance(error, NotAuthenticated):
         return _unsigned(error)
@@ -57,20 +74,21 @@ def refuse(trail: Trail, error: GatewayError, gate: Gate) -> Reply:
     outgoing = Outgoing(
         action=fault_action(error), message_id=f"urn:uuid:{gate.new_id()}", to=ANONYMOUS, relates_to=trail.message_id,
         confirmations=trail.confirmations, inclusive=fault_prefixes(error),
+        recipient=trail.recipient,
         body=write_fault(
             error, ticket=ticket, at=now,
             referentienummer=trail.header.referentienummer if trail.header is not None else None, tolerated=tolerated,
         ),
     )
     signed = seal(outgoing, signing, now, gate.new_id())
-    return Reply(status=line.http, octets=signed.octets, retry_after=line.retry_after)
+    return Reply(status=line.http, octets=signed.octets, retry_after=retry_after)
 
 
 def _unsigned(error: GatewayError) -> Reply:
     """A bare status: for who is not known, or when the hub has no key to sign a fault with."""
     line = row(error)
-    return Reply(status=line.http, octets=f"{line.text}\n{line.text_en}\n".encode(), retry_after=line.retry_after,
-                 content_type="text/plain; charset=utf-8")
+    return Reply(status=line.http, octets=f"{line.text}\n{line.text_en}\n".encode(),
+                 retry_after=error.retry_after or line.retry_after, content_type="text/plain; charset=utf-8")
 
 
 def count_tolerances(trail: Trail, gate: Gate) -> tuple[Tolerance, ...]:
@@ -91,11 +109,32 @@ def _journal(trail: Trail, error: GatewayError, ticket: str, gate: Gate) -> None
         referentienummer=trail.header.referentienummer if trail.header is not None else None,
         octets=len(received.octets), octets_digest=hashlib.sha256(received.octets).digest(),
     )
-    try:
-        gate.journal.refuse(refusal)
-    except GatewayError as failure:  # the peer's answer does not depend on it, but the operator must know
-        gate.observe("refusal-not-journaled", {"ticket": ticket, "error": failure})
+    if not isinstance(error, _CHEAP) or gate.tally.write_down(refusal):
+        _write(refusal, gate)
     if isinstance(error, InternalError):
         gate.observe("mistake", {"ticket": ticket, "error": error.__cause__ or error})
     gate.observe("refused", {"ticket": refusal.ticket, "code": refusal.code, "error": refusal.error,
                              "reason": refusal.reason, "caller": refusal.caller_oin, "path": refusal.path})
+
+
+def _write(refusal: Refusal, gate: Gate) -> None:
+    try:
+        gate.journal.refuse(refusal)
+    except GatewayError as failure:  # the peer's answer does not depend on it, but the operator must know
+        gate.observe("refusal-not-journaled", {"ticket": refusal.ticket, "error": failure})
+
+
+def write_tally(gate: Gate, now: datetime, turned_away: Mapping[str, int]) -> None:
+    """Journal, one entry per caller and kind, how many refusals were counted since the last time and not written.
+
+    Takes   how many requests of each OIN ("": of all who are no party) the listener turned away by itself.
+    """
+    for oin, times in turned_away.items():
+        gate.tally.add(Refusal(
+            ticket="", code=row(RateLimited()).code, error=RateLimited.__name__, path="", at=now,
+            caller_oin=oin or None,
+            reason="beyond the quota, answered with a bare status" if oin else "no party, beyond their common quota",
+        ), times)
+    for last, times in gate.tally.due():
+        reason = f"{times} more in the last minute: {last.reason}"
+        _write(replace(last, ticket=gate.new_id(), at=now, reason=reason), gate)

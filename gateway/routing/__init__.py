@@ -1,14 +1,19 @@
 """Parties, who may send what, the tables of states, and terms. Pure: no XML, no store, no clock."""
 
-from gateway.routing.admit import address, admit, not_taken, taken_as
+from gateway.routing.admit import address, admit, agreed_encrypted, check_element, not_taken, taken_as
 from gateway.routing.calendar import expiry
 from gateway.routing.choreography import check_reference, next_state
 from gateway.routing.identities import represented
 from gateway.routing.register import AddressBook
-from gateway.routing.rollover import certificate_in_use, certificate_refusal, certificates_accepted
+from gateway.routing.rollover import (
+    certificate_in_use,
+    certificate_refusal,
+    certificates_accepted,
+    encryption_certificate,
+)
 
 __all__ = [
-    "AddressBook", "address", "admit", "certificate_in_use", "certificate_refusal", "certificates_accepted",
-    "check_reference", "expiry", "next_state",
+    "AddressBook", "address", "admit", "agreed_encrypted", "certificate_in_use", "certificate_refusal",
+    "certificates_accepted", "check_element", "check_reference", "encryption_certificate", "expiry", "next_state",
     "not_taken", "represented", "taken_as",
 ]

@@ -17,32 +17,54 @@ from gateway.errors import (
     NotAuthorised,
     ReceiverUnknown,
     RoleNotAllowed,
+    SecurityMissing,
     UnknownMessage,
     VersionNotAgreed,
 )
+from gateway.names import ENCRYPTED_PROFILE, XENC
 from gateway.ports import Register
-from gateway.values import Finding, Header, MessageType, Party, Permit, RoleRule, Service, SetKey
+from gateway.values import Finding, Header, MessageType, Operation, Party, Permit, RoleRule, Service, SetKey
 
+_ENCRYPTED: Final = (XENC, "EncryptedData")
 _NONE: Final[Mapping[str, RoleRule]] = MappingProxyType({})
 
 
 def admit(*, service: Service, action: str, body: tuple[str, str], caller: Party, register: Register) -> Permit:
     """May this caller ask this operation here?
 
-    1 the Action is one of the service's; 2 the Body's element (namespace, local name) is the one that Action names
-    (dispatch is by the element, the Action must agree: CVE-2012-3451); 3 the caller, or a party it acts for, plays
-    the service's role and has the module.
+    1 the Action is one of the service's; 2 the Body's element (namespace, local name) is the one that Action names,
+    unless it is encrypted, as caller and hub agreed; 3 the caller, or a party it acts for, plays the service's role and
+    has the module.
 
-    Raises  UnknownMessage, ActionMismatch, RoleNotAllowed, ModuleNotAgreed, VersionNotAgreed.
+    Raises  UnknownMessage, ActionMismatch, SecurityMissing, RoleNotAllowed, ModuleNotAgreed, VersionNotAgreed.
     """
     operation = service.operations.get(action)
     if operation is None:  # 1
         raise UnknownMessage("wsa:Action is none of this service's operations")
-    if body != (operation.namespace, operation.name):  # 2
-        raise ActionMismatch("the Body's element is not the one that wsa:Action names")
+    encrypted = agreed_encrypted(caller, service)
+    if not encrypted:  # 2
+        check_element(operation, body)
     if service.role is not None:  # 3
         _any_may_play(_principals(caller, register), service.role, service.key)
-    return Permit(caller=caller, service=service, operation=operation)
+    return Permit(caller=caller, service=service, operation=operation, encrypted=encrypted)
+
+
+def agreed_encrypted(party: Party, service: Service) -> bool:
+    """Is profile 2W-be-SE asked here: by the message set of everybody, or agreed by this party (WB011)?"""
+    if service.profile == ENCRYPTED_PROFILE:
+        return True
+    return bool(party.profiles) and party.profiles.get(service.agreed_as) == ENCRYPTED_PROFILE
+
+
+def check_element(operation: Operation, body: tuple[str, str]) -> None:
+    """Is the Body's element the operation's? Dispatch is by the element, the Action must agree (CVE-2012-3451).
+
+    Raises  ActionMismatch; SecurityMissing for an encrypted Body where none is agreed.
+    """
+    if body != (operation.namespace, operation.name):
+        if body == _ENCRYPTED:
+            raise SecurityMissing("the Body is encrypted, but 2W-be-SE is not agreed with this party for this service")
+        raise ActionMismatch("the Body's element is not the one that wsa:Action names")
 
 
 def address(

@@ -49,6 +49,11 @@ def certificate_in_use(party: Party, purpose: Purpose, now: datetime) -> Registe
     return max(begun, key=lambda one: one.preferred).new if begun else own[0].old
 
 
+def encryption_certificate(party: Party, now: datetime) -> Registered | None:
+    """The certificate that what is for this party is encrypted to at this moment; None when it registered none."""
+    return certificate_in_use(party, Purpose.ENCRYPTION, now) or party.encryption
+
+
 def certificates_accepted(party: Party, purpose: Purpose, now: datetime) -> tuple[Registered, ...]:
     """The certificates that the party's rollovers name for this purpose and that are taken at this moment."""
     own = [one for one in party.rollovers if one.purpose is purpose]

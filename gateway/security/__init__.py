@@ -1,5 +1,6 @@
 """Keys, certificates and signatures: who calls, who signed, and what exactly was signed."""
 
+from gateway.security._xmlenc import DecryptionKey, Recipient, recipient_of
 from gateway.security.algorithms import family_of
 from gateway.security.c14n import canonical, message_octets
 from gateway.security.checkpoint import (
@@ -11,23 +12,42 @@ from gateway.security.checkpoint import (
     sign_checkpoint,
     with_token,
 )
+from gateway.security.encryption import decrypt_content, is_encrypted
 from gateway.security.evidence import EvidenceFacts, verify_evidence, write_evidence
+from gateway.security.explain import (
+    TITLES,
+    Explanation,
+    Known,
+    Sent,
+    Told,
+    diagnose,
+    hub_budget,
+    local_budget,
+    stated_created,
+    tell,
+)
 from gateway.security.journal import EvidenceCheck, JournalLine, JournalProof, JournalStretch, ProvenLine
 from gateway.security.keys import (
     SigningKey,
+    decryption_keys_of,
     load_certificate,
     load_certificates,
     load_crls,
+    load_decryption_key,
     load_signing_key,
     load_trust,
+    same_key,
 )
 from gateway.security.lists import Lapse, accept_list, lapses
+from gateway.security.ocsp import OcspAnswer, ocsp_question, read_ocsp_answer
 from gateway.security.pki import (
     CertificateCache,
     Checked,
     TrustSnapshot,
     Usage,
     check_certificate,
+    judge_certificate,
+    oin_of,
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
@@ -44,12 +64,15 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "Checkpoint",
-    "EvidenceCheck", "EvidenceFacts", "JournalLine", "JournalProof", "JournalStretch", "Lapse", "Note", "Outgoing",
-    "ProvenLine", "SecurityPolicy", "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage",
-    "Verified", "accept_list", "canonical", "check_certificate", "check_checkpoint", "check_signer", "check_token",
-    "claimed_signatures", "confirms_something", "default_description", "family_of", "is_short_key", "lapses",
-    "load_certificate", "load_certificates", "load_crls", "load_signing_key", "load_trust", "make_crl", "make_pki",
-    "message_octets", "read_checkpoint", "seal", "sign_checkpoint", "timestamp_request", "token_in",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "TITLES", "CertificateCache", "CheckCertificate", "Checked", "Checkpoint",
+    "DecryptionKey", "EvidenceCheck", "EvidenceFacts", "Explanation", "JournalLine", "JournalProof", "JournalStretch",
+    "Known", "Lapse", "Note", "OcspAnswer", "Outgoing", "ProvenLine", "Recipient", "SecurityPolicy", "Sent",
+    "SignedEnvelope", "Signer", "Signing", "SigningKey", "Told", "TrustSnapshot", "Usage", "Verified", "accept_list",
+    "canonical", "check_certificate", "check_checkpoint", "check_signer", "check_token", "claimed_signatures",
+    "confirms_something", "decrypt_content", "decryption_keys_of", "default_description", "diagnose", "family_of",
+    "hub_budget", "is_encrypted", "is_short_key", "judge_certificate", "lapses", "load_certificate",
+    "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust", "local_budget",
+    "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "read_checkpoint", "read_ocsp_answer",
+    "recipient_of", "same_key", "seal", "sign_checkpoint", "stated_created", "tell", "timestamp_request", "token_in",
     "tolerated_header", "verify", "verify_evidence", "with_token", "write_evidence",
 ]

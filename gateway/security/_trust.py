@@ -236,7 +236,8 @@ def _complete(
     """The CA with what is known of its certificates: of several lists the newest, and every OCSP "revoked"."""
     own = [found for found, issuers in lists if authority in issuers]
     newest = max(own, key=lambda found: (found.this_update, found.number or 0, found.proven_at), default=None)
-    revoked = frozenset(revoked_serials((der for _, der in answers), authority.certificate))
+    listed = newest.serials if newest is not None else frozenset()
+    revoked = frozenset(revoked_serials((der for _, der in answers), authority.certificate, listed))
     return replace(authority, revocation=newest, ocsp_revoked=revoked)
 
 

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.ocsp import OCSPResponse
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
 
 from gateway.errors import CertificateRejected
@@ -104,7 +105,7 @@ def public_key(certificate: x509.Certificate) -> PublicKey:
     raise CertificateRejected("key is neither RSA nor EC")
 
 
-def require_strong_signature(signed: x509.Certificate | x509.CertificateRevocationList) -> None:
+def require_strong_signature(signed: x509.Certificate | x509.CertificateRevocationList | OCSPResponse) -> None:
     """Refuse a signature by anything but RSA (PKCS#1 v1.5) or ECDSA over SHA-256, 384 or 512 (SIGN001)."""
     oid = reading(lambda: signed.signature_algorithm_oid, "signature algorithm")
     if oid not in _SIGNATURES:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from gateway.errors import CertificateRejected, Misconfigured
 from gateway.security import _x509
 from gateway.security._trust import Source, TrustSnapshot, build_trust
+from gateway.security._xmlenc import DecryptionKey, key_names
 from gateway.security.algorithms import PrivateKey, PublicKey, family_of, method_for
 
 _MAX_FILE: Final = 64 * 1024 * 1024  # the largest CRLs of public TSPs stay below 10 MB
@@ -69,8 +70,8 @@ def load_trust(
 
 
 def load_answers(folder: Path) -> tuple[Source, ...]:
-    """The OCSP answers that are kept in a folder, as they came; none where there is no folder."""
-    return tuple((path.name, path.read_bytes()) for path in sorted(folder.glob("*.ocsp"))[:_MAX_ANSWERS])
+    """The OCSP answers in a folder that revoke something, as they came; none where there is no folder."""
+    return tuple((path.name, _octets(path)) for path in sorted(folder.glob("*.revoked"))[:_MAX_ANSWERS])
 
 
 def _changed_at(path: Path) -> datetime:
@@ -133,6 +134,29 @@ def load_signing_key(certificate: Path, key: Path) -> SigningKey:
         not_before=parsed.not_valid_before_utc,
         not_after=parsed.not_valid_after_utc,
     )
+
+
+def load_decryption_key(certificate: Path, key: Path) -> DecryptionKey:
+    """A key pair that messages are encrypted to. Raises Misconfigured as `load_signing_key`, and when it is not RSA."""
+    found = decryption_keys_of(load_signing_key(certificate, key))
+    if not found:
+        raise _wrong(certificate, "is not on an RSA key", "messages are encrypted to RSA keys only; order such a one")
+    return found[0]
+
+
+def decryption_keys_of(pair: SigningKey) -> tuple[DecryptionKey, ...]:
+    """The pair as a key to decrypt with; none when it is not RSA (an answer may come under it: WUS WB012)."""
+    if not isinstance(pair.private_key, rsa.RSAPrivateKey):
+        return ()
+    return (DecryptionKey(
+        certificate=pair.certificate, private_key=pair.private_key, oin=pair.oin, not_after=pair.not_after,
+        names=key_names(_x509.parse(pair.certificate), pair.certificate),
+    ),)
+
+
+def same_key(one: bytes, other: bytes) -> bool:
+    """Do these two certificates (DER) hold one public key?"""
+    return _point(_x509.public_key(_x509.parse(one))) == _point(_x509.public_key(_x509.parse(other)))
 
 
 def load_private_key(path: Path) -> PrivateKey:

@@ -10,11 +10,12 @@ Sources: RFC 5280 §6.1 and §6.3; Digikoppeling PKI001-PKI005; PKIoverheid (EKU
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from cryptography import x509
@@ -38,7 +39,7 @@ from gateway.values import Certificate
 
 __all__ = [
     "Authority", "CertificateCache", "Checked", "RevocationList", "Source", "TrustSnapshot", "Usage",
-    "build_trust", "check_certificate", "oin_of",
+    "build_trust", "check_certificate", "judge_certificate", "oin_of",
 ]
 
 
@@ -48,6 +49,7 @@ class Usage(StrEnum):
     CLIENT = "client"  # calls us over TLS
     SERVER = "server"  # is called by us over TLS
     SIGNING = "signing"  # signs messages
+    ENCRYPTION = "encryption"  # is encrypted to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +60,9 @@ class Checked:
     public_key: PublicKey
 
 
-# Purposes that say the key is for something other than messages. TSPs use several purposes (or none) for message
-# signing, so a certificate may sign unless its purposes are only among these.
-_NOT_FOR_SIGNING: Final = frozenset(
+# Purposes that say the key is for something other than messages. TSPs use several purposes (or none) for messages,
+# so a certificate may sign, or be encrypted to, unless its purposes are only among these.
+NOT_FOR_MESSAGES: Final = frozenset(
     oid.dotted_string for oid in (Eku.SERVER_AUTH, Eku.CODE_SIGNING, Eku.TIME_STAMPING, Eku.OCSP_SIGNING)
 )
 _PURPOSE: Final = {Usage.CLIENT: Eku.CLIENT_AUTH.dotted_string, Usage.SERVER: Eku.SERVER_AUTH.dotted_string}
@@ -150,7 +152,12 @@ def _revocation(case: _Case) -> None:
 
 def _usage(case: _Case) -> None:
     usage = case.extensions.usage
-    if usage is None:
+    if case.usage is Usage.ENCRYPTION:
+        if not isinstance(case.key, rsa.RSAPublicKey):
+            raise CertificateRejected("its key is no RSA key, to which alone messages are encrypted")
+        if usage is None or not usage.key_encipherment:
+            raise CertificateRejected("its key usage has no keyEncipherment")
+    elif usage is None:
         if case.usage is Usage.SIGNING:
             raise CertificateRejected("it has no key usage; signing messages asks digitalSignature")
     elif not (usage.digital_signature or (case.usage is Usage.SIGNING and usage.content_commitment)):
@@ -167,8 +174,10 @@ def _oin(case: _Case) -> None:
     case.oin = oin_of(case.certificate)
 
 
-_STEPS: Final[tuple[Callable[[_Case], None], ...]] = (
-    _dates, _key, _signature_algorithm, _end_entity, _path, _policy, _revocation, _usage, _oin)
+_STEPS: Final[Mapping[str, Callable[[_Case], None]]] = MappingProxyType({
+    "dates": _dates, "key": _key, "signature": _signature_algorithm, "kind": _end_entity, "issuer": _path,
+    "policy": _policy, "revocation": _revocation, "usage": _usage, "OIN": _oin,
+})
 
 
 _Found = tuple[Checked, datetime, Path]  # what holds, since when the certificate counts, and by which CAs
@@ -212,8 +221,8 @@ def _not_revoked(serial: int, what: str, issuer: Authority) -> None:
 def _purpose_fits(purposes: frozenset[str] | None, usage: Usage) -> bool:
     if purposes is None:
         return True  # no extension: no restriction (RFC 5280 §4.2.1.12)
-    if usage is Usage.SIGNING:
-        return bool(purposes - _NOT_FOR_SIGNING)
+    if usage in (Usage.SIGNING, Usage.ENCRYPTION):
+        return bool(purposes - NOT_FOR_MESSAGES)
     return _PURPOSE[usage] in purposes
 
 
@@ -231,9 +240,10 @@ def check_certificate(der: bytes, trust: TrustSnapshot, now: datetime, *, usage:
     5. Path: issued by a configured CA that leads to a configured root, and by none of the refused ones; where
        policies are configured, the certificate names one of them.
     6. Revocation: every CA on the path in force, with a current list; no certificate below the root revoked.
-    7. Usage: digitalSignature (for SIGNING nonRepudiation will do, and the extension must be there); the extended key
-       usage, if any, fits: clientAuth for CLIENT, serverAuth for SERVER, for SIGNING anything but only serverAuth,
-       codeSigning, timeStamping, OCSPSigning. What the CAs' extended key usage leaves out, their certificates lack.
+    7. Usage: digitalSignature (for SIGNING nonRepudiation will do, and the extension must be there), for ENCRYPTION
+       keyEncipherment and an RSA key; the extended key usage, if any, fits: clientAuth for CLIENT, serverAuth for
+       SERVER, for messages anything but only serverAuth, codeSigning, timeStamping, OCSPSigning. What the CAs'
+       extended key usage leaves out, their certificates lack.
     8. OIN: exactly one subject serialNumber of 20 characters.
 
     Raises  CertificateRejected, detail saying which; TrustStale when revocation is not known well enough (fail closed).
@@ -242,9 +252,35 @@ def check_certificate(der: bytes, trust: TrustSnapshot, now: datetime, *, usage:
     return _check(der, trust, now, usage)[0]
 
 
+def judge_certificate(
+    der: bytes, trust: TrustSnapshot, now: datetime, *, usage: Usage, at: datetime
+) -> Mapping[str, str]:
+    """What each step of `check_certificate` has against a certificate, by its name; a step that holds is not there.
+
+    For a person who looks ahead: no step is left out because one before it failed, unless it could not be asked.
+
+    Takes   `at`, the moment of use, for the dates of the certificate and its CAs; `now` for the revocation lists,
+            which are renewed until then.
+    Raises  CertificateRejected when it is no certificate at all.
+    """
+    case = _Case(der=der, trust=trust, now=now, usage=usage, certificate=_x509.parse(der))
+    found: dict[str, str] = {}
+    for name, step in _STEPS.items():
+        case.now = at if name == "dates" else now
+        try:
+            step(case)
+        except (CertificateRejected, TrustStale) as error:
+            found[name] = error.detail
+    if not case.paths:
+        found["revocation"] = "not known, as no configured CA issued it"
+    elif not any(all(one.not_before <= at <= one.not_after for one in path) for path in case.paths):
+        found["issuer"] = f"every CA above it has expired, or is not yet valid, at {at:%Y-%m-%dT%H:%M:%SZ}"
+    return found
+
+
 def _check(der: bytes, trust: TrustSnapshot, now: datetime, usage: Usage) -> _Found:
     case = _Case(der=der, trust=trust, now=now, usage=usage, certificate=_x509.parse(der))  # 0
-    for step in _STEPS:  # 1-8
+    for step in _STEPS.values():  # 1-8
         step(case)
     assert case.key is not None
     checked = Checked(
@@ -275,6 +311,12 @@ class CertificateCache:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def seen(self, issuer: x509.Certificate) -> frozenset[int]:
+        """The serial numbers of the remembered certificates that this CA issued."""
+        with self._lock:
+            kept = [(der, path[0].certificate) for (der, _, _), (_, _, path) in self._kept.items()]
+        return frozenset(_x509.parse(der).serial_number for der, by in kept if by == issuer)
 
     def check(self, der: bytes, trust: TrustSnapshot, now: datetime, *, usage: Usage) -> Checked:
         """As `check_certificate`; raises the same."""

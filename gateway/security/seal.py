@@ -12,13 +12,16 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from gateway.names import BASE64_BINARY, EXC_C14N, SHA256, X509V3
+from gateway.security._xmlenc import Recipient
 from gateway.security.algorithms import PrivateKey, method_for, sign
+from gateway.security.encryption import encrypt_content
 from gateway.soap import attribute, declare, leaf, stamp, text
 
 LIFETIME: Final = timedelta(seconds=300)  # of the Timestamp we emit (docs/profile.md §8)
 _WSA, _WSU, _DS, _EC = declare("wsa", "wsu"), declare("wsu"), declare("ds"), declare("ec")
 _ENVELOPE = f"<soap:Envelope{declare('soap')}><soap:Header>".encode()
 _SECURITY = f'<wsse:Security{declare("wsse")} soap:mustUnderstand="1">'.encode()
+_BODY_END: Final = b"</soap:Body>"
 _BODY, _SC = declare("soap", "wsu"), declare("wsse11", "wsu")
 _ENDPOINTS: Final = ("From", "ReplyTo")  # hold an Address; the other headers hold text
 _TRANSFORM: Final = f'<ds:Transforms><ds:Transform Algorithm="{EXC_C14N}">'
@@ -51,6 +54,7 @@ class Outgoing:
     reply_to: str | None = None
     confirmations: tuple[str | None, ...] = ()  # SignatureValues of the request; (None,) when it had none
     inclusive: tuple[str, ...] = ()  # prefixes that stand only in text of the Body
+    recipient: Recipient | None = None  # whom the Body is encrypted to (2W-be-SE); None: to nobody (2W-be-S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +67,15 @@ class SignedEnvelope:
 
 
 def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> SignedEnvelope:
-    """Write and sign one envelope of profile 2W-be-S.
+    """Write and sign one envelope, and encrypt its Body where there is a recipient (profiles 2W-be-S, 2W-be-SE).
 
     Signs every wsa header, Timestamp, SignatureConfirmation, the token and the Body, one Reference each.
 
     Takes   `nonce`: at least 96 random bits as an NCName part; it makes the wsu:Ids of this envelope its own. The
             ids of the token and of headers that have one of few values are their digests, so that such a part and
             its Reference are written once.
-    Source  docs/profile.md §6, §10; Digikoppeling WUS WB002, WB004, WB007, WB010, WB014; BSP 1.1 R5205, R5404, R5416.
+    Source  docs/profile.md §6, §10; Digikoppeling WUS WB002, WB004, WB007, WB010, WB014; BSP 1.1 R5205, R5404, R5416;
+            §14 for the encryption.
     """
     headers = (_few("To", outgoing.to), _few("Action", outgoing.action), _own("MessageID", outgoing.message_id, nonce),
                _own("RelatesTo", outgoing.relates_to, nonce), _few("From", outgoing.sender),
@@ -78,21 +83,25 @@ def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> Sig
     token_id, token = _token(signing.certificate)
     timestamp = _timestamp(now, nonce)
     confirmations = [_confirmation(value, number, nonce) for number, value in enumerate(outgoing.confirmations)]
-    body = _part(f"B-{nonce}", f'<soap:Body{_BODY} wsu:Id="B-{nonce}">'.encode() + outgoing.body + b"</soap:Body>",
-                 inclusive=outgoing.inclusive)
+    start = f'<soap:Body{_BODY} wsu:Id="B-{nonce}">'.encode()
+    body = _part(f"B-{nonce}", start + outgoing.body + _BODY_END, inclusive=outgoing.inclusive)
     present = [one for one in headers if one is not None]
     references = "".join([part.reference for part in (*present, timestamp, *confirmations, token, body)])
     method = method_for(signing.private_key)
     signed_info = _signed_info(method, references)
     value = b64encode(sign(signing.private_key, signed_info.encode())).decode()
+    key, shown = b"", body.octets
+    if outgoing.recipient is not None:  # sign first, then encrypt (WB006)
+        key, data = encrypt_content(outgoing.body, outgoing.recipient, nonce)
+        shown = start + data + _BODY_END
     octets = b"".join((
         _ENVELOPE,
         *[part.octets for part in present],
         _SECURITY,
-        token.octets, timestamp.octets, *[part.octets for part in confirmations],
+        token.octets, timestamp.octets, *[part.octets for part in confirmations], key,
         f"<ds:Signature{_DS}>{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>"
         f"{_key_info(token_id)}</ds:Signature></wsse:Security></soap:Header>".encode(),
-        body.octets, b"</soap:Envelope>",
+        shown, b"</soap:Envelope>",
     ))
     return SignedEnvelope(octets=octets, message_id=outgoing.message_id, signature_value=value)
 

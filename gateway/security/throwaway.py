@@ -73,7 +73,8 @@ class Description:
 
 
 def default_description() -> Description:
-    """The example world of `gateway init`: one CA, the hub and ten parties, each a TLS and a signing certificate.
+    """The example world of `gateway init`: one CA, the hub and ten parties, each a certificate for TLS, one for signing
+    and one to encrypt to.
 
     TLS certificates serve both ways and name the loopback addresses, as parties may take push on this machine.
     """
@@ -89,6 +90,8 @@ def default_description() -> Description:
             CertificateSpec(file=f"{slug}-tls", name=f"{name} (TLS)", oins=(oin,), hosts=_LOOPBACK,
                             purposes=("serverAuth", "clientAuth")),
             CertificateSpec(file=f"{slug}-sign", name=f"{name} (ondertekening)", oins=(oin,), key=key),
+            CertificateSpec(file=f"{slug}-enc", name=f"{name} (versleuteling)", oins=(oin,), key="RSA-2048",
+                            usage=("keyEncipherment",)),
         ]
     return Description(certificates=tuple(made), crls=(CrlSpec(file="ca", issuer="ca"),))
 

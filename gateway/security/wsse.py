@@ -24,7 +24,20 @@ from gateway.errors import (
     SignatureInvalid,
     TimestampStale,
 )
-from gateway.names import BASE64_BINARY, DS, EC, EXC_C14N, RSA_PSS_SHA256, SHA256, WSSE, WSSE11, WSU, X509V3, clark
+from gateway.names import (
+    BASE64_BINARY,
+    DS,
+    EC,
+    EXC_C14N,
+    RSA_PSS_SHA256,
+    SHA256,
+    WSSE,
+    WSSE11,
+    WSU,
+    X509V3,
+    XENC,
+    clark,
+)
 from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS, PublicKey, signature_holds
 from gateway.security.c14n import canonical
 from gateway.soap import Element, Envelope
@@ -35,6 +48,7 @@ _TOKEN: Final = clark(WSSE, "BinarySecurityToken")
 _TIMESTAMP: Final = clark(WSU, "Timestamp")
 _CONFIRMATION: Final = clark(WSSE11, "SignatureConfirmation")
 _SIGNATURE: Final = clark(DS, "Signature")
+_ENCRYPTED_KEY: Final = clark(XENC, "EncryptedKey")
 _INCLUSIVE: Final = clark(EC, "InclusiveNamespaces")
 _STRANGERS: Final = frozenset(("UsernameToken", "SecurityTokenReference", "Assertion", "EncryptedKey", "ReferenceList"))
 _REFERENCE: Final = clark(DS, "Reference")
@@ -73,6 +87,7 @@ class SecurityPolicy:
     skew: timedelta  # how far a peer's clock may be off
     max_age: timedelta  # from Created, also when Expires says later or nothing
     max_span: timedelta = timedelta(seconds=600)  # Expires - Created
+    encrypted: bool = False  # the Body was decrypted before this: an EncryptedKey stands in the header
     pss: bool = False  # RSASSA-PSS is taken, as agreed with this peer (standards profile §4.1)
     confirms: tuple[str, ...] | None = None  # in an answer: the SignatureValues it must confirm, exactly (WB014)
 
@@ -129,8 +144,9 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
             TimestampStale.
     Source  WSS SMS 1.1.1 §8, §10; BSP 1.1 R5205, R5402, R5404, R5416, R5423; Digikoppeling WUS WB002, WB004, WB013.
     """
-    parts = _layout(envelope)  # 1
-    _unique_ids(envelope.root)  # 2
+    parts = _layout(envelope, encrypted=policy.encrypted)  # 1
+    if not all_ids_unique(envelope.root):  # 2
+        raise ReferenceMissing("an id occurs twice in the document")
     signed_info, value, key_info = _signature_children(parts.signature)
     method, inclusive, references = _signed_info(signed_info, _targets(envelope, parts), policy)  # 3
     _all_signed(envelope, parts, references, policy)
@@ -168,10 +184,12 @@ def confirms_something(envelope: Envelope) -> bool:
     return any(one.get("Value") for one in envelope.security.iterchildren(_CONFIRMATION))
 
 
-def _layout(envelope: Envelope) -> _Parts:
+def _layout(envelope: Envelope, *, encrypted: bool) -> _Parts:
     if envelope.security is None:
         raise SecurityMissing("no wsse:Security header")
     found: dict[str, list[Element]] = {_TOKEN: [], _TIMESTAMP: [], _CONFIRMATION: [], _SIGNATURE: []}
+    if encrypted:
+        found[_ENCRYPTED_KEY] = []  # read, and found to be the only one, by decrypt_content()
     for child in envelope.security:
         if child.tag not in found:
             name = etree.QName(child).localname
@@ -189,12 +207,12 @@ def _layout(envelope: Envelope) -> _Parts:
     )
 
 
-def _unique_ids(root: Element) -> None:
+def all_ids_unique(root: Element) -> bool:
+    """Does no id-like attribute occur twice, also when case, white space and Unicode form are ignored?"""
     found = _ALL_IDS(root)
     assert isinstance(found, list)
     ids = [value if value.isascii() else unicodedata.normalize("NFC", value) for value in map(str, found)]
-    if len({value.strip().casefold() for value in ids}) != len(ids):
-        raise ReferenceMissing("an id occurs twice in the document")
+    return len({value.strip().casefold() for value in ids}) == len(ids)
 
 
 def _targets(envelope: Envelope, parts: _Parts) -> dict[str, Element]:

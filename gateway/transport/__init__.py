@@ -7,6 +7,7 @@ from gateway.transport.fetch import FetchLimits, fetch
 from gateway.transport.host import Host
 from gateway.transport.listener import RequestLimits, SoapListener
 from gateway.transport.protocol import ConnectionLimits
+from gateway.transport.quota import Meter, OwnMeter, Quota, SharedMeter
 from gateway.transport.server import Background, Server, bind, url_of
 from gateway.transport.tls import ServerTls, TlsFiles, client_tls
 from gateway.transport.web import Check, Document, document_routes, web_app
@@ -14,7 +15,7 @@ from gateway.transport.workers import Supervisor
 
 __all__ = [
     "Background", "CallLimits", "Caller", "Check", "ConnectionLimits", "Document", "FetchLimits", "Fetched", "Host",
-    "RemoteList", "RequestLimits", "Server", "ServerTls", "SoapListener", "Supervisor", "TlsFiles", "bind",
-    "build_contracts", "client_tls", "document_routes", "fetch", "fetch_list", "refresh_after", "url_of", "web_app",
-    "write_whole",
+    "Meter", "OwnMeter", "Quota", "RemoteList", "RequestLimits", "Server", "ServerTls", "SharedMeter", "SoapListener",
+    "Supervisor", "TlsFiles", "bind", "build_contracts", "client_tls", "document_routes", "fetch", "fetch_list",
+    "refresh_after", "url_of", "web_app", "write_whole",
 ]

@@ -26,6 +26,7 @@ class CallLimits:
     max_octets: int = 10_485_760
     idle_seconds: float = 20.0  # below the 30 s after which servers commonly close
     idle_connections: int = 8
+    session_seconds: float = 900.0  # how long a TLS session is resumed: the other side's certificate is not asked again
 
 
 class Caller:
@@ -35,6 +36,7 @@ class Caller:
         self._context = context
         self._limits = limits or CallLimits()
         self._idle: list[tuple[float, _Connection]] = []
+        self._sessions: dict[tuple[str, int], tuple[float, ssl.SSLSession]] = {}  # since when, by host and port
         self._lock = threading.Lock()
 
     def post(self, url: str, octets: bytes, soap_action: str) -> tuple[int, bytes]:
@@ -56,7 +58,7 @@ class Caller:
                 kept.close()
                 if not (kept.unanswered and isinstance(error, _CLOSED)):
                     raise Unreachable(f"{host}:{port}: {explain(error, host)}") from error
-        fresh = _Connection(host, port, self._context, self._limits)
+        fresh = _Connection(host, port, self._context, self._limits, self._session(host, port))
         try:
             return self._exchange(fresh, target, octets, headers)
         except (OSError, http.client.HTTPException) as error:
@@ -90,6 +92,21 @@ class Caller:
             connection.close()
         return found
 
+    def _session(self, host: str, port: int) -> ssl.SSLSession | None:
+        with self._lock:
+            since, session = self._sessions.get((host, port), (0.0, None))
+            if session is not None and time.monotonic() - since > self._limits.session_seconds:
+                del self._sessions[host, port]
+                session = None
+        return session
+
+    def _remember(self, connection: "_Connection") -> None:
+        """Keep the session of a connection that was checked in full, for the connections after it."""
+        session, connection.session = connection.session, None
+        if session is not None:
+            with self._lock:
+                self._sessions[connection.host, connection.port] = (time.monotonic(), session)
+
     def _exchange(
         self, connection: "_Connection", target: str, octets: bytes, headers: dict[str, str],
     ) -> tuple[int, bytes]:
@@ -103,6 +120,7 @@ class Caller:
             raise http.client.HTTPException(f"the answer is larger than {self._limits.max_octets} octets")
         if response.length:  # http.client does not say so itself when it was given a number to read
             raise http.client.IncompleteRead(answer, response.length)
+        self._remember(connection)
         if response.will_close or not response.isclosed():
             connection.close()
         else:
@@ -123,16 +141,23 @@ _CLOSED = (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError, ssl
 class _Connection(http.client.HTTPSConnection):
     """A connection whose answers are read under one deadline."""
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext, limits: CallLimits) -> None:
+    sock: ssl.SSLSocket
+
+    def __init__(
+        self, host: str, port: int, context: ssl.SSLContext, limits: CallLimits, session: ssl.SSLSession | None,
+    ) -> None:
         super().__init__(host, port, context=context, timeout=limits.connect_seconds)
         self._limits = limits
+        self._tls, self._resumed = context, session
         self._deadline = 0.0
         self.unanswered = True
+        self.session: ssl.SSLSession | None = None  # a new one; with TLS 1.3 it comes just before the first answer
+        self._session_read = False
         self.response_class = self._response  # type: ignore[assignment]  # called like the class
 
     def connect(self) -> None:
-        super().connect()
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        http.client.HTTPConnection.connect(self)  # TCP, with TCP_NODELAY; HTTPSConnection's own can't resume a session
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host, session=self._resumed)
         self.begin()  # connecting has its own time
 
     def begin(self) -> None:
@@ -141,6 +166,13 @@ class _Connection(http.client.HTTPSConnection):
         self._deadline = time.monotonic() + self._limits.answer_seconds
         if self.sock is not None:
             self.sock.settimeout(self._limits.answer_seconds)
+
+    def answered(self) -> None:
+        """The first octets of an answer are there."""
+        self.unanswered = False
+        if not self._session_read:
+            self._session_read = True
+            self.session = None if self.sock.session_reused else self.sock.session
 
     def left(self) -> float:
         """Seconds of the exchange's time that are left. Raises TimeoutError."""
@@ -170,8 +202,8 @@ class _Source(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(self._connection.left())
         size = self._raw.readinto(buffer)
-        if size:
-            self._connection.unanswered = False
+        if size and self._connection.unanswered:
+            self._connection.answered()
         return size
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 What HTTP alone can tell is refused here, before any octet is parsed; the rest is the line's. Order of the checks of a
 POST (WS-I BP 1.1 §3.4, docs/profile.md §2):
 
+0. the caller is within its quota, else 429 with Retry-After, before anything is read;
 1. the path is a service of this hub (exact match, nothing is decoded or normalised), else 404;
 2. the method: POST, or GET for a contract document, else 405 with Allow;
 3. the body fits, by Content-Length or while it streams, else 413; it comes in time, else the connection ends;
@@ -10,7 +11,8 @@ POST (WS-I BP 1.1 §3.4, docs/profile.md §2):
 5. a worker thread is free or will be soon, else 503 with Retry-After.
 
 Refusals of a POST go back as signed SOAP faults by the function `refuse`; it works in a thread of its own, so that an
-overload can still be told, and beyond its own bound the bare status has to do.
+overload can still be told, and beyond its own bound the bare status has to do. So it has for all but one refusal per
+party and second under 0: a flood must not buy signatures.
 """
 
 import asyncio
@@ -26,11 +28,13 @@ from gateway.errors import (
     MethodNotAllowed,
     NotFound,
     Overloaded,
+    RateLimited,
     TooLarge,
     UnsupportedContent,
     row,
 )
-from gateway.ports import Clock
+from gateway.ports import Clock, Observe
+from gateway.transport.quota import Excess, Quota
 from gateway.values import Received, Reply
 
 Scope = Mapping[str, Any]
@@ -67,13 +71,14 @@ class SoapListener:
     """The ASGI application of the SOAP port.
 
     Takes   `answer` and `refuse` of the pipeline (both may block, neither raises), the paths of the services, the
-            contract documents by (path, query) as contracts.build makes them, and the clock.
-    Needs   HttpProtocol below it: scope["state"]["peer"] is the client certificate (DER).
+            contract documents by (path, query) as contracts.build makes them, the quota and the clock. `observe`
+            hears of every refusal that the line does not hear of.
+    Needs   HttpProtocol below it: scope["state"]["peer"] is the client certificate (DER), ["oin"] the OIN in it.
     """
 
     def __init__(
         self, *, answer: Answer, refuse: Refuse, services: Collection[str],
-        contracts: Mapping[tuple[str, str], bytes], now: Clock, limits: RequestLimits,
+        contracts: Mapping[tuple[str, str], bytes], now: Clock, limits: RequestLimits, quota: Quota, observe: Observe,
     ) -> None:
         self._answer = answer
         self._refuse = refuse
@@ -81,6 +86,7 @@ class SoapListener:
         self._contracts = contracts
         self._now = now
         self._limits = limits
+        self._quota, self._observe = quota, observe
         self._held = 0  # octets of bodies in memory
         self._work = _Pool("answer", limits.threads, limits.threads + limits.waiting)
         self._refusals = _Pool("refuse", 1, 1 + limits.refusals)
@@ -88,7 +94,10 @@ class SoapListener:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI 3.0, type http)."""
         try:
-            if scope["method"] == "POST":
+            excess = self._quota.request(scope["state"]["oin"])
+            if excess is not None:
+                await self._turn_away(excess, scope, receive, send)
+            elif scope["method"] == "POST":
                 await self._post(scope, receive, send)
             else:
                 await self._get(scope, send)
@@ -104,17 +113,35 @@ class SoapListener:
         headers = _headers(scope)
         body = await self._body(headers, receive)
         octets = body if isinstance(body, bytes) else b""
-        received = Received(
-            octets=octets, path=_path(scope), content_type=headers.get(b"content-type", b"").decode("latin-1"),
-            soap_action=headers[b"soapaction"].decode("latin-1") if b"soapaction" in headers else None,
-            peer=scope["state"]["peer"], at=self._now(),
-        )
+        received = self._received(scope, headers, octets)
         self._held += len(octets)
         try:
             reply = await self._serve(received, headers, body)
         finally:
             self._held -= len(octets)
         await _reply(send, reply, close=not isinstance(body, bytes))
+
+    async def _turn_away(self, excess: Excess, scope: Scope, receive: Receive, send: Send) -> None:
+        """Discard the body, so that the connection can go on, and say when to come again: in full, or in short."""
+        headers = _headers(scope)
+        invited = headers.get(b"expect", b"").lower() != b"100-continue"
+        whole = await self._linger(receive) if invited else False
+        reply = None
+        if excess.said is not None and scope["method"] == "POST":
+            reply = await self._refusals.run(self._refuse, self._received(scope, headers, b""), excess.said)
+        if reply is None:
+            self._quota.not_said(scope["state"]["oin"])
+            self._observe("turned-away", {"code": row(RateLimited()).code})
+            reply = Reply(status=row(RateLimited()).http, octets=b"Too many requests.\n", content_type=_PLAIN,
+                          retry_after=excess.retry_after)
+        await _reply(send, reply, close=not whole)
+
+    def _received(self, scope: Scope, headers: Mapping[bytes, bytes], octets: bytes) -> Received:
+        return Received(
+            octets=octets, path=_path(scope), content_type=headers.get(b"content-type", b"").decode("latin-1"),
+            soap_action=headers[b"soapaction"].decode("latin-1") if b"soapaction" in headers else None,
+            peer=scope["state"]["peer"], at=self._now(),
+        )
 
     async def _serve(self, received: Received, headers: Mapping[bytes, bytes], body: bytes | GatewayError) -> Reply:
         error = self._check(received, headers, body)
@@ -171,8 +198,8 @@ class SoapListener:
     def _too_large(self) -> TooLarge:
         return TooLarge(f"more than {self._limits.max_octets} octets")
 
-    async def _linger(self, receive: Receive) -> None:
-        """Discard what still comes, for a moment and up to as much again."""
+    async def _linger(self, receive: Receive) -> bool:
+        """Discard what still comes, for a moment and up to as much again; whether that was all."""
         until = asyncio.get_running_loop().time() + self._limits.linger_seconds
         size, more = 0, True
         try:
@@ -180,7 +207,8 @@ class SoapListener:
                 chunk, more = await _chunk(receive, until)
                 size += len(chunk)
         except _Gone:
-            return
+            return False
+        return not more
 
     async def _get(self, scope: Scope, send: Send) -> None:
         path = _path(scope)

@@ -6,11 +6,13 @@ uses a few undocumented names of uvicorn (`app_state`, `cycle`): the version is 
 """
 
 import asyncio
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.transport.quota import Quota
+from gateway.transport.tls import certified_oin, keep_session
 
 _FLUSH_SECONDS = 5.0  # how long a closing connection may take to send what is left
 _FAREWELL_SECONDS = 0.5  # how long an idle peer may take to say goodbye while the hub stops
@@ -18,43 +20,53 @@ _FAREWELL_SECONDS = 0.5  # how long an idle peer may take to say goodbye while t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """What one connection may take, against slow headers and idle floods."""
+    """What one connection, and all of them together, may take."""
 
+    handshake_seconds: float = 10.0
+    handshakes: int = 512  # under way at once, per process; beyond it the longest one ends
     header_seconds: float = 10.0  # from a request's first octet to the end of its headers
-    idle_seconds: float = 30.0  # between requests
+    idle_seconds: float = 30.0  # between requests, and for an answer that is not being read
     header_octets: int = 65_536
     connections: int = 2_000  # open at once, per process
-    connections_per_peer: int = 200  # with one certificate, so that one party can't take all
-    peers: Counter[bytes] = field(default_factory=Counter)  # open connections by certificate
+    seconds: float = 3_600.0  # then a connection ends after its next answer
+    requests: int = 10_000  # likewise
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Adds `peer` (DER, or b"" without TLS) to the state of each request's scope."""
+    """Adds to the state of each request's scope: `peer` (DER, or b"" without TLS) and `oin`, which limits go by."""
 
     limits = ConnectionLimits()  # the listener makes a subclass with its own
+    quota: Quota | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        tls = transport.get_extra_info("ssl_object")
+        tls = self._tls = transport.get_extra_info("ssl_object")
         self.peer: bytes = (tls.getpeercert(True) or b"") if tls is not None else b""
-        self.app_state = {**self.app_state, "peer": self.peer}
+        oin = certified_oin(tls) if tls is not None else ""
+        self.app_state = {**self.app_state, "peer": self.peer, "oin": oin}
         self._in_headers = True  # between the end of one request and the end of the next one's headers
         self._header_octets = 0
         self._header_timer: asyncio.TimerHandle | None = None
         self._last = False  # draining: the request that is arriving is the last one
         self._farewell = False  # draining: the peer's time to say goodbye runs
-        self.limits.peers[self.peer] += 1
+        self._ends_at = self.loop.time() + self.limits.seconds
+        self._requests_left = self.limits.requests
+        self._stalled: asyncio.TimerHandle | None = None  # the peer does not read
+        self._key, within = self.quota.connect(oin) if self.quota is not None else ("", True)
         super().connection_made(transport)
-        crowded = self.peer and self.limits.peers[self.peer] > self.limits.connections_per_peer
-        if crowded or len(self.connections) > self.limits.connections:
-            transport.abort()
-            return
-        self._await_headers()
+        if not within:
+            self._turn_away(b"429 Too Many Requests")
+        elif len(self.connections) > self.limits.connections:
+            self._turn_away(b"503 Service Unavailable")
+        else:
+            self._await_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._headers_done()
-        self.limits.peers[self.peer] -= 1
-        if not self.limits.peers[self.peer]:
-            del self.limits.peers[self.peer]
+        self.resume_writing()
+        if self.quota is not None:
+            self.quota.leave(self._key)
+        if self._tls is not None:
+            keep_session(self._tls)
         super().connection_lost(exc)
         self._unset_keepalive_if_required()  # uvicorn leaves the timer when the connection breaks
 
@@ -77,7 +89,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._headers_done()
         super().on_headers_complete()
-        if self._last:
+        self._requests_left -= 1
+        if self._last or self._requests_left <= 0 or self.loop.time() >= self._ends_at:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
@@ -106,6 +119,24 @@ class HttpProtocol(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
         self.loop.call_later(_FLUSH_SECONDS, self.transport.abort)  # a peer that never reads the answer
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(self.limits.idle_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _turn_away(self, status: bytes) -> None:
+        """Say why before anything is asked, then close: a connection that just broke would explain nothing."""
+        head = b"HTTP/1.1 %b\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n"
+        self.transport.write(head % status)
+        self.transport.close()
+        self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
+
     def _await_headers(self) -> None:
         if self._header_timer is None:
             self._header_timer = self.loop.call_later(self.limits.header_seconds, self._headers_late)
@@ -125,7 +156,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.loop.call_later(_FLUSH_SECONDS, self.transport.abort)
 
 
-def protocol_class(limits: ConnectionLimits) -> type[HttpProtocol]:
-    """The protocol with these limits; counts its connections apart from other listeners."""
-    members: dict[str, Any] = {"limits": limits}
+def protocol_class(limits: ConnectionLimits, quota: Quota | None) -> type[HttpProtocol]:
+    """The protocol of one listener, with its limits; without a quota where there is no TLS."""
+    members: dict[str, Any] = {"limits": limits, "quota": quota}
     return type("HttpProtocol", (HttpProtocol,), members)

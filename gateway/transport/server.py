@@ -7,6 +7,7 @@ here, before anything is served, so that free ports are known and several proces
 import asyncio
 import logging
 import random
+import resource
 import signal
 import socket
 import ssl
@@ -23,12 +24,13 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from gateway.errors import Misconfigured
+from gateway.transport.door import Door
 from gateway.transport.listener import SoapListener
 from gateway.transport.protocol import ConnectionLimits, protocol_class
+from gateway.transport.quota import Quota
 
-_HANDSHAKE_SECONDS = 10.0  # as long as a request's headers may take
-_SHUTDOWN_SECONDS = 30.0  # to flush the last answer of a connection, and for the peer's close_notify
 _BACKLOG = 1024
+_FILES_BESIDE = 256  # descriptors for the web port, the store, logs and the rest
 _JITTER = 0.1  # share of an interval, so that many nodes do not act at one moment
 
 _log = logging.getLogger(__name__)
@@ -100,12 +102,12 @@ class Server:
     """Both listeners, the background work, and their end.
 
     Takes   the SOAP application and the web application (ASGI), a bound socket for each, and the TLS context of the
-            SOAP side; `ready(soap_url, web_url)` is called once, when both accept.
+            SOAP side and its quota; `ready(soap_url, web_url)` is called once, when both accept.
     """
 
     def __init__(
         self, *, soap: SoapListener, web: Any, soap_socket: socket.socket, web_socket: socket.socket,
-        tls: ssl.SSLContext, ready: Ready, background: Sequence[Background] = (),
+        tls: ssl.SSLContext, quota: Quota, ready: Ready, background: Sequence[Background] = (),
         connections: ConnectionLimits | None = None, drain_seconds: float = 30.0,
     ) -> None:
         self._soap = soap
@@ -115,8 +117,10 @@ class Server:
         self._drain_seconds = drain_seconds
         limits = connections or ConnectionLimits()
         self._listeners = (
-            _Listener(soap, soap_socket, tls, limits), _Listener(web, web_socket, None, ConnectionLimits()),
+            _Listener(soap, soap_socket, tls, limits, quota),
+            _Listener(web, web_socket, None, ConnectionLimits(), None),
         )
+        self._files = limits.connections + limits.handshakes + _FILES_BESIDE
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._stopped = threading.Event()
@@ -136,9 +140,10 @@ class Server:
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        _allow_files(self._files)
         for listener in self._listeners:
-            await listener.start()
-        with ThreadPoolExecutor(2, thread_name_prefix="background") as executor:
+            listener.start()
+        with ThreadPoolExecutor(4, thread_name_prefix="background") as executor:  # two may wait for the network
             chores = [asyncio.create_task(_repeat(work, executor)) for work in self._background]
             chores.append(asyncio.create_task(self._keep_date()))
             self._ready(url_of(self._soap_socket, "https"), url_of(self._web_socket, "http"))
@@ -174,9 +179,11 @@ class Server:
 class _Listener:
     """One socket, its connections and the requests on them."""
 
-    def __init__(self, app: Any, listener: socket.socket, tls: ssl.SSLContext | None, limits: ConnectionLimits) -> None:
-        self._socket, self._tls = listener, tls
-        self._protocol = protocol_class(limits)
+    def __init__(
+        self, app: Any, listener: socket.socket, tls: ssl.SSLContext | None, limits: ConnectionLimits,
+        quota: Quota | None,
+    ) -> None:
+        self._protocol = protocol_class(limits, quota)
         self._config = Config(
             app, http=self._protocol, ws="none", lifespan="off", interface="asgi3", log_config=None,
             log_level="error", access_log=False, proxy_headers=False, server_header=False, date_header=False,
@@ -184,19 +191,17 @@ class _Listener:
         )
         self._config.load()
         self.state = ServerState()
-        self._server: asyncio.Server | None = None
+        self._door = Door(listener, tls, self._new, handshake_seconds=limits.handshake_seconds,
+                          handshakes=limits.handshakes)
 
-    async def start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: self._protocol(self._config, self.state, {}, loop), sock=self._socket, ssl=self._tls,
-            backlog=_BACKLOG, ssl_handshake_timeout=_HANDSHAKE_SECONDS if self._tls else None,
-            ssl_shutdown_timeout=_SHUTDOWN_SECONDS if self._tls else None,
-        )
+    def _new(self) -> asyncio.Protocol:
+        return self._protocol(self._config, self.state, {}, asyncio.get_running_loop())
+
+    def start(self) -> None:
+        self._door.open()
 
     def stop_accepting(self) -> None:
-        assert self._server is not None
-        self._server.close()
+        self._door.close()
 
     async def drained(self) -> None:
         """Ask each connection to end after its request, and wait until none is left."""
@@ -208,6 +213,16 @@ class _Listener:
     def abort(self) -> None:
         for connection in list(self.state.connections):
             connection.transport.abort()
+
+
+def _allow_files(wanted: int) -> None:
+    """Ask the system for as many descriptors as the limits allow connections; systems give 1,024 unasked."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < granted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+    if granted < wanted:
+        _log.warning("the system allows %s open files, the limits ask for %s; raise it or lower them", granted, wanted)
 
 
 async def _repeat(work: Background, executor: ThreadPoolExecutor) -> None:

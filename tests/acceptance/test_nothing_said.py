@@ -9,13 +9,11 @@ import io
 import json
 import re
 import sqlite3
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import closing, redirect_stderr
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from lxml import etree
@@ -24,11 +22,9 @@ from prometheus_client.registry import Collector
 
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.log import Log
-from gateway.errors import PeerRefused
 from gateway.storage import Reports
 from gateway.values import SetKey
 from tests.acceptance.every_set import CATALOG, MODULES, ask, conversations, fields, parties, path_of, plays, send
-from tests.acceptance.hub import Hub
 from tests.command import gateway
 from tests.line import Line, code, make_line
 from tests.test_docs import page, section, table

@@ -119,7 +119,7 @@ def test_init_makes_exactly_the_promised_files(tmp_path):
     assert list(EXAMPLE_OINS) == ["gemeente", "energie", "deurwaarder", "zorgverzekeraar", "kredietbank",
                                   "waarborgfonds", "bewindvoerder", "budgetbeheer", "matching", "rechtbank"]
     assert made == {"gateway.toml", "parties.toml", "gateway.db", "pki/ca.pem", "pki/ca.key", "pki/ca.crl"} | {
-        f"pki/{holder}-{use}.{kind}" for holder in holders for use in ("tls", "sign") for kind in ("pem", "key")}
+        f"pki/{holder}-{use}.{kind}" for holder in holders for use in ("tls", "sign", "enc") for kind in ("pem", "key")}
     for key in (tmp_path / "new" / "pki").glob("*.key"):
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert gateway("doctor", tmp_path / "new").code == 0

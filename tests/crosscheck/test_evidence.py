@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from lxml import etree
 from signxml.verifier import SignatureConfiguration
 
+from gateway.app.evidence import evidence_file
+from gateway.storage import Reports
 from tests import foreign
 from tests.crosscheck.referee import XMLSEC1, needs_xmlsec1
 from tests.foreign import D
@@ -21,7 +23,7 @@ from tests.line import KN, POSTBUS, Line, code, example
 
 
 @pytest.fixture
-def evidence(line: Line) -> bytes:
+def number(line: Line) -> str:
     """Of one message that was sent, collected and confirmed; its content is erased by then."""
     child = example("Kennisgeving-volledig")
     assert code(line.send(child)) is None
@@ -29,8 +31,19 @@ def evidence(line: Line) -> bytes:
     for operation in ("HaalBerichtOp", "BevestigBericht"):
         request = f'<{operation} xmlns="{KN}"><Referentienummer>{number}</Referentienummer></{operation}>'
         assert code(line.send(request.encode(), path=POSTBUS, party="energie")) is None
+    return number
+
+
+@pytest.fixture
+def evidence(line: Line, number: str) -> bytes:
     with line.instance.operations() as operations:
         return operations.evidence(number)
+
+
+@pytest.fixture
+def unsigned_yet(line: Line, number: str) -> bytes:
+    """The file of the same message, as it is before a checkpoint covers it."""
+    return evidence_file(Reports(line.store), number, afzender=None, signing=line.instance.signing, now=line.at)
 
 
 def verify(folder: Path, octets: bytes, *, trusted: Path) -> bool:
@@ -76,9 +89,9 @@ def test_the_senders_signature_can_be_checked_by_hand(line, evidence):
 
 
 @pytest.mark.clause("§7.4")
-def test_the_chain_can_be_followed_by_hand(evidence):
+def test_the_chain_can_be_followed_by_hand(unsigned_yet):
     """hash = SHA-256(0x01, hash before, leaf); leaf = SHA-256(0x00, record)."""
-    journal = etree.fromstring(evidence).find(f"{{{KN}}}Journaal")
+    journal = etree.fromstring(unsigned_yet).find(f"{{{KN}}}Journaal")
     running = bytes.fromhex(journal.findtext(f"{{{KN}}}HashVoor"))
     kinds = []
     for line in journal.findall(f"{{{KN}}}Regel"):
@@ -89,6 +102,50 @@ def test_the_chain_can_be_followed_by_hand(evidence):
         running = hashlib.sha256(b"\1" + running + leaf).digest()
     assert running.hex() == journal.findtext(f"{{{KN}}}HashNa")
     assert kinds == ["accepted", "collected", "confirmed"]
+
+
+@pytest.mark.clause("§7.4")
+def test_the_checkpoint_can_be_checked_by_hand(line, evidence):
+    """The hub's signature over the note's text, and each record's path to the root in it, by the recursive definition
+    of RFC 9162 §2.1.3: the sibling's size tells on which side it stands.
+    """
+    journal = etree.fromstring(evidence).find(f"{{{KN}}}Journaal")
+    note = b64decode(journal.findtext(f"{{{KN}}}Controlepunt")).decode()
+    text, _, signatures = note.rpartition("\n\n")
+    origin, size, root = text.splitlines()[:3]
+    assert origin == f"schuldenknooppunt/{line.instance.settings.hub.oin}/hub"
+    assert signatures.startswith(f"— {origin} ")
+    hub = x509.load_der_x509_certificate(b64decode(journal.findtext(f"{{{KN}}}ControlepuntCertificaat")))
+    hub.public_key().verify(b64decode(signatures.split()[2])[4:], f"{text}\n".encode(), padding.PKCS1v15(),
+                            hashes.SHA256())
+
+    def climb(index: int, count: int, leaf: bytes, path: list[bytes]) -> bytes:
+        if count == 1:
+            assert path == []
+            return leaf
+        split = 1 << (count - 1).bit_length() - 1
+        left = index < split
+        below = climb(index if left else index - split, split if left else count - split, leaf, path[:-1])
+        return hashlib.sha256(b"\1" + (below + path[-1] if left else path[-1] + below)).digest()
+
+    kinds = []
+    for row in journal.findall(f"{{{KN}}}Regel"):
+        record = row.findtext(f"{{{KN}}}Record")
+        leaf = hashlib.sha256(b"\0" + record.encode()).digest()
+        path = [bytes.fromhex(step) for step in row.findtext(f"{{{KN}}}Pad").split()]
+        assert climb(int(row.findtext(f"{{{KN}}}Positie")) - 1, int(size), leaf, path) == b64decode(root)
+        kinds.append(re.search(r'"kind":"(\w+)"', record)[1])
+    assert kinds == ["accepted", "collected", "confirmed"]
+
+
+def test_the_file_ties_the_receipt_to_the_checkpoint(line, evidence):
+    """The hash before the entry and the entry's leaf give the JournaalHash that the sender got long before."""
+    again = etree.fromstring(line.send(example("Kennisgeving-volledig")).octets)  # a repeated request: the same receipt
+    row = etree.fromstring(evidence).find(f"{{{KN}}}Journaal/{{{KN}}}Regel")
+    leaf = hashlib.sha256(b"\0" + row.findtext(f"{{{KN}}}Record").encode()).digest()
+    after = hashlib.sha256(b"\1" + bytes.fromhex(row.findtext(f"{{{KN}}}HashVoor")) + leaf).digest()
+    assert b64decode(again.findtext(f".//{{{KN}}}JournaalHash")) == after
+    assert again.findtext(f".//{{{KN}}}JournaalPositie") == row.findtext(f"{{{KN}}}Positie")
 
 
 def test_it_holds_no_content(evidence):

@@ -18,11 +18,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gateway.errors import NotAuthenticated
 from gateway.routing import AddressBook
 from gateway.security import EXAMPLE_OINS, make_crl
+from gateway.transport import client_tls
 from gateway.values import Reply
-from tests.hostile.attack import Canary, Target
+from tests.hostile.attack import Target
 from tests.hostile.certificates import GEMEENTE, identity, serial
+from tests.hostile.watch import Canary
 from tests.hostile.wire import Wire, exchange, listening, read_all
 from tests.line import SHV, code, make_line
+
+pytestmark = pytest.mark.clause("§5.5")
 
 
 def odd_context(wire: Wire, folder: Path, **changes: object) -> tuple[ssl.SSLContext, bytes]:
@@ -41,6 +45,7 @@ def post(wire: Wire, context: ssl.SSLContext, octets: bytes) -> bytes:
         return read_all(raw)
 
 
+@pytest.mark.clause("PKI001", "§6.2", "§7.4")
 @pytest.mark.parametrize(("changes", "reason"), [
     ({"oins": ()}, "0 serialNumber"), ({"oins": (GEMEENTE, EXAMPLE_OINS["energie"])}, "2 serialNumber"),
     ({"oins": (GEMEENTE[1:],)}, "no OIN"), ({"oins": (GEMEENTE + "0",)}, "no OIN"),
@@ -60,10 +65,11 @@ def test_certificates_that_tls_takes_and_the_line_does_not(
         assert head.startswith(b"HTTP/1.1 403 "), answer[:200]
         return Reply(status=403, octets=body, content_type="text/plain; charset=utf-8")
 
-    wire.target.repels(wire.target.signed(), NotAuthenticated, reason=reason, via=via)
+    wire.target.repels(wire.target.signed(), NotAuthenticated, reason=reason, via=via, peer=certificate)
     assert hashlib.sha256(certificate).hexdigest() in wire.target.last_refusal
 
 
+@pytest.mark.clause("TLS002", "PKI002", "WT001")
 @pytest.mark.parametrize("changes", [
     {"from_days": -30, "until_days": -1}, {"from_days": 2}, {"self_signed": True}, {"purposes": ("serverAuth",)},
     {"purposes": ("emailProtection",)}, {"usage": ("keyEncipherment",)}, {"key": "RSA-1024"}, {"digest": "SHA-1"},
@@ -93,6 +99,7 @@ def test_keys_of_other_kinds(wire: Wire, tmp_path: Path, key: str) -> None:
         assert not answer or answer.startswith(b"HTTP/1.1 403 "), answer[:100]
 
 
+@pytest.mark.clause("WT001", "TLS002")
 @pytest.mark.parametrize("octets", [
     f"POST {SHV} HTTP/1.1\r\nContent-Length: 0\r\n\r\n".encode(), b"\0" * 500, b"\x16\x03\x01"])
 def test_no_tls_at_all(wire: Wire, octets: bytes) -> None:
@@ -119,6 +126,7 @@ def changing(template: Path, tmp_path: Path, canary: Canary) -> Iterator[tuple[W
     target.close()
 
 
+@pytest.mark.clause("WT004", "§6.3")
 def test_a_certificate_revoked_while_its_connection_stands(changing: tuple[Wire, list[AddressBook]]) -> None:
     """Authorisation is asked per request, so neither a kept connection nor a resumed session outlives a revocation."""
     wire, _ = changing
@@ -134,6 +142,66 @@ def test_a_certificate_revoked_while_its_connection_stands(changing: tuple[Wire,
     with pytest.raises((ssl.SSLError, AssertionError), match=r"alert|ALERT|nothing"):
         assert post(wire, wire.bare(pem, pem.with_suffix(".key")), wire.target.signed()), "nothing came back"
     assert wire.call(body=b"<x/>", party="energie").status == 500  # others go on
+
+
+class Resuming:
+    """A caller that comes again and again on one TLS session."""
+
+    def __init__(self, wire: Wire, context: ssl.SSLContext) -> None:
+        self._wire, self._context = wire, context
+        self._session: ssl.SSLSession | None = None
+        self.resumed = False
+
+    def status(self, octets: bytes) -> int:
+        """The status that this request gets, on a new connection."""
+        head = f"POST {SHV} HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: {len(octets)}\r\n\r\n"
+        with self._wire.raw(context=self._context, session=self._session) as raw:
+            raw.sendall(head.encode() + octets)
+            answer = raw.recv(65_536)
+            self.resumed, self._session = bool(raw.session_reused), raw.session
+            read_all(raw)
+        return int(answer.split()[1])
+
+
+@pytest.mark.clause("§5.5", "WT008")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_resumed_session_may_no_more_than_its_party(
+    changing: tuple[Wire, list[AddressBook]], version: ssl.TLSVersion,
+) -> None:
+    """TLS asks for nothing anew; the line does, from what it knows now."""
+    wire, books = changing
+    everyone = books[0].everyone
+    context = client_tls(wire.files("gemeente"))
+    context.maximum_version = version
+    caller = Resuming(wire, context)
+    assert (caller.status(wire.target.signed()), caller.resumed) == (200, False)
+    others = [one for one in everyone if one.slug != "gemeente"]
+    for book, status in ((others, 403), ([replace(one, active=one.slug != "gemeente") for one in everyone], 403),
+                         (everyone, 200)):
+        books.append(AddressBook(book))
+        assert (caller.status(wire.target.signed()), caller.resumed) == (status, True)
+    line, pki = wire.target.line, wire.target.line.instance.folder / "pki"
+    make_crl(pki, [serial(line.peer("gemeente"))], line.at)
+    line.trust.renew()  # the line knows; the TLS context does not yet
+    assert (caller.status(wire.target.signed()), caller.resumed) == (403, True)
+    wire.tls.reload()
+    with pytest.raises((ssl.SSLError, ConnectionError, IndexError), match=r".*"):
+        caller.status(wire.target.signed())
+    assert line.rows("messages") == 2
+
+
+@pytest.mark.clause("§5.5")
+def test_a_certificate_that_expires_while_its_session_lives(
+    changing: tuple[Wire, list[AddressBook]], tmp_path: Path,
+) -> None:
+    wire, _ = changing
+    context, _ = odd_context(wire, tmp_path, oins=(GEMEENTE,), until_days=1)
+    caller = Resuming(wire, context)
+    assert (caller.status(wire.target.signed()), caller.resumed) == (200, False)
+    wire.ahead = timedelta(days=2)
+    wire.target.line.skip(days=2)
+    assert (caller.status(wire.target.signed()), caller.resumed) == (403, True)
+    assert "expired" in wire.target.last_refusal
 
 
 def test_a_party_taken_out_while_its_connection_stands(changing: tuple[Wire, list[AddressBook]]) -> None:
@@ -153,6 +221,7 @@ def test_a_party_taken_out_while_its_connection_stands(changing: tuple[Wire, lis
     assert wire.target.line.rows("messages") == 2
 
 
+@pytest.mark.clause("§6.3")
 def test_a_list_that_expires_while_a_connection_stands(changing: tuple[Wire, list[AddressBook]]) -> None:
     """Fail closed: 503, and the same connection serves again once there is a list."""
     wire, _ = changing

@@ -7,11 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gateway.app import front
 from gateway.pipeline import answer, decline
 from gateway.transport import (
+    ConnectionLimits,
+    OwnMeter,
+    Quota,
     RequestLimits,
     Server,
     ServerTls,
@@ -33,6 +37,8 @@ class Wire:
     target: Target
     port: int
     tls: ServerTls
+    quota: Quota
+    ahead: timedelta = timedelta()  # how far the hub's clock is moved
 
     def files(self, slug: str) -> TlsFiles:
         pki = self.target.line.instance.folder / "pki"
@@ -54,9 +60,12 @@ class Wire:
             made.close()
 
     @contextmanager
-    def raw(self, party: str = "gemeente", context: ssl.SSLContext | None = None) -> Iterator[ssl.SSLSocket]:
+    def raw(
+        self, party: str = "gemeente", context: ssl.SSLContext | None = None, session: ssl.SSLSession | None = None,
+    ) -> Iterator[ssl.SSLSocket]:
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
-        with (context or client_tls(self.files(party))).wrap_socket(plain, server_hostname="localhost") as tls:
+        made = context or client_tls(self.files(party))
+        with made.wrap_socket(plain, server_hostname="localhost", session=session) as tls:
             yield tls
 
     def bare(self, certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
@@ -92,15 +101,17 @@ def read_all(raw: socket.socket) -> bytes:
 
 
 @contextmanager
-def listening(target: Target) -> Iterator[Wire]:
+def listening(target: Target, connections: ConnectionLimits | None = None) -> Iterator[Wire]:
     """Serve the target's line until the block ends."""
     gate, settings, up = target.line.gate, target.line.instance.settings, threading.Event()
     services = target.line.instance.catalog.services
-    wire = Wire(target=target, port=0, tls=None)  # type: ignore[arg-type]
+    wire = Wire(target=target, port=0, tls=None, quota=None)  # type: ignore[arg-type]
     wire.tls = ServerTls.of(wire.files("hub"))
+    quota = wire.quota = front.quota(settings, gate.register, OwnMeter())  # type: ignore[arg-type]  # an AddressBook
     listener = SoapListener(
         answer=lambda received: answer(received, gate), refuse=lambda received, error: decline(received, error, gate),
-        services=services, now=lambda: datetime.now(UTC), limits=RequestLimits(max_octets=CAP, linger_seconds=0.3),
+        services=services, now=lambda: datetime.now(UTC) + wire.ahead,
+        limits=RequestLimits(max_octets=CAP, linger_seconds=0.3), quota=quota, observe=gate.observe,
         contracts=build_contracts(services, wsdl_root=settings.sets.wsdl, xsd_root=settings.sets.xsd,
                                   public_url="https://localhost:8443"))
 
@@ -108,8 +119,8 @@ def listening(target: Target) -> Iterator[Wire]:
         raise AssertionError("nobody asks the web port")
 
     soap, web = bind("127.0.0.1:0"), bind("127.0.0.1:0")
-    server = Server(soap=listener, web=nothing, soap_socket=soap, web_socket=web, tls=wire.tls,
-                    ready=lambda one, other: up.set(), drain_seconds=5)
+    server = Server(soap=listener, web=nothing, soap_socket=soap, web_socket=web, tls=wire.tls, quota=quota,
+                    ready=lambda one, other: up.set(), drain_seconds=5, connections=connections)
     wire.port = soap.getsockname()[1]
     thread = threading.Thread(target=server.run)
     thread.start()

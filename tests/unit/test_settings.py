@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Misconfigured
-from gateway.settings import Change, ChangeKind, dump_parties, load_parties, load_settings, plan
-from gateway.values import Party
+from gateway.settings import Change, ChangeKind, Limits, dump_parties, load_parties, load_settings, plan
+from gateway.values import Allowance, Party
 
 HUB = """\
 [hub]
@@ -122,6 +122,19 @@ skew_seconds = 5
 timestamp_ttl_seconds = 60
 max_waiting = 50
 threads = 2
+requests_per_second = 50
+burst = 100
+connections_per_party = 20
+connections = 500
+handshakes = 200
+handshake_seconds = 5
+header_seconds = 6
+body_seconds = 7
+body_octets_per_second = 8_192
+idle_seconds = 9
+connection_seconds = 600
+connection_requests = 1_000
+session_seconds = 300
 [sets]
 xsd = "xsd"
 """)
@@ -136,7 +149,11 @@ xsd = "xsd"
     assert settings.store.url == "sqlite:////var/lib/gateway/store.db"
     assert settings.store.keys == Path("/var/lib/gateway/keys")
     assert settings.retention.extra_holidays == {"goede-vrijdag"}
-    assert (settings.limits.max_waiting, settings.limits.threads) == (50, 2)
+    assert settings.limits == Limits(
+        skew=timedelta(seconds=5), timestamp_ttl=timedelta(seconds=60), max_waiting=50, threads=2,
+        party=Allowance(requests_per_second=50, burst=100, connections=20), connections=500, handshakes=200,
+        handshake_seconds=5, header_seconds=6, body_seconds=7, body_octets_per_second=8_192, idle_seconds=9,
+        connection_seconds=600, connection_requests=1_000, session_seconds=300)
     assert settings.sets.xsd == folder / "xsd"
 
 
@@ -267,6 +284,7 @@ acts_for = ["00000001999999990001"]
 agreements = ["rsa-pss"]
 kvk = "99999999"
 vestigingen = ["999999999999"]
+limits = { requests_per_second = 50, connections = 20 }
 active = false
 from = 2026-01-01
 until = 2027-01-01
@@ -278,6 +296,7 @@ until = 2027-01-01
     assert (party.slug, party.subtype, party.mag_bsn, party.active) == ("gemeente", "SHV_FASE2", True, False)
     assert (party.since, party.until) == (date(2026, 1, 1), date(2027, 1, 1))
     assert party.acts_for == {"00000001999999990001"}
+    assert party.limits == {"requests_per_second": 50, "connections": 20}
     assert party.agreements == {"rsa-pss"}
 
 
@@ -296,6 +315,8 @@ until = 2027-01-01
     ('[party.modules]\nx = ["1.0"]\ny = "2.0"', "parties.toml line 13: 'y' in [party.1.modules] is a text"),
     ('gemeentecodes = ["363"]', "parties.toml line 11: '363' of 'gemeentecodes'"),
     ('acts_for = ["1"]', "parties.toml line 11: '1' of 'acts_for'"),
+    ("limits = { burst = 0 }", "parties.toml line 11: 'burst' in [party.1.limits] is 0; use 1 to 1000000"),
+    ("limits = { octets = 1 }", "parties.toml line 11: unknown key 'octets' in [party.1.limits]"),
     ('agreements = ["pss"]', "parties.toml line 11: 'pss' of 'agreements' in [[party]] number 2 is not allowed"),
     ('kvk = "1"', "parties.toml line 11: '1' of 'kvk'"),
     ('from = "2026-01-01"', "parties.toml line 11: 'from' in [[party]] number 2 is a text; make it a date"),
@@ -398,6 +419,7 @@ some_parties = st.builds(
     push=st.none() | st.just("https://ontvangst.example/soap"),
     pins=st.frozensets(st.binary(min_size=32, max_size=32).map(bytes.hex), max_size=2),
     gemeentecodes=st.frozensets(st.from_regex("[0-9]{4}", fullmatch=True), max_size=3),
+    limits=st.dictionaries(st.sampled_from(["requests_per_second", "burst", "connections"]), st.integers(1, 100_000)),
     acts_for=st.frozensets(digits, max_size=2), agreements=st.frozensets(st.just("rsa-pss")),
     kvk=st.none() | st.just("99999999"),
     vestigingen=st.frozensets(st.just("999999999999")), active=st.booleans(),
@@ -426,7 +448,8 @@ def test_written_parties_name_their_certificate_files_where_these_are_given(fold
 def test_plan_says_in_words_what_would_change(folder: Path) -> None:
     gemeente, energie = parties(folder, PARTY + OTHER)
     wanted = replace(energie, roles=frozenset({"SE", "DEURWAARDER"}), mag_bsn=True, push="https://x.example/",
-                     modules={"schuldregeling": ("2.0",)}, kvk="99999999", until=date(2027, 1, 1))
+                     modules={"schuldregeling": ("2.0",)}, kvk="99999999", limits={"burst": 5, "connections": 2},
+                     until=date(2027, 1, 1))
     new = replace(gemeente, id="6f1c1d5e-5d0b-4c0e-9d57-0a3c0b7d1a09", slug="nieuw", name="Nieuw")
     changes = plan([gemeente, energie], [wanted, new])
     assert changes[0] == Change(kind=ChangeKind.REMOVE, slug="gemeente-voorbeeldstad",
@@ -437,6 +460,7 @@ def test_plan_says_in_words_what_would_change(folder: Path) -> None:
         "change energie-nergens: mag_bsn from no to yes",
         "change energie-nergens: modules from nothing to schuldregeling 2.0",
         "change energie-nergens: delivery from pull to push https://x.example/",
+        "change energie-nergens: limits from nothing to burst 5; connections 2",
         "change energie-nergens: kvk from nothing to 99999999",
         "change energie-nergens: until from nothing to 2027-01-01",
         "add nieuw: Nieuw, OIN 00000001999999990000",

@@ -184,6 +184,14 @@ ADVICE: Final[dict[type[GatewayError], Advice]] = {
         "The signer's certificate is expired, revoked, not from a trusted CA, or not meant for signing.",
         "Gebruik een geldig certificaat met keyUsage digitalSignature en uw OIN.",
         "Use a valid certificate with keyUsage digitalSignature and your OIN."),
+    errors.DecryptionFailed: _advice(
+        "Een versleutelde Body is niet volgens het profiel, niet voor het knooppunt, of niet te openen; of er is "
+        "versleuteling afgesproken (2W-be-SE) en de Body is leesbaar.",
+        "An encrypted Body does not follow the profile, is not for the hub, or does not open; or encryption is agreed "
+        "(2W-be-SE) and the Body is in clear.",
+        "Onderteken eerst, versleutel dan de inhoud van de Body met AES-GCM en RSA-OAEP (SHA-256) voor het certificaat "
+        "van het knooppunt.",
+        "Sign first, then encrypt the Body's content by AES-GCM and RSA-OAEP (SHA-256) to the hub's certificate."),
     errors.TimestampStale: _advice(
         "Created of Expires ligt buiten het toegestane venster.", "Created or Expires lies outside the allowed window.",
         "Zet de klok van uw server gelijk en onderteken vlak voor verzending.",

@@ -4,7 +4,8 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,8 @@ from gateway.security.throwaway import (
 from gateway.transport import (
     Background,
     ConnectionLimits,
+    OwnMeter,
+    Quota,
     RequestLimits,
     Server,
     ServerTls,
@@ -42,9 +45,10 @@ from gateway.transport import (
     bind,
     client_tls,
 )
-from gateway.values import Received, Reply
+from gateway.values import Allowance, Received, Reply
 
 NOW = datetime.now(UTC)
+PLENTY = Allowance(requests_per_second=100_000, burst=100_000, connections=1_000)
 PATH = "/soap/schuldregeling/2.0/shv"
 
 
@@ -63,10 +67,10 @@ class Pki:
 
     def issue(
         self, name: str, *, purposes: tuple[str, ...] = ("clientAuth", "serverAuth"), from_days: int = -1,
-        until_days: int = 1,
+        until_days: int = 1, oin: str = "00000099000000001000",
     ) -> x509.Certificate:
         spec = CertificateSpec(
-            file=name, name=f"Voorbeeld {name}", oins=("00000099000000001000",), purposes=purposes,
+            file=name, name=f"Voorbeeld {name}", oins=(oin,), purposes=purposes,
             hosts=("localhost", "127.0.0.1"), from_days=from_days, until_days=until_days)
         key = new_key(spec.key)
         certificate = issue(spec, key, issuer=self._ca, now=NOW).certificate
@@ -103,15 +107,19 @@ class Running:
     pki: Pki
     received: list[Received] = field(default_factory=list)
     refused: list[tuple[Received, GatewayError]] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
 
     def connection(self, name: str = "party", *, timeout: float = 10) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(
             "localhost", self.port, context=client_tls(self.pki.files(name)), timeout=timeout)
 
-    def raw(self, context: ssl.SSLContext | None = None, *, timeout: float = 10) -> ssl.SSLSocket:
+    def raw(
+        self, context: ssl.SSLContext | None = None, *, timeout: float = 10, session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLSocket:
         context = context or client_tls(self.pki.files("party"))
         return context.wrap_socket(
-            socket.create_connection(("127.0.0.1", self.port), timeout=timeout), server_hostname="localhost")
+            socket.create_connection(("127.0.0.1", self.port), timeout=timeout), server_hostname="localhost",
+            session=session)
 
     def post(
         self, body: Any = b"<a/>", path: str = PATH, **headers: str,
@@ -140,10 +148,12 @@ def start(own_pki: Pki) -> Start:
     @contextmanager
     def run(
         answer: Callable[[Received], Reply] | None = None, *, limits: RequestLimits | None = None,
-        connections: ConnectionLimits | None = None, background: tuple[Background, ...] = (), web: Any = no_web,
+        connections: ConnectionLimits | None = None, allowance: Allowance = PLENTY,
+        background: tuple[Background, ...] = (), web: Any = no_web,
         contracts: dict[tuple[str, str], bytes] | None = None, drain_seconds: float = 10,
     ) -> Iterator[Running]:
         up = threading.Event()
+        quota = Quota(lambda oin: allowance, OwnMeter(), time.monotonic)
 
         def note(received: Received) -> Reply:
             running.received.append(received)
@@ -152,15 +162,19 @@ def start(own_pki: Pki) -> Start:
         def refuse(received: Received, error: GatewayError) -> Reply:
             running.refused.append((received, error))
             seen = row(error)
-            return Reply(status=seen.http, octets=b"<fault/>", retry_after=seen.retry_after)
+            return Reply(status=seen.http, octets=b"<fault/>", retry_after=error.retry_after or seen.retry_after)
+
+        def observe(event: str, facts: Mapping[str, object]) -> None:
+            running.events.append(event)
 
         listener = SoapListener(
             answer=note, refuse=refuse, services={PATH}, contracts=contracts or {},
-            now=lambda: datetime.now(UTC), limits=limits or RequestLimits(linger_seconds=0.3))
+            now=lambda: datetime.now(UTC), limits=limits or RequestLimits(linger_seconds=0.3), quota=quota,
+            observe=observe)
         tls = ServerTls.of(own_pki.files("hub"))
         soap_socket, web_socket = bind("127.0.0.1:0"), bind("127.0.0.1:0")
         server = Server(
-            soap=listener, web=web, soap_socket=soap_socket, web_socket=web_socket, tls=tls,
+            soap=listener, web=web, soap_socket=soap_socket, web_socket=web_socket, tls=tls, quota=quota,
             ready=lambda soap_url, web_url: up.set(), background=background, connections=connections,
             drain_seconds=drain_seconds)
         running = Running(port=soap_socket.getsockname()[1], web_port=web_socket.getsockname()[1], tls=tls,

@@ -8,9 +8,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.transport import RequestLimits, Server, ServerTls, SoapListener, Supervisor, TlsFiles, bind
+from gateway.transport import (
+    OwnMeter,
+    Quota,
+    RequestLimits,
+    Server,
+    ServerTls,
+    SoapListener,
+    Supervisor,
+    TlsFiles,
+    bind,
+)
 from gateway.values import Received, Reply
-from tests.unit.transport.conftest import PATH, no_web
+from tests.unit.transport.conftest import PATH, PLENTY, no_web
 
 
 def answer(received: Received) -> Reply:
@@ -29,10 +39,13 @@ def work(
     pki = Path(folder)
     tls = ServerTls.of(TlsFiles(certificate=pki / "hub.pem", key=pki / "hub.key", anchors=(pki / "ca.pem",),
                                 crls=(pki / "ca.crl",)))
+    quota = Quota(lambda oin: PLENTY, OwnMeter(), time.monotonic)
     soap = SoapListener(
         answer=answer, refuse=lambda received, error: Reply(status=500, octets=b"<fault/>"), services={PATH},
-        contracts={}, now=lambda: datetime.now(UTC), limits=RequestLimits(threads=4))
-    Server(soap=soap, web=no_web, soap_socket=soap_socket, web_socket=web_socket, tls=tls, ready=ready).run()
+        contracts={}, now=lambda: datetime.now(UTC), limits=RequestLimits(threads=4), quota=quota,
+        observe=lambda event, facts: None)
+    Server(soap=soap, web=no_web, soap_socket=soap_socket, web_socket=web_socket, tls=tls, quota=quota,
+           ready=ready).run()
     return 0
 
 

@@ -7,16 +7,17 @@ import threading
 import time
 import tracemalloc
 import urllib.parse
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.errors import MethodNotAllowed, NotFound, Overloaded, TooLarge, UnsupportedContent, row
-from gateway.transport import Background, ConnectionLimits, RequestLimits
+from gateway.transport import Background, ConnectionLimits, RequestLimits, client_tls
 from gateway.transport.listener import contract_query, is_text_xml
 from gateway.values import Reply
-from tests.unit.transport.conftest import PATH, Start
+from tests.unit.transport.conftest import PATH, PLENTY, Start
 
 
 def read_all(raw: socket.socket) -> bytes:
@@ -106,6 +107,7 @@ def test_another_path_is_a_404(start: Start, path: str) -> None:
         assert not hub.received
 
 
+@pytest.mark.incident("CVE-2012-5633")
 @pytest.mark.clause("BP R1114", "BP R1125", "BP R1132")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"])
 def test_another_method_is_a_405_that_names_post(start: Start, method: str) -> None:
@@ -291,16 +293,20 @@ def test_endless_headers_are_cut_off(start: Start) -> None:
 
 
 @pytest.mark.clause("§5.4")
-def test_connections_of_one_certificate_are_bounded_and_others_get_through(start: Start) -> None:
-    with start(connections=ConnectionLimits(connections_per_peer=2)) as hub:
-        hub.pki.issue("other")
+def test_connections_of_one_party_are_bounded_and_others_get_through(start: Start) -> None:
+    """By its OIN: another certificate of the same party is no way around it."""
+    with start(allowance=replace(PLENTY, connections=2)) as hub:
+        hub.pki.issue("spare")
+        hub.pki.issue("other", oin="00000099000000002000")
         with hub.raw() as one, hub.raw() as two:
             for raw in (one, two):
                 raw.sendall(head() + b"<a/>")
                 assert raw.recv(1000).startswith(b"HTTP/1.1 200 ")
-            with hub.raw() as third:
-                third.sendall(head() + b"<a/>")
-                assert read_all(third) == b""
+            for name in ("party", "spare"):
+                with hub.raw(client_tls(hub.pki.files(name))) as third:
+                    answer = read_all(third)
+                assert answer.startswith(b"HTTP/1.1 429 ")
+                assert b"Connection: close" in answer
             other = hub.connection("other")
             other.request("POST", PATH, body=b"<a/>", headers={"Content-Type": "text/xml"})
             assert other.getresponse().status == 200

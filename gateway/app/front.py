@@ -1,0 +1,47 @@
+"""What the settings say about the SOAP port's limits, in the words of the transport."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic
+
+from gateway.routing import AddressBook
+from gateway.settings import Settings
+from gateway.transport import ConnectionLimits, Meter, Quota, RequestLimits, ServerTls, TlsFiles
+from gateway.values import Allowance
+
+METER = "run.meter"  # the requests of every party, shared by the workers of a serving hub
+
+
+def server_tls(settings: Settings) -> ServerTls:
+    """The TLS side of the SOAP port. Raises Misconfigured."""
+    files = TlsFiles(certificate=settings.soap.tls.certificate, key=settings.soap.tls.key,
+                     anchors=settings.trust.anchors, crls=settings.trust.crls)
+    return ServerTls.of(files, session_seconds=settings.limits.session_seconds)
+
+
+def request_limits(settings: Settings) -> RequestLimits:
+    limits = settings.limits
+    return RequestLimits(max_octets=settings.soap.max_octets, threads=limits.threads,
+                         body_seconds=limits.body_seconds, body_floor=limits.body_octets_per_second)
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    limits = settings.limits
+    return ConnectionLimits(
+        handshake_seconds=limits.handshake_seconds, handshakes=limits.handshakes,
+        header_seconds=limits.header_seconds, idle_seconds=limits.idle_seconds, connections=limits.connections,
+        seconds=limits.connection_seconds, requests=limits.connection_requests,
+    )
+
+
+def quota(settings: Settings, register: Callable[[], AddressBook], meter: Meter) -> Quota:
+    """Each party's allowance as the address book has it now: its own `limits`, else the hub's."""
+    usual = settings.limits.party
+
+    def allowance(oin: str) -> Allowance | None:
+        party = register().by_oin(oin)
+        if party is None:
+            return None
+        return replace(usual, **party.limits) if party.limits else usual
+
+    return Quota(allowance, meter, monotonic)

@@ -1,0 +1,172 @@
+"""How much each party may ask of the hub: requests by a token bucket, connections by a count.
+
+Asked for every connection and every request, before anything of the request is read; so an answer costs a microsecond
+and no signature. A party is known here by the OIN in its TLS certificate, and whoever is no party shares one quota.
+"""
+
+import math
+import mmap
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_UN, lockf
+from hashlib import sha256
+from pathlib import Path
+from struct import Struct
+from typing import Final, Protocol
+
+from gateway.errors import Misconfigured, RateLimited
+from gateway.values import Allowance
+
+STRANGERS: Final = ""  # the key of all who are no party, together
+_STRANGE: Final = Allowance(requests_per_second=10, burst=50, connections=50)  # enough to find out why one is refused
+_SAID_EVERY = 1.0  # seconds: one signed refusal per party in this time, as an RSA signature costs more than a request
+
+Allowances = Callable[[str], Allowance | None]  # by OIN; None: no active party has it
+
+
+def draw(full_at: float, now: float, allowance: Allowance) -> tuple[float, float]:
+    """Take one token from a bucket (the generic cell rate algorithm of ITU-T I.371: a bucket in one number).
+
+    Takes   when the bucket will be full again, and now, in seconds of one clock.
+    Gives   when it will be full after this; and how long to wait, 0.0 when the token was there.
+    """
+    each = 1 / allowance.requests_per_second
+    begun = max(full_at, now)
+    wait = begun + each - now - allowance.burst * each
+    return (begun + each, 0.0) if wait <= 1e-9 else (begun, wait)
+
+
+class Meter(Protocol):
+    """Keeps every party's bucket."""
+
+    def draw(self, oin: str, now: float, allowance: Allowance) -> float:
+        """Take a token; seconds to wait, 0.0 when it was there."""
+
+
+class OwnMeter:
+    """The buckets of a hub that is one process."""
+
+    def __init__(self) -> None:
+        self._full_at: dict[str, float] = {}
+
+    def draw(self, oin: str, now: float, allowance: Allowance) -> float:
+        self._full_at[oin], wait = draw(self._full_at.get(oin, 0.0), now, allowance)
+        return wait
+
+
+class SharedMeter:
+    """The buckets of a hub of several processes, in a file that all of them map.
+
+    Each bucket is a record of its key's digest and one number; a lock on the record's octets keeps processes apart.
+    The clock must be one for all processes, as time.monotonic is on one machine.
+    """
+
+    RECORD = Struct("=8sd")
+    RECORDS = 4_096
+
+    def __init__(self, path: Path) -> None:
+        """Open a file that `make` made."""
+        self._file = path.open("r+b")
+        self._map = mmap.mmap(self._file.fileno(), self.RECORD.size * self.RECORDS)
+        self._found: dict[str, int] = {}  # key → place
+
+    @classmethod
+    def make(cls, path: Path) -> None:
+        """A fresh file of full buckets."""
+        path.write_bytes(bytes(cls.RECORD.size * cls.RECORDS))
+
+    def draw(self, oin: str, now: float, allowance: Allowance) -> float:
+        place = self._found.get(oin)
+        if place is None:
+            place = self._found[oin] = self._place(oin)
+        lockf(self._file, LOCK_EX, self.RECORD.size, place)
+        try:
+            key, full_at = self.RECORD.unpack_from(self._map, place)
+            full_at, wait = draw(full_at, now, allowance)
+            self.RECORD.pack_into(self._map, place, key, full_at)
+        finally:
+            lockf(self._file, LOCK_UN, self.RECORD.size, place)
+        return wait
+
+    def close(self) -> None:
+        self._map.close()
+        self._file.close()
+
+    def _place(self, oin: str) -> int:
+        """Where this key's record is; a new key takes the next free one."""
+        wanted = sha256(oin.encode()).digest()[:8]
+        lockf(self._file, LOCK_EX)  # two processes must not take one record
+        try:
+            for number in range(self.RECORDS):
+                place = number * self.RECORD.size
+                key, _ = self.RECORD.unpack_from(self._map, place)
+                if key in (wanted, bytes(8)):
+                    self._map[place:place + 8] = wanted
+                    return place
+        finally:
+            lockf(self._file, LOCK_UN)
+        raise Misconfigured(f"more than {self.RECORDS} parties have called; restart the hub, or run one worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excess:
+    """A request beyond the quota."""
+
+    retry_after: int  # seconds until there is room, at least 1
+    said: RateLimited | None  # to be answered in full; None: a bare status has to do
+
+
+class Quota:
+    """The present use of every party; used from one thread.
+
+    Takes   the allowance of an OIN, asked anew each time; the meter; a clock in seconds.
+    """
+
+    def __init__(self, allowances: Allowances, meter: Meter, clock: Callable[[], float]) -> None:
+        self._allowances, self._meter, self._clock = allowances, meter, clock
+        self._connections: Counter[str] = Counter()
+        self._said_at: dict[str, float] = {}
+        self._untold: Counter[str] = Counter()
+
+    def connect(self, oin: str) -> tuple[str, bool]:
+        """One more connection; the key to give back to `leave`, and whether it is within the allowance."""
+        key, allowance = self._look_up(oin)
+        self._connections[key] += 1
+        return key, self._connections[key] <= allowance.connections
+
+    def leave(self, key: str) -> None:
+        """One connection less."""
+        self._connections[key] -= 1
+        if not self._connections[key]:
+            del self._connections[key]
+
+    def request(self, oin: str) -> Excess | None:
+        """One more request; None when it is within the allowance."""
+        key, allowance = self._look_up(oin)
+        now = self._clock()
+        wait = self._meter.draw(key, now, allowance)
+        if not wait:
+            return None
+        seconds = max(1, math.ceil(wait))
+        if now - self._said_at.get(key, -math.inf) < _SAID_EVERY:
+            return Excess(retry_after=seconds, said=None)
+        self._said_at[key] = now
+        per_second, burst = allowance.requests_per_second, allowance.burst
+        said = RateLimited(f"more than {per_second} requests per second and {burst} at once")
+        said.retry_after = seconds
+        return Excess(retry_after=seconds, said=said)
+
+    def not_said(self, oin: str) -> None:
+        """A request beyond the quota got a bare status, of which the line does not hear."""
+        self._untold[self._look_up(oin)[0]] += 1
+
+    def untold(self) -> dict[str, int]:
+        """By OIN, how many requests got a bare status since last asked: for the journal."""
+        counts, self._untold = self._untold, Counter()
+        self._said_at = {key: at for key, at in self._said_at.items() if self._clock() - at < _SAID_EVERY}
+        return dict(counts)
+
+    def _look_up(self, oin: str) -> tuple[str, Allowance]:
+        allowance = self._allowances(oin) if oin else None
+        return (STRANGERS, _STRANGE) if allowance is None else (oin, allowance)

@@ -1,0 +1,188 @@
+"""What a connection, a party and everybody together may take of the port; and that the others do not notice."""
+
+import http.client
+import socket
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from gateway.errors import RateLimited
+from gateway.transport import ConnectionLimits, RequestLimits, client_tls
+from gateway.values import Reply
+from tests.unit.transport.conftest import PATH, PLENTY, Running, Start
+from tests.unit.transport.test_transport_http import head, read_all, read_until
+
+pytestmark = pytest.mark.clause("§5.4")
+OTHER = "00000099000000002000"
+
+
+def ask(connection: http.client.HTTPSConnection, body: bytes = b"<a/>") -> http.client.HTTPResponse:
+    connection.request("POST", PATH, body=body, headers={"Content-Type": "text/xml"})
+    response = connection.getresponse()
+    response.read()
+    return response
+
+
+def served(hub: Running, name: str = "party") -> bool:
+    connection = hub.connection(name, timeout=5)
+    try:
+        return ask(connection).status == 200
+    finally:
+        connection.close()
+
+
+# --- rate ---------------------------------------------------------------------------------------------------------
+
+def test_beyond_its_rate_a_party_gets_429_and_its_connection_goes_on(start: Start) -> None:
+    """Once a second the refusal goes through the pipeline, which signs and journals it; else it is a bare status."""
+    with start(allowance=replace(PLENTY, requests_per_second=1, burst=3)) as hub:
+        connection = hub.connection()
+        statuses = []
+        for _ in range(8):
+            response = ask(connection, b"x" * 5_000)
+            statuses.append((response.status, response.getheader("Retry-After"), response.getheader("Connection")))
+        connection.close()
+        assert statuses == [(200, None, None)] * 3 + [(429, "1", None)] * 5
+        assert len(hub.received) == 3
+        assert [type(error) for _, error in hub.refused] == [RateLimited]
+        assert hub.refused[0][0].octets == b"", "nothing of it was kept"
+        assert hub.events == ["turned-away"] * 4
+
+
+def test_contracts_count_too(start: Start) -> None:
+    with start(allowance=replace(PLENTY, requests_per_second=1, burst=2), contracts={(PATH, "wsdl"): b"<w/>"}) as hub:
+        connection = hub.connection()
+        statuses = []
+        for _ in range(4):
+            connection.request("GET", PATH + "?wsdl")
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
+        connection.close()
+        assert statuses == [200, 200, 429, 429]
+        assert not hub.refused
+
+
+def test_a_body_beyond_the_rate_is_not_asked_for_nor_waited_for(start: Start) -> None:
+    limits = RequestLimits(linger_seconds=0.2)
+    with start(allowance=replace(PLENTY, requests_per_second=1, burst=1), limits=limits) as hub:
+        assert served(hub)
+        with hub.raw() as raw:
+            raw.sendall(head(1_000_000, "Expect: 100-continue\r\n"))
+            answer = read_all(raw)
+        assert answer.startswith(b"HTTP/1.1 429 ")
+        assert b"connection: close" in answer.lower()
+        with hub.raw() as raw:
+            raw.sendall(head(1_000_000) + b"x" * 1_000)
+            assert read_all(raw).startswith(b"HTTP/1.1 429 ")
+
+
+def test_a_rate_is_the_partys_whatever_certificate_and_connection(start: Start) -> None:
+    with start(allowance=replace(PLENTY, requests_per_second=1, burst=2)) as hub:
+        hub.pki.issue("spare")
+        hub.pki.issue("other", oin=OTHER)
+        assert [served(hub, name) for name in ("party", "spare", "party", "spare")] == [True, True, False, False]
+        assert served(hub, "other")
+
+
+# --- connections --------------------------------------------------------------------------------------------------
+
+@pytest.mark.clause("WT008")
+def test_a_connection_ends_after_its_term_with_a_full_answer(start: Start) -> None:
+    with start(connections=ConnectionLimits(seconds=0.3)) as hub, hub.raw() as raw:
+        raw.sendall(head() + b"<a/>")
+        assert b"connection: close" not in read_until(raw, b"<answer/>").lower()
+        time.sleep(0.35)
+        raw.sendall(head() + b"<a/>")
+        answer = read_all(raw)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"<answer/>")
+        assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.clause("WT007", "WT008")
+def test_a_connection_carries_so_many_requests(start: Start) -> None:
+    with start(connections=ConnectionLimits(requests=3)) as hub:
+        connection = hub.connection()
+        assert [ask(connection).getheader("Connection") for _ in range(3)] == [None, None, "close"]
+        assert ask(connection).status == 200, "on a new connection"
+        connection.close()
+
+
+def test_beyond_the_number_of_all_connections_there_is_503(start: Start) -> None:
+    with start(connections=ConnectionLimits(connections=3)) as hub:
+        with ExitStack() as stack:
+            for _ in range(3):
+                raw = stack.enter_context(hub.raw())
+                raw.sendall(head() + b"<a/>")
+                read_until(raw, b"<answer/>")
+            with hub.raw() as fourth:
+                answer = read_all(fourth)
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert b"Retry-After: 10" in answer
+        time.sleep(0.1)
+        assert served(hub)
+
+
+def test_idle_connections_by_the_hundred_stop_at_the_cap_and_others_are_served(start: Start) -> None:
+    with start(allowance=replace(PLENTY, connections=5)) as hub:
+        hub.pki.issue("other", oin=OTHER)
+        context = client_tls(hub.pki.files("party"))
+        with ExitStack() as stack:
+            crowd = [stack.enter_context(hub.raw(context)) for _ in range(60)]
+            assert served(hub, "other")
+            refused = [raw for raw in crowd[5:] if read_all(raw).startswith(b"HTTP/1.1 429 ")]
+            assert len(refused) == 55
+            crowd[0].sendall(head() + b"<a/>")
+            assert read_until(crowd[0], b"<answer/>").startswith(b"HTTP/1.1 200 ")
+
+
+def test_answers_that_are_never_read_do_not_hold_the_connection(start: Start) -> None:
+    """The listener stops to answer when its buffer is full, waits a while, and ends it; who reads gets all."""
+    big = b"<a>" + b"x" * 2_000_000 + b"</a>"
+    with start(lambda received: Reply(status=200, octets=big), connections=ConnectionLimits(idle_seconds=1)) as hub:
+        with hub.raw() as raw:
+            raw.sendall((head() + b"<a/>") * 10)
+            time.sleep(1.6)
+            assert read_all(raw).count(b"HTTP/1.1 200") < 10
+        with hub.raw() as raw:
+            raw.sendall((head() + b"<a/>") * 10)
+            for _ in range(10):
+                assert read_until(raw, b"</a>").endswith(big)
+
+
+# --- handshakes ---------------------------------------------------------------------------------------------------
+
+def half_open(hub: Running, count: int, stack: ExitStack) -> list[socket.socket]:
+    """Connections that begin a TLS record and say no more."""
+    opened = []
+    for _ in range(count):
+        raw = stack.enter_context(socket.create_connection(("127.0.0.1", hub.port), timeout=10))
+        raw.sendall(b"\x16\x03\x01")
+        opened.append(raw)
+    return opened
+
+
+def test_half_open_handshakes_starve_nobody_and_end(start: Start) -> None:
+    with start(connections=ConnectionLimits(handshake_seconds=1.0)) as hub, ExitStack() as stack:
+        crowd = half_open(hub, 200, stack)
+        began = time.monotonic()
+        assert served(hub)
+        assert time.monotonic() - began < 0.9, "before any of them ended"
+        for raw in crowd:
+            assert read_all(raw) == b""
+        assert time.monotonic() - began < 5
+        assert served(hub)
+
+
+def test_beyond_their_number_the_oldest_handshake_makes_room(start: Start) -> None:
+    with start(connections=ConnectionLimits(handshakes=128)) as hub, ExitStack() as stack:
+        crowd = half_open(hub, 300, stack)
+        assert served(hub)
+        assert [read_all(raw) for raw in crowd[:100]] == [b""] * 100
+        crowd[-1].settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            crowd[-1].recv(1)
+        assert served(hub)

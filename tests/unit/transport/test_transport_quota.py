@@ -1,0 +1,156 @@
+"""The token bucket, alone and shared by processes, and what the quota says about it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import Misconfigured
+from gateway.transport import OwnMeter, Quota, SharedMeter
+from gateway.transport.quota import draw
+from gateway.values import Allowance
+
+FEW = Allowance(requests_per_second=2, burst=3, connections=2)
+A, B = "00000099000000001000", "00000099000000002000"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@given(st.lists(st.floats(0, 5), max_size=60), st.integers(1, 50), st.integers(1, 50))
+def test_no_stretch_of_time_sees_more_than_burst_and_rate_allow(gaps: list[float], rate: int, burst: int) -> None:
+    allowance = Allowance(requests_per_second=rate, burst=burst, connections=1)
+    now, full_at, granted = 100.0, 0.0, list[float]()
+    for gap in gaps:
+        now += gap
+        full_at, wait = draw(full_at, now, allowance)
+        if not wait:
+            granted.append(now)
+        else:
+            later, _ = draw(full_at, now + wait * 0.9, allowance)
+            assert draw(full_at, now + wait * 0.9, allowance)[1] > 0, "the wait is no longer than it must be"
+            assert draw(full_at, now + wait + 1e-6, allowance)[1] == 0, "nor shorter"
+            assert later == full_at, "who is refused pays nothing"
+    for first, since in enumerate(granted):
+        for last in range(first, len(granted)):
+            assert last - first + 1 <= burst + (granted[last] - since) * rate + 1e-3
+
+
+def test_a_bucket_is_full_after_a_rest_and_never_fuller() -> None:
+    full_at = 0.0
+    for moment in (0.0, 1_000.0):
+        waits = []
+        for _ in range(FEW.burst + 1):
+            full_at, wait = draw(full_at, moment, FEW)
+            waits.append(wait)
+        assert waits == [0.0, 0.0, 0.0, pytest.approx(0.5)]
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.sampled_from([A, B, ""])), max_size=40))
+def test_a_shared_meter_counts_like_one_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory, draws: list[tuple[float, str]]
+) -> None:
+    """And the draws of two who share are one count."""
+    path = tmp_path_factory.getbasetemp() / "run.meter"
+    SharedMeter.make(path)
+    own, shared, now = OwnMeter(), (SharedMeter(path), SharedMeter(path)), 50.0
+    for number, (gap, oin) in enumerate(draws):
+        now += gap
+        assert shared[number % 2].draw(oin, now, FEW) == own.draw(oin, now, FEW)
+    for meter in shared:
+        meter.close()
+
+
+def test_processes_share_a_bucket_to_the_token(tmp_path: Path) -> None:
+    """Three at once draw until refused: together as many as the burst, none lost and none twice."""
+    path = tmp_path / "run.meter"
+    SharedMeter.make(path)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from gateway.transport import SharedMeter; from gateway.values import Allowance\n"
+        "meter, count = SharedMeter(Path(sys.argv[1])), 0\n"
+        "allowance = Allowance(requests_per_second=1, burst=5000, connections=1)\n"
+        "while not meter.draw('x', 100.0, allowance): count += 1\n"
+        "print(count)\n")
+    running = [subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) for _ in range(3)]
+    counts = [int(one.communicate(timeout=60)[0]) for one in running]
+    assert sum(counts) == 5_000
+
+
+def test_a_shared_meter_says_when_it_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SharedMeter, "RECORDS", 2)
+    SharedMeter.make(tmp_path / "run.meter")
+    meter = SharedMeter(tmp_path / "run.meter")
+    assert [meter.draw(oin, 5.0, FEW) for oin in (A, B, A)] == [0.0, 0.0, 0.0]
+    with pytest.raises(Misconfigured, match="2 parties"):
+        meter.draw("third", 5.0, FEW)
+    meter.close()
+
+
+def test_one_refusal_a_second_is_said_in_full_and_the_others_are_counted() -> None:
+    clock = Clock()
+    quota = Quota(lambda oin: FEW, OwnMeter(), clock)
+    assert [quota.request(A) for _ in range(3)] == [None, None, None]
+    first, second = quota.request(A), quota.request(A)
+    assert first is not None
+    assert first.said is not None
+    assert (first.retry_after, first.said.retry_after) == (1, 1)
+    assert second is not None
+    assert second.said is None
+    assert quota.request(B) is None, "one party's flood is not another's"
+    clock.now += 0.1
+    third = quota.request(A)
+    assert third is not None
+    assert third.said is None
+    clock.now += 5
+    assert [bool(quota.request(A)) for _ in range(4)] == [False, False, False, True]
+    for _ in range(7):
+        quota.not_said(A)
+    quota.not_said("nobody")
+    assert quota.untold() == {A: 7, "nobody": 1}
+    assert quota.untold() == {}
+
+
+def test_retry_after_is_when_there_is_room() -> None:
+    clock = Clock()
+    slow = Allowance(requests_per_second=1, burst=30, connections=1)
+    known = {A: slow}
+    quota = Quota(known.get, OwnMeter(), clock)
+    for _ in range(30):
+        assert quota.request(A) is None
+    known[A] = Allowance(requests_per_second=1, burst=10, connections=1)  # a stricter address book counts at once
+    excess = quota.request(A)
+    assert excess is not None
+    assert excess.retry_after == 21
+    clock.now += 20.5
+    assert quota.request(A) is not None
+    clock.now += 0.5
+    assert quota.request(A) is None
+
+
+def test_strangers_share_one_quota() -> None:
+    """Whatever their certificates say: a thousand of them get no more than one."""
+    quota = Quota(lambda oin: None, OwnMeter(), Clock())
+    granted = sum(quota.request(f"{number:020}") is None for number in range(1_000))
+    assert granted == 50
+    keys = {quota.connect(f"{number:020}") for number in range(51)}
+    assert keys == {("", True), ("", False)}
+    quota.not_said("9" * 20)
+    assert quota.untold() == {"": 1}
+
+
+def test_connections_are_counted_by_party_until_they_leave() -> None:
+    quota = Quota(lambda oin: FEW, OwnMeter(), Clock())
+    assert [quota.connect(A)[1] for _ in range(3)] == [True, True, False]
+    assert quota.connect(B) == (B, True)
+    quota.leave(A)
+    quota.leave(A)
+    assert quota.connect(A) == (A, True)
