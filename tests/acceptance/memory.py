@@ -25,7 +25,7 @@ def writable(pid: int) -> list[bytes]:
 
 def spellings(text: str) -> tuple[bytes, ...]:
     """How this text may lie in memory: as it came, and as Python keeps characters beyond Latin-1."""
-    return text.encode(), text.encode("utf-16-le"), text.encode("utf-32-le")
+    return text.encode(), text.encode("utf-16-le")
 
 
 def found_in(parts: list[bytes], text: str) -> list[bytes]:
