@@ -125,8 +125,10 @@ def _journal_metrics(checkpoints: Checkpoints, now: datetime) -> Iterable[Metric
         ("gateway_checkpoint_age_seconds", "Since the last checkpoint of the journal", [one.at for one in signed]),
         ("gateway_time_stamp_age_seconds", "Since the last time-stamp of a checkpoint", stamps),
     ):
+        age = GaugeMetricFamily(name, text)
         if times:
-            yield GaugeMetricFamily(name, text, value=(now - max(times)).total_seconds())
+            age.add_metric([], (now - max(times)).total_seconds())
+        yield age
 
 
 def examine(folder: Path) -> list[Diagnosis]:

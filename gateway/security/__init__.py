@@ -50,6 +50,7 @@ from gateway.security.pki import (
     oin_of,
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
+from gateway.security.sealed import check_sealed, open_message, seal_message
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
 from gateway.security.timestamp import check_token, timestamp_request, token_in
 from gateway.security.tolerated import is_short_key, tolerated_header
@@ -68,11 +69,12 @@ __all__ = [
     "DecryptionKey", "EvidenceCheck", "EvidenceFacts", "Explanation", "JournalLine", "JournalProof", "JournalStretch",
     "Known", "Lapse", "Note", "OcspAnswer", "Outgoing", "ProvenLine", "Recipient", "SecurityPolicy", "Sent",
     "SignedEnvelope", "Signer", "Signing", "SigningKey", "Told", "TrustSnapshot", "Usage", "Verified", "accept_list",
-    "canonical", "check_certificate", "check_checkpoint", "check_signer", "check_token", "claimed_signatures",
-    "confirms_something", "decrypt_content", "decryption_keys_of", "default_description", "diagnose", "family_of",
-    "hub_budget", "is_encrypted", "is_short_key", "judge_certificate", "lapses", "load_certificate",
-    "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust", "local_budget",
-    "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "read_checkpoint", "read_ocsp_answer",
-    "recipient_of", "same_key", "seal", "sign_checkpoint", "stated_created", "tell", "timestamp_request", "token_in",
-    "tolerated_header", "verify", "verify_evidence", "with_token", "write_evidence",
+    "canonical", "check_certificate", "check_checkpoint", "check_sealed", "check_signer", "check_token",
+    "claimed_signatures", "confirms_something", "decrypt_content", "decryption_keys_of", "default_description",
+    "diagnose", "family_of", "hub_budget", "is_encrypted", "is_short_key", "judge_certificate", "lapses",
+    "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust",
+    "local_budget", "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "open_message",
+    "read_checkpoint", "read_ocsp_answer", "recipient_of", "same_key", "seal", "seal_message", "sign_checkpoint",
+    "stated_created", "tell", "timestamp_request", "token_in", "tolerated_header", "verify", "verify_evidence",
+    "with_token", "write_evidence",
 ]

@@ -13,7 +13,7 @@ from gateway.app.log import Log
 from gateway.app.revocation import Watch
 from gateway.errors import TrustStale
 from gateway.security import make_crl
-from gateway.storage import Reports
+from gateway.storage import Checkpoints, Reports
 from gateway.transport import Check
 from tests.command import gateway
 from tests.hostile.attack import Canary, Target
@@ -119,7 +119,7 @@ def test_health_metrics_and_doctor_warn_before_a_list_lapses(ca: Publisher, hub:
         os.utime(path, (moment, moment))
         line.trust.renew()
         reports = Reports(line.store)
-        (left,) = (one for one in store_metrics(Log(), line.trust, reports)
+        (left,) = (one for one in store_metrics(Log(), line.trust, reports, Checkpoints(line.store))
                    if one.name == "gateway_crl_seconds_to_lapse")
         return ready_checks(line.instance, line.trust, reports)["trust"], left.samples[0].value
 
