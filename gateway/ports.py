@@ -109,7 +109,7 @@ class Mailbox(Protocol):
         """Move overdue messages to VERLOPEN and erase them; how many."""
 
     def retire_keys(self, now: datetime) -> list[str]:
-        """Destroy the sealing keys of days whose last message is gone; which (docs/decisions/0006)."""
+        """Destroy the sealing keys of past days whose last message is gone or overdue; which (docs/decisions/0006)."""
 
     def search(self, search: Search) -> list[Listed]:
         """Log search, newest first, at most `search.limit`."""

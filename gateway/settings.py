@@ -28,8 +28,8 @@ from gateway.values import Allowance
 
 __all__ = [
     "Address", "Change", "ChangeKind", "Hub", "Journal", "KeyPair", "Limits", "ListSource", "Responder",
-    "Retention", "Sets", "Settings", "Soap", "Store", "Trust", "Web", "dump_parties", "load_parties", "load_settings",
-    "named_certificates", "plan",
+    "Retention", "Sets", "Settings", "Soap", "Store", "Token", "Trust", "Web", "dump_parties", "load_parties",
+    "load_settings", "named_certificates", "plan",
 ]
 
 
@@ -80,18 +80,28 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A PKCS#11 token that keeps the sealing keys."""
+
+    module: Path  # the vendor's library
+    label: str
+    pin_file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The database and the folder of the sealing keys, which lies outside it."""
+    """The database, and what keeps the sealing keys outside it: a folder, or a token."""
 
     url: str  # an SQLAlchemy URL; a relative SQLite file is made absolute
-    keys: Path
+    keys: Path | Token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long a message waits for its receiver (docs/contract.md §8)."""
+    """How long a message waits for its receiver (docs/contract.md §8), and its metadata for the last question."""
 
     working_days: int
+    metadata_months: int
     calendar: str  # NL
     extra_holidays: frozenset[str]  # goede-vrijdag, bevrijdingsdag: agreed on top of the public ones
 
@@ -186,7 +196,8 @@ def load_settings(folder: Path) -> Settings:
         encryption=_pairs(root, "encryption", "hub-enc") if "encryption" in root else (),
         trust=read_trust(root.table("trust", TRUST_KEYS)),
         store=_store(root.table("store", ("url", "keys"))),
-        retention=_retention(root.table("retention", ("working_days", "calendar", "extra_holidays"))),
+        retention=_retention(root.table(
+            "retention", ("working_days", "metadata_months", "calendar", "extra_holidays"))),
         limits=_limits(root.table("limits", _LIMITS)),
         sets=_sets(root.table("sets", ("xsd", "wsdl"))),
         journal=_journal(root.table("journal", (
@@ -232,12 +243,19 @@ def _pairs(root: Table, name: str, files: str) -> tuple[KeyPair, ...]:
 
 def _store(table: Table) -> Store:
     url = table.text("url", "sqlite:///gateway.db")
-    keys = table.path("keys", "keys")
     name = url.removeprefix("sqlite:///")
     if name in (url, "", ":memory:") or "?" in name:
         table.refuse("url", "'url' in [store] names no store that lasts",
                      "use sqlite:///gateway.db")
-    return Store(url=f"sqlite:///{table.file.folder / name}", keys=keys)
+    return Store(url=f"sqlite:///{table.file.folder / name}", keys=_keys(table))
+
+
+def _keys(table: Table) -> Path | Token:
+    if not isinstance(table.raw("keys"), dict):
+        return table.path("keys", "keys")
+    inner = table.table("keys", ("pkcs11", "token", "pin_file"))
+    module, pin = inner.existing("pkcs11", ""), inner.existing("pin_file", "")
+    return Token(module=module, label=inner.text("token"), pin_file=pin)
 
 
 def _retention(table: Table) -> Retention:
@@ -245,7 +263,8 @@ def _retention(table: Table) -> Retention:
     extra = table.matching("extra_holidays", table.texts("extra_holidays"), "goede-vrijdag|bevrijdingsdag",
                            '"goede-vrijdag" or "bevrijdingsdag"')
     days = table.number("working_days", 5, minimum=1, maximum=60)
-    return Retention(working_days=days, calendar=calendar, extra_holidays=frozenset(extra))
+    months = table.number("metadata_months", 24, minimum=6, maximum=240)
+    return Retention(working_days=days, metadata_months=months, calendar=calendar, extra_holidays=frozenset(extra))
 
 
 def _limits(table: Table) -> Limits:

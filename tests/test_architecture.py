@@ -38,15 +38,16 @@ ROOMS = {
     "security": room("soap", "lxml cryptography signxml"),
     "routing": room(),
     "pipeline": room("messagesets soap security routing"),
-    "storage": room("", "sqlalchemy alembic cryptography"),
+    "storage": room("", "sqlalchemy alembic cryptography pkcs11"),
     "transport": room("pipeline", "spyne six uvicorn httptools starlette prometheus_client", clock=True),
     "party": room("messagesets soap security transport routing", "lxml", clock=True),
+    "privacy": room(),
     "operations": room(),
     "settings": room(),
     "calendar_nl": room("", "holidays"),
     "cli": room("operations app settings", "typer rich", clock=True),
     "app": room(
-        "messagesets soap security routing pipeline storage transport party operations settings calendar_nl",
+        "messagesets soap security routing pipeline storage transport party operations privacy settings calendar_nl",
         "lxml xmlschema cryptography signxml sqlalchemy alembic spyne uvicorn httptools starlette prometheus_client "
         "structlog",
         clock=True,

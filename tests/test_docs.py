@@ -222,7 +222,7 @@ def stated_commands() -> dict[str, str]:
     known = {name for name, _ in commands(get_command(app))}
     rows: dict[str, str] = {}
     for cells in table(section(page("contract"), "2. The `gateway` command"), "command"):
-        for name in re.findall(r"`(gateway [a-z]+(?: [a-z]+)?)", cells[0]):
+        for name in re.findall(r"`(gateway [a-z]+(?: [a-z-]+)?)", cells[0]):
             short = name if name in known else " ".join(name.split()[:2])
             rows[short] = rows.get(short, "") + " | ".join(cells)
     return rows

@@ -18,6 +18,7 @@ from gateway.app.trust import LiveTrust, read_snapshot
 from gateway.errors import CertificateRejected, GatewayError, Misconfigured
 from gateway.routing import encryption_certificate
 from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate, read_checkpoint
+from gateway.settings import Token
 from gateway.storage import Checkpoints, Reports, open_store
 from gateway.transport import Check, build_contracts
 
@@ -77,6 +78,11 @@ def _signing_check(instance: Instance, now: datetime) -> Check:
 
 def _keys_check(instance: Instance) -> Check:
     folder = instance.settings.store.keys
+    if isinstance(folder, Token):
+        try:
+            return Check(ok=True, text=f"{len(instance.vault.epochs())} key(s) in token {folder.label}")
+        except GatewayError as error:
+            return Check(ok=False, text=error.detail)
     writable = folder.parent.is_dir() if not folder.exists() else folder.is_dir()
     return Check(ok=writable, text=f"key directory {folder.name}" if writable else f"{folder} is no directory")
 
@@ -141,6 +147,8 @@ def examine(folder: Path) -> list[Diagnosis]:
                           "see [encryption] in gateway.toml"))
     found.append(_attempt("store", lambda: _store(instance),
                           f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
+    found.append(_attempt("sealing keys", lambda: f"{len(instance.vault.epochs())} day(s)",
+                          "see 'keys' of [store] in gateway.toml"))
     found.append(_attempt("journal", lambda: _journal(instance),
                           "run the hub, which signs it; see docs/operations.md on restoring a backup"))
     found.append(_attempt("TLS", lambda: _tls(instance), "see [soap] in gateway.toml"))

@@ -21,6 +21,7 @@ from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_n
 from gateway.app.log import Log
 from gateway.app.ocsp import Inquiry
 from gateway.app.profiles import check_sets
+from gateway.app.retention import retention
 from gateway.app.revocation import Watch
 from gateway.app.sets import DOCS, documentation
 from gateway.app.trust import LiveTrust
@@ -182,7 +183,8 @@ def serve(
             beside.append(Inquiry(settings.trust, trust, utc_now, log).ask)
         with _journaled(instance, store, trust, register, log, configured=index == 0) as journaling:
             Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, quota=quota, ready=ready,
-                   background=(*_chores(gate, trust, register, tls, beside, quota), *journaling),
+                   background=(*_chores(gate, trust, register, tls, beside, quota), *journaling,
+                               retention(store, settings.retention.metadata_months, log)),
                    connections=front.connection_limits(settings)).run()
         write_tally(gate, utc_now(), quota.untold())
         try:

@@ -18,6 +18,7 @@ from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
 from gateway.party import PartyClient, PartyEncryption
+from gateway.privacy import Privacy
 from gateway.routing import AddressBook, agreed_encrypted
 from gateway.security import (
     CheckCertificate,
@@ -31,8 +32,21 @@ from gateway.security import (
     load_signing_key,
     same_key,
 )
-from gateway.settings import Settings, load_parties, load_settings, plan
-from gateway.storage import Checkpoints, KeyDirectory, Operator, Reports, Sealer, Store, open_store
+from gateway.settings import Settings, Token, load_parties, load_settings, plan
+from gateway.storage import (
+    Checkpoints,
+    KeyDirectory,
+    KeyVault,
+    Operator,
+    Reports,
+    Sealer,
+    Store,
+    TokenVault,
+    holdings,
+    months_later,
+    of_party,
+    open_store,
+)
 from gateway.transport import Caller, TlsFiles, client_tls
 from gateway.values import Party
 
@@ -92,6 +106,14 @@ class Instance:
         return tuple(load_signing_key(pair.certificate, pair.key) for pair in self.settings.signing)
 
     @cached_property
+    def vault(self) -> KeyVault:
+        """What keeps the sealing keys. Raises Misconfigured."""
+        keys = self.settings.store.keys
+        if isinstance(keys, Token):
+            return TokenVault(module=keys.module, token=keys.label, pin=keys.pin_file.read_text("utf-8").strip())
+        return KeyDirectory(keys)
+
+    @cached_property
     def encryption(self) -> tuple[DecryptionKey, ...]:
         """The keys that messages to the hub are encrypted to, newest first; none: no 2W-be-SE.
 
@@ -107,7 +129,7 @@ class Instance:
         return keys
 
     def sealer(self) -> Sealer:
-        return Sealer(KeyDirectory(self.settings.store.keys))
+        return Sealer(self.vault)
 
     def resolve(self, who: str) -> Party:
         """The party a person means by slug, name or id. Raises ReceiverUnknown naming those there are."""
@@ -177,6 +199,17 @@ class Instance:
                 proof=Checkpoints(store).consistency, checkpoints=Checkpoints(store).all,
                 prove=lambda number, sender: self._prove(store, reports, number, sender),
             )
+
+    @contextmanager
+    def privacy(self) -> Iterator[Privacy]:
+        """What is held and why, with the store open for as long."""
+        with open_store(self.settings.store.url, node=self.settings.hub.node) as store:
+            operator = Operator(store)
+            yield Privacy(
+                holdings=lambda: holdings(store, self.vault), of_party=lambda party: of_party(store, party),
+                erase=lambda party, who, why, now: operator.erase_party(party, who=who, why=why, now=now),
+                party=self.register.resolve, ends=months_later, months=self.settings.retention.metadata_months,
+                clock=utc_now)
 
     def _prove(self, store: Store, reports: Reports, number: str, sender: str | None) -> bytes:
         """Sign the journal as far as it is first: then the file is short, whatever came after the message."""

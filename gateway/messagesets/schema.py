@@ -28,6 +28,7 @@ _CONTACT = frozenset({"contactpersoontype", "contactgegevenstype"})
 _REMOTE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:|^[/\\]|\\")
 _REFERENCES = tuple(clark(XSD, name) for name in ("import", "include"))
 _FORBIDDEN = tuple(clark(XSD, name) for name in ("redefine", "override"))
+_NOTHING = etree.Element("nothing")  # no schema declares it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +222,7 @@ class Schema:
         with self._lock:
             self._slow.validate(element)
             log = [(entry.type_name, entry.path, entry.message) for entry in self._slow.error_log]
+            self._forget()
         known = self.vocabulary.elements | self.vocabulary.globals
         found: dict[tuple[str, str], Finding] = {}
         for type_name, path, message in log:
@@ -236,3 +238,9 @@ class Schema:
             )
             found.setdefault((finding.xpath, finding.rule), finding)
         return tuple(found.values()) or (check_finding("schema", naming.xpath(element, element)),)
+
+    def _forget(self) -> None:
+        """What is wrong quotes values, and libxml2 and lxml remember it until something else is: so something is."""
+        self._hot.validate(_NOTHING)
+        self._slow.validate(_NOTHING)
+        etree.clear_error_log()

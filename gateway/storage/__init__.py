@@ -2,11 +2,12 @@
 
     migrations.upgrade(url)                      once, and after each update of the gateway
     store = open_store(url, node=…)              one per process
-    sealer = Sealer(KeyDirectory(path))
+    sealer = Sealer(KeyDirectory(path))          or TokenVault: any KeyVault
     SqlJournal(store, sealer)                    ports.Journal
     SqlMailbox(store, sealer, clock)             ports.Mailbox
     SqlTolerances(store)                         ports.Tolerances
     Reports(store), Operator(store)              the operator's reads and acts
+    Pruning(store)                               the retention rule; holdings(store, vault): what there is
     Checkpoints(store)                           signed states of the journal, and proofs between them
     verify_chain(url, progress)                  any time, also while the gateway runs
 """
@@ -16,17 +17,22 @@ from gateway.storage.chain import START, Head, leaf_hash, link_hash
 from gateway.storage.checkpoints import Checkpoints, Consistency, Draft, SignedCheckpoint
 from gateway.storage.engine import Store, open_store
 from gateway.storage.evidence import Covered, CoveredBy, Evidence, Recorded, Stretch
+from gateway.storage.holdings import holdings, of_party
+from gateway.storage.hsm import TokenVault
 from gateway.storage.journal import SqlJournal
 from gateway.storage.mailbox import SqlMailbox
 from gateway.storage.migrations import current, head, upgrade
 from gateway.storage.operator import Operator
+from gateway.storage.pruning import Pruned, Pruning, months_later
 from gateway.storage.reports import Counts, Reports, Story
-from gateway.storage.sealing import KeyDirectory, Sealer
+from gateway.storage.sealing import Sealer
 from gateway.storage.tolerances import SqlTolerances
+from gateway.storage.vault import KeyDirectory, KeyVault
 
 __all__ = [
     "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Covered", "CoveredBy",
-    "Draft", "Evidence", "Head", "KeyDirectory", "Operator", "Recorded", "Reports", "Sealer", "SignedCheckpoint",
-    "SqlJournal", "SqlMailbox", "SqlTolerances", "State", "Store", "Story", "Stretch", "current", "head", "leaf_hash",
-    "link_hash", "open_store", "upgrade", "verify_chain",
+    "Draft", "Evidence", "Head", "KeyDirectory", "KeyVault", "Operator", "Pruned", "Pruning", "Recorded", "Reports",
+    "Sealer", "SignedCheckpoint", "SqlJournal", "SqlMailbox", "SqlTolerances", "State", "Store", "Story", "Stretch",
+    "TokenVault", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "of_party", "open_store",
+    "upgrade", "verify_chain",
 ]

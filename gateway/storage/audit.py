@@ -17,7 +17,8 @@ from gateway.merkle import Growing
 from gateway.storage.chain import START, Head, heads, leaf_hash, link_hash
 from gateway.storage.checkpoints import SignedCheckpoint
 from gateway.storage.engine import dialect_of
-from gateway.storage.records import in_record, maybe_moment, micros, moment_of, read_record
+from gateway.storage.pruning import Leave, leave_for
+from gateway.storage.records import DROPPED, in_record, maybe_moment, micros, moment_of, read_record
 from gateway.storage.session import Query, Row, Session, Statements
 from gateway.storage.tables import certificates, chain_heads, checkpoints, entries, subtrees
 from gateway.storage.writer import Connection
@@ -167,6 +168,7 @@ class _Run:
     def __init__(self, node: str, session: Callable[[], Session], judge: Judge, published: Sequence[State]) -> None:
         self._report = ChainReport(node=node, entries=0, hash=START)
         self._tree = Growing()
+        self._leave = leave_for(session(), node)
         self._time = 0  # of the latest entry or checkpoint, microseconds
         self._judge = judge
         self._published = sorted(published, key=lambda one: one.size)
@@ -183,7 +185,7 @@ class _Run:
         expected = self._report.entries + 1
         if position != expected:
             return self._broken(expected, f"entry {expected} is missing; the next one is {position}")
-        reason = _wrong(row, self._report.hash)
+        reason = _wrong(row, self._report.hash, self._leave)
         if not reason and at < self._time - _BACKWARDS:
             reason = f"its time is {timedelta(microseconds=self._time - at)} before what stands before it"
         if not reason:
@@ -253,14 +255,17 @@ class _Run:
         return replace(self._report, broken_at=position, reason=reason)
 
 
-def _wrong(row: Row, before: bytes) -> str:
+def _wrong(row: Row, before: bytes, leave: Leave) -> str:
     """Why an entry does not follow from the hash before it; empty when it does."""
-    _, _, at, kind, message, record, leaf, after = row
-    if not isinstance(record, str) or leaf_hash(record) != leaf:
+    _, position, at, kind, message, record, leaf, after = row
+    dropped = record == DROPPED
+    if dropped and (message is not None or not leave.covers(position, at)):
+        return "the record is missing, and no entry says that it was dropped by the retention rule"
+    if not dropped and (not isinstance(record, str) or leaf_hash(record) != leaf):
         return "the record does not have its leaf"
     if link_hash(before, leaf) != after:
         return "the hash does not follow from the entry before"
-    if read_record(record) != in_record(kind, at, message):
+    if not dropped and read_record(record) != in_record(kind, at, message):
         return "the columns are not those of the record"
     return ""
 

@@ -103,7 +103,7 @@ class SqlJournal(ports.Journal):
     def __init__(self, store: Store, sealer: Sealer) -> None:
         self._store = store
         self._sealer = sealer
-        self._certificates: set[str] = set()  # digests of some that are stored: they are never removed
+        self._certificates: set[str] = set()  # digests of some that are stored: none goes that still signs
 
     def transaction(self, work: Callable[[ports.Transaction], T]) -> T:
         """See ports.Journal."""

@@ -80,9 +80,11 @@ _ERASE = Query(delete(payloads).where(
 _ERASE_BRIDGED = Query(delete(bridged_payloads).where(
     bridged_payloads.c.message == bindparam("this"), bridged_payloads.c.set_version == bindparam("version"),
     ~exists_(_OPEN_OF_THIS.where(deliveries.c.set_version == bindparam("version")))))
-_EPOCH_IN_USE = Query(select(payloads.c.message).where(payloads.c.epoch == bindparam("epoch")).limit(1))
-_EPOCH_IN_BRIDGED_USE = Query(
-    select(bridged_payloads.c.message).where(bridged_payloads.c.epoch == bindparam("epoch")).limit(1))
+_EPOCH_IN_USE = tuple(
+    Query(select(table.c.message).join_from(table, messages, messages.c.id == table.c.message)
+          .where(table.c.epoch == bindparam("epoch"), messages.c.expires_at > bindparam("now")).limit(1))
+    for table in (payloads, bridged_payloads))
+_STILL_ON_ITS_WAY = timedelta(hours=1)  # no transaction lasts so long, nor do clocks of nodes differ so much
 
 
 class SqlMailbox(ports.Mailbox):
@@ -141,14 +143,14 @@ class SqlMailbox(ports.Mailbox):
             return find(session, search, self._clock())
 
     def retire_keys(self, now: datetime) -> list[str]:
-        """Destroy the keys of days that seal nothing any more, up to the day before yesterday; which.
+        """See ports.Mailbox. What is overdue needs no key: also where its row could not be erased, it can't be read.
 
-        Younger keys stay: a transaction that began just before midnight may still be on its way.
+        Of a day that just ended the key stays: a transaction that began before midnight may be on its way.
         """
-        old = [epoch for epoch in self._sealer.keys.epochs() if epoch < epoch_of(now - timedelta(days=1))]
+        old = [epoch for epoch in self._sealer.keys.epochs() if epoch < epoch_of(now - _STILL_ON_ITS_WAY)]
         with self._store.read() as session:
             unused = [epoch for epoch in old if not any(
-                session.one(query, epoch=epoch) for query in (_EPOCH_IN_USE, _EPOCH_IN_BRIDGED_USE))]
+                session.one(query, epoch=epoch, now=micros(now)) for query in _EPOCH_IN_USE)]
         for epoch in unused:
             self._sealer.keys.destroy(epoch)
         return unused

@@ -1,27 +1,38 @@
 """What an operator may do to a delivery. Every act is an entry of the journal with who and why.
 
 `who` is the account's name as the instance knows it; `why` is the operator's own sentence. Neither may hold a
-debtor's data: the journal is never erased.
+debtor's data: the journal keeps them until the retention rule drops the record (pruning.py).
 """
 
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, null, update
+from sqlalchemy import bindparam, delete, null, select, update
 
 from gateway.errors import MailboxUnknown, RefusedError
 from gateway.storage.engine import Store
-from gateway.storage.listing import MESSAGE, listed, state_at
+from gateway.storage.listing import COLUMNS, FROM_DELIVERIES, MESSAGE, OPEN, listed, state_at
 from gateway.storage.mailbox import deliveries_of, end_delivery, journal_step
 from gateway.storage.records import CANCELLED, CONFIG, OPERATOR
 from gateway.storage.session import Query, Row
-from gateway.storage.tables import deliveries
+from gateway.storage.tables import deliveries, messages, tolerances
 from gateway.storage.writer import Write
 from gateway.values import DeliveryState, Listed
 
 _RELEASE = Query(
     update(deliveries).where(deliveries.c.message == bindparam("this"), deliveries.c.receiver == bindparam("party"))
     .values(state=bindparam("next"), collected_at=null()))
+
+_OPEN_TO = Query(
+    select(*COLUMNS).select_from(FROM_DELIVERIES)
+    .where(deliveries.c.receiver == bindparam("party"), deliveries.c.state == bindparam("state"))
+    .order_by(deliveries.c.received_at, deliveries.c.message).limit(bindparam("limit")))
+_OPEN_FROM = Query(
+    select(*COLUMNS).select_from(FROM_DELIVERIES)
+    .where(messages.c.afzender == bindparam("party"), deliveries.c.state == bindparam("state"))
+    .limit(bindparam("limit")))
+_FORGET_TOLERANCES = Query(delete(tolerances).where(tolerances.c.party == bindparam("party")))
+_AT_ONCE: Final = 100  # deliveries ended in one transaction
 
 _TERM_ENDED: Final = "its term has ended: the content is erased or about to be"
 _NO_CANCEL: Final = {
@@ -68,6 +79,32 @@ class Operator:
             journal_step(write, OPERATOR, row, now, action="requeue", who=who, why=why)
             return listed((*row[:10], DeliveryState.BESCHIKBAAR.value, None, *row[12:]), now)
         return self._store.write(work)
+
+    def erase_party(self, party: str, *, who: str, why: str, now: datetime) -> int:
+        """End every open delivery to and from a party, by its id, and forget its figures; how many deliveries.
+
+        Content goes as with a cancelled message, also where it was collected but not confirmed; the act itself is an
+        entry of its own.
+        """
+        def batch(write: Write) -> int:
+            rows = [row for query in (_OPEN_TO, _OPEN_FROM) for state in OPEN
+                    for row in write.all(query, party=party, state=state.value, limit=_AT_ONCE)]
+            for row in {(row[MESSAGE], row[4]): row for row in rows}.values():  # to itself it may not send; yet once
+                end_delivery(write, row, DeliveryState.GEANNULEERD)
+                journal_step(write, CANCELLED, row, now, who=who, why=why)
+            return len(rows)
+
+        def close(write: Write) -> None:
+            write.run(_FORGET_TOLERANCES, party=party)
+            write.chain.append(OPERATOR, at=now, facts={
+                "action": f"privacy erase-party {party}: {ended} deliver{'y' if ended == 1 else 'ies'} ended",
+                "who": who, "why": why})
+
+        ended = 0
+        while count := self._store.write(batch):
+            ended += count
+        self._store.write(close)
+        return ended
 
     def note(self, action: str, *, who: str, why: str, now: datetime) -> int:
         """Journal an act on something else than a message (address book, keys, settings); its position."""

@@ -19,7 +19,10 @@ CONFIRMED: Final = "confirmed"
 EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
 OPERATOR: Final = "operator"
+PRUNED: Final = "pruned"
 CONFIG: Final = "config"
+
+DROPPED: Final = ""  # what stands in the place of a record that is gone by the retention rule (pruning.py)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

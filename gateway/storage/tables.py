@@ -6,6 +6,7 @@ order of the questions that are asked of it: each statement of this room is an i
 no index more than that needs: at every commit each index is another page to write, check and sync.
 
     chain_heads, entries, refusals  the journal: an append-only hash chain per node
+    prunings                        what of it was dropped by the retention rule
     checkpoints, subtrees           what the hub signed of the journal, and hashes of its Merkle tree
     messages, proofs, certificates  what was accepted and who signed it: metadata and digests, kept
     conversations, deliveries       state: one row per conversation, one per addressee of a message
@@ -31,7 +32,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0003"  # the migration this description equals; a store at another revision is not opened
+REVISION: Final = "0004"  # the migration this description equals; a store at another revision is not opened
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
@@ -83,7 +84,7 @@ entries = Table(
     Column("at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("message", ForeignKey("messages.id")),  # what it is about; None for refusals and general operator actions
-    Column("record", Text, nullable=False),  # canonical JSON; holds the three columns above too
+    Column("record", Text, nullable=False),  # canonical JSON, holds the three columns above too; "": dropped (prunings)
     Column("leaf", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     PrimaryKeyConstraint("node", "position"),
@@ -101,6 +102,18 @@ refusals = Table(
     ForeignKeyConstraint(["node", "position"], ["entries.node", "entries.position"]),
     Index("ix_refusals_ticket", "ticket"),
     Index("ix_refusals_at", "at"),
+)
+
+# The entries (node, position) that say that records of a chain were dropped by the retention rule, up to a position.
+prunings = Table(
+    "prunings", metadata,
+    Column("chain", Text, nullable=False),  # the node whose chain it is about
+    Column("until", BigInteger, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    PrimaryKeyConstraint("chain", "until"),
+    ForeignKeyConstraint(["node", "position"], ["entries.node", "entries.position"]),
+    sqlite_with_rowid=False,
 )
 
 checkpoints = Table(

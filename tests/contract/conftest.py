@@ -42,17 +42,23 @@ class Hub:
 
     def __post_init__(self) -> None:
         self.keys = KeyDirectory(self.folder / "keys")
-        sealer = Sealer(self.keys)
-        self.journal = SqlJournal(self.store, sealer)
-        self.mailbox = SqlMailbox(self.store, sealer, lambda: self.now)
+        self.journal, self.mailbox = self.over(Sealer(self.keys))
         self.reports = Reports(self.store)
         self.operator = Operator(self.store)
+
+    def over(self, sealer: Sealer) -> tuple[ports.Journal, SqlMailbox]:
+        """Journal and mailbox of this store with another sealer."""
+        return SqlJournal(self.store, sealer), SqlMailbox(self.store, sealer, lambda: self.now)
 
     def accept(self, message: Acceptance, state: str = "GEMELD") -> Entry:
         return self.journal.transaction(accept(message, state))
 
     def payloads(self, table: str = "payloads") -> int:
         """How many sealed payloads the database holds, in this table."""
+        return self.rows(table)
+
+    def rows(self, table: str) -> int:
+        """How many rows the table has."""
         from sqlalchemy import func, select
 
         from gateway.storage.session import Query

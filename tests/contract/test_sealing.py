@@ -1,6 +1,7 @@
 """Content on disk is noise: before confirming because it is sealed, after it because it is gone."""
 
 import os
+import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,12 +9,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from gateway.errors import StorageError
-from gateway.storage import KeyDirectory, Sealer
-from gateway.storage.sealing import context_of, epoch_of
+from gateway.storage import KeyDirectory, Sealer, SqlMailbox, Store, open_store
+from gateway.storage.sealing import Sealed, context_of, epoch_of
+from gateway.storage.session import Query
+from gateway.storage.tables import payloads
 from tests.contract.conftest import Hub
-from tests.contract.samples import ENERGIE, NOW, acceptance, number
+from tests.contract.samples import BANK, ENERGIE, GEMEENTE, NOW, TERM, acceptance, bridged, number
 
 MARKER = b"HERKENBAAR-999990019"
 
@@ -23,16 +27,11 @@ def on_disk(folder: Path, needle: bytes) -> list[str]:
     return [file.name for file in folder.rglob("*") if file.is_file() and needle in file.read_bytes()]
 
 
-def sealed_octets(hub: Hub) -> bytes:
-    from sqlalchemy import select
-
-    from gateway.storage.session import Query
-    from gateway.storage.tables import payloads
-
-    with hub.store.read() as session:
-        row = session.one(Query(select(payloads.c.sealed)))
-    assert row is not None
-    return bytes(row[0])
+def sealed_rows(store: Store) -> list[tuple[bytes, bytes]]:
+    """Wrapped data key and sealed octets of each payload, oldest first."""
+    with store.read() as session:
+        rows = session.all(Query(select(payloads.c.wrapped, payloads.c.sealed).order_by(payloads.c.message)))
+    return [(bytes(wrapped), bytes(sealed)) for wrapped, sealed in rows]
 
 
 @pytest.mark.clause("§7.3")
@@ -49,12 +48,14 @@ def test_content_never_reaches_the_disk(hub: Hub) -> None:
 
 def test_sealed_octets_are_overwritten_after_confirming(hub: Hub) -> None:
     hub.accept(acceptance("a", payload=MARKER * 40))
-    sealed = sealed_octets(hub)
+    ((wrapped, sealed),) = sealed_rows(hub.store)
     assert on_disk(hub.folder, sealed[:64])
+    assert on_disk(hub.folder, wrapped)
     hub.mailbox.collect(ENERGIE.id, number("a"), NOW)
     hub.mailbox.confirm(ENERGIE.id, (number("a"),), NOW)
     hub.store.close()  # the log is copied into the file and removed
     assert on_disk(hub.folder, sealed[:64]) == []
+    assert on_disk(hub.folder, wrapped) == []
 
 
 def test_key_of_a_day_is_destroyed_when_it_seals_nothing_any_more(hub: Hub) -> None:
@@ -66,9 +67,50 @@ def test_key_of_a_day_is_destroyed_when_it_seals_nothing_any_more(hub: Hub) -> N
     for name in ("day-0", "day-2", "day-3"):
         hub.mailbox.collect(ENERGIE.id, number(name), days[3])
         hub.mailbox.confirm(ENERGIE.id, (number(name),), days[3])
-    assert hub.mailbox.retire_keys(days[3]) == [epoch_of(days[0])]  # day 1 still seals; 2 and 3 are too young
-    assert hub.keys.epochs() == [epoch_of(at) for at in days[1:]]
+    midnight = days[3].replace(hour=0, minute=30)
+    assert hub.mailbox.retire_keys(midnight) == [epoch_of(days[0])]  # day 1 still seals; 2 has only just ended
+    assert hub.mailbox.retire_keys(days[3]) == [epoch_of(days[2])]  # and 3 is today
+    assert hub.keys.epochs() == [epoch_of(days[1]), epoch_of(days[3])]
     assert hub.mailbox.collect(ENERGIE.id, number("day-1"), days[3])[1]
+
+
+def test_key_of_a_day_is_destroyed_after_the_term_even_where_expiry_is_stuck(hub: Hub) -> None:
+    hub.accept(bridged(acceptance("a", receivers=(ENERGIE, BANK)), BANK))
+    assert hub.mailbox.retire_keys(NOW + TERM - timedelta(microseconds=1)) == []
+    assert hub.mailbox.retire_keys(NOW + TERM) == [epoch_of(NOW)]
+    assert (hub.payloads(), hub.payloads("bridged_payloads")) == (1, 1)  # nothing could be erased, nothing can be read
+    assert [hub.mailbox.expire(NOW + TERM, 10), hub.payloads(), hub.payloads("bridged_payloads")] == [2, 0, 0]
+
+
+@pytest.mark.clause("§7.3")
+def test_yesterdays_backup_does_not_open_with_any_key_that_is_left(hub: Hub, tmp_path: Path) -> None:
+    """Database and log are copied while the message waits; the copy of another message shows that the backup is good.
+    """
+    tomorrow = NOW + timedelta(days=1)
+    hub.accept(acceptance("confirmed", payload=MARKER * 9))
+    hub.accept(acceptance("still waiting", payload=MARKER * 8, at=tomorrow))
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    for file in hub.folder.glob("gateway.db*"):
+        shutil.copy(file, backup)
+    assert (backup / "gateway.db-wal").stat().st_size > 0
+    hub.mailbox.collect(ENERGIE.id, number("confirmed"), tomorrow)
+    hub.mailbox.confirm(ENERGIE.id, (number("confirmed"),), tomorrow)
+    assert hub.mailbox.retire_keys(tomorrow) == [epoch_of(NOW)]
+
+    with open_store(f"sqlite:///{backup}/gateway.db") as store:
+        restored = SqlMailbox(store, Sealer(KeyDirectory(hub.folder / "keys")), lambda: tomorrow)
+        waiting = restored.waiting(ENERGIE.id, berichttype=None, conversatie=None, limit=9)
+        assert [row.referentienummer for row in waiting] == [number("confirmed"), number("still waiting")]
+        assert restored.collect(ENERGIE.id, number("still waiting"), tomorrow)[1] == MARKER * 8
+        with pytest.raises(StorageError):
+            restored.collect(ENERGIE.id, number("confirmed"), tomorrow)
+        (wrapped, sealed), _ = sealed_rows(store)
+    context = context_of(number("confirmed"), GEMEENTE.id)
+    assert hub.keys.epochs() == [epoch_of(tomorrow)]
+    for epoch in hub.keys.epochs():
+        with pytest.raises(StorageError):
+            Sealer(hub.keys).unseal(Sealed(epoch=epoch, wrapped=wrapped, octets=sealed), context)
 
 
 def test_seal_opens_only_in_its_own_context_and_unchanged(tmp_path: Path) -> None:

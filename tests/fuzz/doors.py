@@ -39,8 +39,7 @@ from gateway.errors import (
     UnsupportedContent,
 )
 from gateway.pipeline import answer, decline
-from gateway.security import verify, verify_evidence, write_evidence
-from gateway.security.evidence import EvidenceFacts, JournalLine, JournalStretch
+from gateway.security import EvidenceFacts, JournalLine, JournalStretch, verify, verify_evidence, write_evidence
 from gateway.security.pki import TrustSnapshot, Usage, build_trust, check_certificate
 from gateway.security.throwaway import CertificateSpec, issue, new_key, revocation_list
 from gateway.settings import load_settings
