@@ -43,7 +43,7 @@ def test_what_fails_is_told_with_remedy_in_both_languages_and_exit_code_1(envelo
     ran = gateway("explain", envelope)
     assert ran.code == 1
     for words in ("✗ Controlegetallen", "na het ondertekenen is witruimte", "→ Zet opmaken uit",
-                  "white space was added after signing", "white-space-added  wsse:Security/wsu:Timestamp"):
+                  "white space was added after signing", "white-space-added  "):
         assert words in ran.out
     told = gateway("explain", envelope, "--json").json
     assert told["holds"] is False
