@@ -206,7 +206,7 @@ def _chores(
         Background(seconds=2, function=register.renew),
         Background(seconds=20, function=renew),
         Background(seconds=20, function=tls.renew_sessions),
-        *(Background(seconds=60, function=partial(work, renew)) for work in beside),
+        *(Background(seconds=15, function=partial(work, renew)) for work in beside),  # most rounds have nothing to do
         Background(seconds=60, function=expire),
         Background(seconds=60, function=gate.tolerances.flush),
         Background(seconds=60, function=lambda: write_tally(gate, utc_now(), quota.untold())),
