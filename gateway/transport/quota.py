@@ -63,7 +63,7 @@ class SharedMeter:
     """
 
     RECORD = Struct("=8sd")
-    RECORDS = 4_096
+    RECORDS = 16_384
 
     def __init__(self, path: Path) -> None:
         """Open a file that `make` made."""
@@ -94,12 +94,12 @@ class SharedMeter:
         self._file.close()
 
     def _place(self, oin: str) -> int:
-        """Where this key's record is; a new key takes the next free one."""
+        """Where this key's record is; a new key takes the first free one from where its digest points."""
         wanted = sha256(oin.encode()).digest()[:8]
         lockf(self._file, LOCK_EX)  # two processes must not take one record
         try:
             for number in range(self.RECORDS):
-                place = number * self.RECORD.size
+                place = (int.from_bytes(wanted) + number) % self.RECORDS * self.RECORD.size
                 key, _ = self.RECORD.unpack_from(self._map, place)
                 if key in (wanted, bytes(8)):
                     self._map[place:place + 8] = wanted

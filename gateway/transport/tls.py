@@ -31,7 +31,7 @@ _TLS12 = ":".join([
 _GROUP = "prime256v1"
 
 
-_SESSIONS = 4_096  # in one context's cache; OpenSSL's own bound is 20,480
+_SESSIONS = 2_048  # in one context's cache, of some 12 kB each; OpenSSL's own bound is 20,480
 _MARGIN_SECONDS = 25  # `renew_sessions` comes by every 20 seconds or so
 
 
