@@ -57,6 +57,31 @@ ECDSA_SHA384: Final = _DSIG_MORE + "ecdsa-sha384"
 ECDSA_SHA512: Final = _DSIG_MORE + "ecdsa-sha512"
 RSA_PSS_SHA256: Final = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
 
+# --- known, to name them in an explanation; never taken ------------------------------------------------------
+SOAP12: Final = "http://www.w3.org/2003/05/soap-envelope"
+WSA_OLD: Final = ("http://schemas.xmlsoap.org/ws/2004/08/addressing", "http://schemas.xmlsoap.org/ws/2003/03/addressing")
+_C14N: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+_C14N11: Final = "http://www.w3.org/2006/12/xml-c14n11"
+STR_TRANSFORM: Final = _WSS + "soap-message-security-1.0#STR-Transform"
+ENVELOPED: Final = DS + "enveloped-signature"
+X509PKIPATH: Final = _WSS + "x509-token-profile-1.0#X509PKIPathv1"
+PKCS7: Final = _WSS + "x509-token-profile-1.0#PKCS7"
+ALGORITHM_NAMES: Final = {
+    EXC_C14N: "exc-c14n", EXC_C14N + "WithComments": "exc-c14n#WithComments",
+    _C14N: "c14n", _C14N + "#WithComments": "c14n#WithComments",
+    _C14N11: "c14n11", _C14N11 + "#WithComments": "c14n11#WithComments", "http://www.w3.org/2010/xml-c14n2": "c14n2",
+    ENVELOPED: "enveloped-signature", STR_TRANSFORM: "STR-Transform", DS + "base64": "base64",
+    "http://www.w3.org/TR/1999/REC-xpath-19991116": "XPath", "http://www.w3.org/TR/1999/REC-xslt-19991116": "XSLT",
+    "http://www.w3.org/2002/06/xmldsig-filter2": "XPath-Filter2",
+    DS + "sha1": "SHA-1", _DSIG_MORE + "md5": "MD5", _DSIG_MORE + "sha224": "SHA-224",
+    SHA256: "SHA-256", SHA384: "SHA-384", SHA512: "SHA-512",
+    DS + "rsa-sha1": "rsa-sha1", DS + "dsa-sha1": "dsa-sha1", DS + "hmac-sha1": "hmac-sha1",
+    _DSIG_MORE + "hmac-sha256": "hmac-sha256", _DSIG_MORE + "rsa-md5": "rsa-md5",
+    _DSIG_MORE + "ecdsa-sha1": "ecdsa-sha1", _DSIG_MORE + "rsa-ripemd160": "rsa-ripemd160",
+    RSA_SHA256: "rsa-sha256", RSA_SHA384: "rsa-sha384", RSA_SHA512: "rsa-sha512",
+    ECDSA_SHA256: "ecdsa-sha256", ECDSA_SHA384: "ecdsa-sha384", ECDSA_SHA512: "ecdsa-sha512",
+    RSA_PSS_SHA256: "sha256-rsa-MGF1",
+}
 # --- encryption (XML Encryption 1.1 §5) ----------------------------------------------------------------------
 AES128_GCM: Final = XENC11 + "aes128-gcm"
 AES256_GCM: Final = XENC11 + "aes256-gcm"

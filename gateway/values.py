@@ -10,6 +10,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from gateway.refusals import Diagnosis as Diagnosis
+from gateway.refusals import Explained as Explained
+from gateway.refusals import Refusal as Refusal
 from gateway.set_values import Choreography as Choreography
 from gateway.set_values import MessageType as MessageType
 from gateway.set_values import Operation as Operation
@@ -369,25 +372,6 @@ class Search:
     since: datetime | None = None
     until: datetime | None = None  # exclusive
     limit: int = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What the journal keeps of a refused request: who, what, why; never content."""
-
-    ticket: str  # UUID, also in the fault
-    code: str  # SKP…
-    error: str  # class name from errors.py
-    reason: str  # detail for the operator
-    at: datetime
-    path: str
-    caller_oin: str | None = None
-    caller_certificate: str | None = None  # SHA-256 hex
-    message_id: str | None = None
-    action: str | None = None
-    referentienummer: str | None = None
-    octets: int = 0
-    octets_digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

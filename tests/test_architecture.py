@@ -27,9 +27,10 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
     return Room(rooms=frozenset(rooms.split()), packages=frozenset(packages.split()), clock=clock)
 
 
-GROUND = frozenset({"names", "set_values", "values", "errors", "ports", "toml_lines", "tolerances"})
-WITHIN_GROUND = {"names": set(), "set_values": set(), "values": {"set_values"}, "errors": {"values"},
-                 "ports": {"values", "errors"}, "toml_lines": set(), "tolerances": set()}
+GROUND = frozenset({"names", "set_values", "refusals", "values", "errors", "ports", "toml_lines", "tolerances"})
+WITHIN_GROUND = {"names": set(), "set_values": set(), "refusals": set(),
+                 "values": {"set_values", "refusals"}, "errors": {"values"}, "ports": {"values", "errors"},
+                 "toml_lines": set(), "tolerances": set()}
 ROOMS = {
     "messagesets": room("", "lxml xmlschema"),
     "soap": room("", "lxml"),

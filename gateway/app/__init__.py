@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography import x509
 
 from gateway.app.expiry import expiring
+from gateway.app.explain import Story, explain_file
 from gateway.app.health import Diagnosis, examine
 from gateway.app.hub import run
 from gateway.app.instance import Instance, open_instance, utc_now
@@ -31,10 +32,10 @@ from gateway.storage import current, upgrade
 from gateway.values import Party, Purpose
 
 __all__ = [
-    "Diagnosis", "EvidenceCheck", "Instance", "Rehearsed", "canonical_message", "check_sets", "create_instance",
-    "demo_messages", "describe_party", "diff_sets", "examine", "expiring", "fetch_revocation", "list_sets",
-    "open_instance", "rehearse_certificates", "renew_crl", "run", "sample_messages", "upgrade_store", "validate_file",
-    "verify_evidence", "write_docs", "write_wsdl",
+    "Diagnosis", "EvidenceCheck", "Instance", "Rehearsed", "Story", "canonical_message", "check_sets",
+    "create_instance", "demo_messages", "describe_party", "diff_sets", "examine", "expiring", "explain_file",
+    "fetch_revocation", "list_sets", "open_instance", "rehearse_certificates", "renew_crl", "run", "sample_messages",
+    "upgrade_store", "validate_file", "verify_evidence", "write_docs", "write_wsdl",
 ]
 
 

@@ -99,7 +99,7 @@ def build_gate(
         encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         journal=SqlJournal(store, sealer), tally=Tally(), mailbox=SqlMailbox(store, sealer, clock),
         tolerances=SqlTolerances(store),
-        dispatch=Host(instance.catalog.services).dispatch, addresses=_addresses(instance.catalog.services, urls),
+        dispatch=Host(instance.catalog.services).dispatch, addresses=addresses_of(instance.catalog.services, urls),
         limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,
         is_working_day=working_day(settings.retention.extra_holidays), new_id=new_id, observe=observe,
     )
@@ -213,7 +213,8 @@ def _chores(
     )
 
 
-def _addresses(services: Mapping[str, Service], urls: Collection[str]) -> Callable[[Service], Collection[str]]:
+def addresses_of(services: Mapping[str, Service], urls: Collection[str]) -> Callable[[Service], Collection[str]]:
+    """The absolute addresses of each service below these URLs."""
     by_path = {path: frozenset(url + path for url in urls) for path in services}
     return lambda service: by_path[service.path]
 

@@ -1,8 +1,9 @@
 """The two lines: from octets to a receipt, and from the mailbox out again."""
 
+from gateway.pipeline.explaining import knowledge
 from gateway.pipeline.gate import Encryption, Gate, Signers
 from gateway.pipeline.inbound import answer, decline
 from gateway.pipeline.refusal import write_tally
 from gateway.pipeline.tally import Tally
 
-__all__ = ["Encryption", "Gate", "Signers", "Tally", "answer", "decline", "write_tally"]
+__all__ = ["Encryption", "Gate", "Signers", "Tally", "answer", "decline", "knowledge", "write_tally"]

@@ -62,7 +62,7 @@ class Checked:
 
 # Purposes that say the key is for something other than messages. TSPs use several purposes (or none) for messages,
 # so a certificate may sign, or be encrypted to, unless its purposes are only among these.
-_NOT_FOR_MESSAGES: Final = frozenset(
+NOT_FOR_MESSAGES: Final = frozenset(
     oid.dotted_string for oid in (Eku.SERVER_AUTH, Eku.CODE_SIGNING, Eku.TIME_STAMPING, Eku.OCSP_SIGNING)
 )
 _PURPOSE: Final = {Usage.CLIENT: Eku.CLIENT_AUTH.dotted_string, Usage.SERVER: Eku.SERVER_AUTH.dotted_string}
@@ -222,7 +222,7 @@ def _purpose_fits(purposes: frozenset[str] | None, usage: Usage) -> bool:
     if purposes is None:
         return True  # no extension: no restriction (RFC 5280 §4.2.1.12)
     if usage in (Usage.SIGNING, Usage.ENCRYPTION):
-        return bool(purposes - _NOT_FOR_MESSAGES)
+        return bool(purposes - NOT_FOR_MESSAGES)
     return _PURPOSE[usage] in purposes
 
 

@@ -145,7 +145,8 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
     Source  WSS SMS 1.1.1 §8, §10; BSP 1.1 R5205, R5402, R5404, R5416, R5423; Digikoppeling WUS WB002, WB004, WB013.
     """
     parts = _layout(envelope, encrypted=policy.encrypted)  # 1
-    _unique_ids(envelope.root)  # 2
+    if not all_ids_unique(envelope.root):  # 2
+        raise ReferenceMissing("an id occurs twice in the document")
     signed_info, value, key_info = _signature_children(parts.signature)
     method, inclusive, references = _signed_info(signed_info, _targets(envelope, parts), policy)  # 3
     _all_signed(envelope, parts, references, policy)
@@ -206,12 +207,12 @@ def _layout(envelope: Envelope, *, encrypted: bool) -> _Parts:
     )
 
 
-def _unique_ids(root: Element) -> None:
+def all_ids_unique(root: Element) -> bool:
+    """Does no id-like attribute occur twice, also when case, white space and Unicode form are ignored?"""
     found = _ALL_IDS(root)
     assert isinstance(found, list)
     ids = [value if value.isascii() else unicodedata.normalize("NFC", value) for value in map(str, found)]
-    if len({value.strip().casefold() for value in ids}) != len(ids):
-        raise ReferenceMissing("an id occurs twice in the document")
+    return len({value.strip().casefold() for value in ids}) == len(ids)
 
 
 def _targets(envelope: Envelope, parts: _Parts) -> dict[str, Element]:

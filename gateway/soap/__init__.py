@@ -1,7 +1,7 @@
 """The envelope: the only room that parses foreign octets, and the words the hub writes back."""
 
 from gateway.soap._xml import attribute, declare, leaf, stamp, text
-from gateway.soap.addressing import check_request, claimed_message_id, claimed_oin, read_addressing
+from gateway.soap.addressing import check_request, claimed_message_id, claimed_oin, is_message_id, read_addressing
 from gateway.soap.answers import (
     Receipt,
     read_receipt,
@@ -13,15 +13,24 @@ from gateway.soap.answers import (
     write_receipt,
     write_waiting,
 )
-from gateway.soap.envelope import Element, Envelope, Limits, check_xml_octets, parse, read_xml
+from gateway.soap.envelope import (
+    Element,
+    Envelope,
+    Limits,
+    check_xml_octets,
+    many_namespaces,
+    parse,
+    read_bounded,
+    read_xml,
+)
 from gateway.soap.fault import fault_action, fault_prefixes, read_fault, write_fault
 from gateway.soap.opening import open_element, open_envelope
 from gateway.soap.tolerated import tolerated_blocks, tolerated_octets
 
 __all__ = [
-    "Element", "Envelope", "Limits", "Receipt", "attribute", "check_request", "check_xml_octets", "claimed_message_id",
-    "claimed_oin", "declare", "fault_action", "fault_prefixes", "leaf", "open_element", "open_envelope", "parse",
-    "read_addressing", "read_fault", "read_receipt", "read_xml", "stamp", "text", "tolerated_blocks",
-    "tolerated_octets", "write_collected", "write_confirmed", "write_fault", "write_log", "write_parties", "write_pong",
-    "write_receipt", "write_waiting",
+    "Element", "Envelope", "Limits", "Receipt", "attribute", "check_request", "check_xml_octets",
+    "claimed_message_id", "claimed_oin", "declare", "fault_action", "fault_prefixes", "is_message_id", "leaf",
+    "many_namespaces", "open_element", "open_envelope", "parse", "read_addressing", "read_bounded", "read_fault",
+    "read_receipt", "read_xml", "stamp", "text", "tolerated_blocks", "tolerated_octets", "write_collected",
+    "write_confirmed", "write_fault", "write_log", "write_parties", "write_pong", "write_receipt", "write_waiting",
 ]

@@ -30,12 +30,17 @@ _MESSAGE_ID: Final = re.compile(
 _OIN_QUERY: Final = re.compile(r"\?OIN=([0-9A-Za-z]{20})")
 
 
+def is_message_id(value: str) -> bool:
+    """Is this an absolute IRI, or of the form that Best Practices WUS prefers?"""
+    return _MESSAGE_ID.fullmatch(value) is not None
+
+
 def claimed_message_id(envelope: Envelope) -> str | None:
     """The MessageID a fault can relate to: only when it stands once and has the right form."""
     for block in envelope.blocks:
         if block.tag == clark(WSA, "MessageID") and len(block) == 0:
             value = (block.text or "").strip()
-            return value if _MESSAGE_ID.fullmatch(value) else None
+            return value if is_message_id(value) else None
     return None
 
 
@@ -55,7 +60,7 @@ def read_addressing(envelope: Envelope) -> Addressing:
         raise AddressingMissing("wsa:Action")
     if message_id is None:
         raise MessageIdMissing("wsa:MessageID")
-    if not _MESSAGE_ID.fullmatch(message_id):
+    if not is_message_id(message_id):
         raise MessageIdWrong("no absolute IRI of at most 500 characters")
     return Addressing(
         action=action, message_id=message_id, to=get("To"), relates_to=get("RelatesTo"), sender=get("From"),

@@ -116,10 +116,26 @@ def parse(octets: bytes, limits: Limits) -> Envelope:
     check_bounds(root, octets)  # 4
     header, body = _structure(root)  # 5
     blocks, security, others = _headers(header)  # 6
-    if octets.count(b"xmlns") > _NAMESPACES:
+    if many_namespaces(octets):
         _check_scopes([root, body, *(() if header is None else header), *(() if security is None else security)])
     child = _only_child(body)  # 7
     return Envelope(root=root, blocks=blocks, security=security, others=others, body=body, child=child)
+
+
+def read_bounded(octets: bytes, limits: Limits) -> Element:
+    """Octets → the root of any XML document within the bounds; what it holds is not looked at.
+
+    Raises  TooLarge, NotUtf8, NotXml, MalformedEnvelope.
+    """
+    _check_octets(octets, limits)
+    root = read_xml(octets)
+    _check_size(root)
+    return root
+
+
+def many_namespaces(octets: bytes) -> bool:
+    """May there be so many namespace declarations that canonicalising a part would take long?"""
+    return octets.count(b"xmlns") > _NAMESPACES
 
 
 def read_xml(octets: bytes) -> Element:
@@ -186,9 +202,7 @@ def check_bounds(root: Element, octets: bytes) -> None:
 
     Raises  MalformedEnvelope.
     """
-    if _OUT_OF_BOUNDS(root):
-        deep = root.xpath(_TOO_DEEP)
-        raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if deep else "more than 64 attributes on one element")
+    _check_size(root)
     if b"encodingStyle" in octets and _ENCODING_STYLE(root):
         raise MalformedEnvelope("encodingStyle is present (BP R1005)")
     # In octets first: `<!--` and `<?` are rare, and inside CDATA they are innocent text.
@@ -196,6 +210,12 @@ def check_bounds(root: Element, octets: bytes) -> None:
     suspicious = (b"!" in octets and b"<!--" in octets) or (b"?" in octets and octets.count(b"<?") > declared)
     if suspicious and (_REMARKS(root) or root.getprevious() is not None or root.getnext() is not None):
         raise MalformedEnvelope("a comment or processing instruction is present")
+
+
+def _check_size(root: Element) -> None:
+    if _OUT_OF_BOUNDS(root):
+        deep = root.xpath(_TOO_DEEP)
+        raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if deep else "more than 64 attributes on one element")
 
 
 def _structure(root: Element) -> tuple[Element | None, Element]:

@@ -3,14 +3,16 @@
 An attack is octets from an authenticated caller. It must be refused by the expected row of the error table, leave no
 trace but one journal entry, open no connection, stay within memory and time, and be told of it in a fault that is
 signed, confirms what was sent and says nothing else. Afterwards the same party's next good message is accepted.
+tests/hostile/test_harness.py holds that each of these is really asked.
 """
 
 import copy
 import gc
+import hashlib
 import json
+import os
 import re
 import resource
-import socket
 import sqlite3
 import time
 import uuid
@@ -31,6 +33,7 @@ from gateway.soap import Limits, parse
 from gateway.values import Certificate, Reply
 from tests import foreign
 from tests.foreign import A, D, O, S, U
+from tests.hostile.watch import WATCH, Canary
 from tests.line import KN, SHV, Line, code, example
 
 CAP = 10_485_760  # octets of one request
@@ -38,29 +41,6 @@ SURNAME, NUMBER, EVIL = "Geheimhouder", "SHV-2026/47119", "SHV-2026/66613"
 PLANTED = (SURNAME, NUMBER, EVIL, "999990019", "KANARIE")  # what no fault, journal or log may repeat
 _TABLES = ("messages", "deliveries", "payloads", "proofs", "conversations", "certificates", "refusals", "entries")
 _SPEAKING = re.compile(rb"Traceback|\.py\b|lxml\.|libxml|site-packages|Exception")
-
-
-class Canary:
-    """A listening socket whose address is planted in attacks. Nobody may ever call it."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.setblocking(False)
-        self.authority = f"127.0.0.1:{self._socket.getsockname()[1]}"
-        self.url = f"http://{self.authority}/KANARIE"
-
-    def visits(self) -> int:
-        """Connections since last asked: the kernel keeps them, so none is missed."""
-        count = 0
-        while True:
-            try:
-                self._socket.accept()[0].close()
-            except BlockingIOError:
-                return count
-            count += 1
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 def message(*, surname: str = SURNAME, number: str = NUMBER, **fields: str) -> bytes:
@@ -95,6 +75,10 @@ class Target:
         return str(self.eye.execute(
             "SELECT record FROM entries WHERE kind = 'refused' ORDER BY position DESC LIMIT 1").fetchone()[0])
 
+    def plant(self, text: str) -> str:
+        """The text with {canary} and {file} made into addresses that nobody may follow."""
+        return self.canary.plant(text)
+
     def build(self, child: bytes | None = None, **changes: object) -> etree._Element:
         """A signed envelope of the municipality, bent as `changes` say (fields of foreign.Plan, path, party)."""
         return foreign.build(self.line.plan(child or message(), **changes))
@@ -123,12 +107,18 @@ class Target:
         self.line.events.clear()
         self.line.gate.tally.due()  # a new minute: what one case is refused is not counted with the case before
         assert self.canary.visits() == 0
-        before = self._facts()
+        assert not self.canary.opened()
+        before, files, seen = self._facts(), self._files(), len(WATCH.seen)
         with bounded(3 * CAP, cpu):
             reply = via(octets) if via else self.line.post(
                 octets, path=path, party=party, soap_action=soap_action, peer=peer)
+        assert self.canary.visits() == 0, "something was fetched"
+        assert not self.canary.opened(), "a file was read"
+        assert WATCH.seen[seen:] == [], "somebody was looked up, called or started"
+        assert self._files() == files, "a file was left behind"
         error = self._check_effects(before, errors, octets, reason)
         self._check_silence(reply)
+        self._check_journal(reply, error, octets, party, peer)
         row = TABLE[error]
         assert reply.status == row.http
         if issubclass(error, NotAuthenticated) or (issubclass(error, TrustStale) and code(reply) is None):
@@ -156,7 +146,6 @@ class Target:
         self, before: dict[str, int], errors: tuple[type[GatewayError], ...], octets: bytes, reason: str
     ) -> type[GatewayError]:
         """Nothing but one entry in the journal; the error class it names."""
-        assert self.canary.visits() == 0, "something was fetched"
         after = self._facts()
         record = self.last_refusal
         assert after == {**before, "refusals": before["refusals"] + 1, "entries": before["entries"] + 1}, record
@@ -171,8 +160,23 @@ class Target:
         assert not any(mark in record for mark in self._marks()), record
         return named[0]
 
+    def _check_journal(
+        self, reply: Reply, error: type[GatewayError], octets: bytes, party: str, peer: bytes | None
+    ) -> None:
+        """The entry says who called, by OIN and certificate, and which message it was, as far as that was known."""
+        facts = json.loads(self.last_refusal)
+        unknown = reply.content_type.startswith("text/plain")
+        seen = self.line.peer(party) if peer is None else peer
+        assert facts.get("caller_certificate") == (hashlib.sha256(seen).hexdigest() if seen else None), facts
+        known = self.line.gate.register().resolve(party)
+        assert facts.get("caller_oin") == (None if unknown or known is None else known.oin), facts
+        assert facts.get("message_id") == (None if unknown else claims(octets, error)[0]), facts
+
+    def _files(self) -> set[str]:
+        return {one.name for one in os.scandir(self.line.instance.folder)}
+
     def _marks(self) -> tuple[str, ...]:
-        return (*PLANTED, self.canary.authority)
+        return (*PLANTED, self.canary.authority, str(self.canary.file))
 
     def _check_silence(self, reply: Reply) -> None:
         log = repr([(event, {key: str(value) for key, value in facts.items()}) for event, facts in self.line.events])

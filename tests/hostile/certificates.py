@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.security import EXAMPLE_OINS, load_certificate
+from gateway.security._issue import ORGANISATION
 from gateway.security.keys import load_private_key
 from gateway.security.throwaway import CertificateSpec, Pair, issue, new_key
 from tests import foreign
@@ -24,12 +25,15 @@ def authority(line: Line) -> Pair:
 
 
 def identity(
-    line: Line, *, key: str = "P-256", oins: tuple[str, ...] = (GEMEENTE,), self_signed: bool = False, **changes: object
+    line: Line, *, key: str | ec.EllipticCurve = "P-256", oins: tuple[str, ...] = (GEMEENTE,),
+    self_signed: bool = False, **changes: object,
 ) -> foreign.Identity:
     """A fresh key and its certificate: by default a good signing certificate of the municipality."""
-    values = {"file": "odd", "name": "Gemeente Voorbeeldstad (ondertekening)", "key": key, "oins": oins, **changes}
-    own = new_key(key)
-    made = issue(CertificateSpec(**values), own, issuer=None if self_signed else authority(line), now=line.at)
+    organisation = str(changes.pop("organisation", ORGANISATION))
+    values = {"file": "odd", "name": "Gemeente Voorbeeldstad (ondertekening)", "oins": oins, **changes}
+    own = new_key(key) if isinstance(key, str) else ec.generate_private_key(key)
+    made = issue(CertificateSpec(**values), own, issuer=None if self_signed else authority(line), now=line.at,
+                 organisation=organisation)
     return foreign.Identity(key=own, certificate=made.certificate.public_bytes(Encoding.DER))
 
 

@@ -6,14 +6,23 @@ from pathlib import Path
 import pytest
 
 from gateway.app.instance import utc_now
-from tests.hostile.attack import Canary, Target
+from tests.hostile.attack import Target
+from tests.hostile.watch import WATCH, Canary
 from tests.hostile.wire import Wire, listening
 from tests.line import make_line
 
 
+@pytest.fixture(autouse=True)
+def _watched() -> Iterator[None]:
+    """No test of an attack looks anything up, or calls anyone but this machine."""
+    WATCH.on = True
+    yield
+    WATCH.on = False
+
+
 @pytest.fixture(scope="session")
-def canary() -> Iterator[Canary]:
-    made = Canary()
+def canary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canary]:
+    made = Canary(tmp_path_factory.mktemp("canary"))
     yield made
     made.close()
 

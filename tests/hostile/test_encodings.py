@@ -21,6 +21,8 @@ from gateway.errors import (
 from tests import foreign
 from tests.hostile.attack import SURNAME, Target, body, message
 
+pytestmark = pytest.mark.clause("§5.3")
+
 ENCODED: dict[str, tuple[Callable[[str], bytes], type]] = {
     "utf-16 with mark": (lambda t: t.encode("utf-16"), NotUtf8),
     "utf-16 little": (lambda t: t.encode("utf-16-le"), NotUtf8),
@@ -71,6 +73,7 @@ ENCODED: dict[str, tuple[Callable[[str], bytes], type]] = {
 }
 
 
+@pytest.mark.clause("WS006", "BP R1012")
 @pytest.mark.parametrize("name", ENCODED)
 def test_octets_that_are_not_the_one_encoding(target: Target, name: str) -> None:
     encode, error = ENCODED[name]
@@ -79,6 +82,7 @@ def test_octets_that_are_not_the_one_encoding(target: Target, name: str) -> None
 
 # --- words of the peer in our own -----------------------------------------------------------------
 
+@pytest.mark.clause("§7.4")
 @pytest.mark.parametrize("text", [
     "'; DROP TABLE messages; --", '" or "1"="1', "&#13;&#10;Injected: yes", "&#x9b;31m",
     "&lt;script&gt;alert(1)&lt;/script&gt;",

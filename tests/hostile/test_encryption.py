@@ -217,6 +217,7 @@ MOVED: dict[str, tuple[Change, type[GatewayError]]] = {
 }
 
 
+@pytest.mark.incident("CVE-2015-0227")
 @pytest.mark.clause("WB005", "BSP R3228", "BSP R5440", "§4.2")
 @pytest.mark.parametrize("case", MOVED)
 def test_encrypted_data_in_another_place(closed: Closed, case: str) -> None:
@@ -310,6 +311,7 @@ def test_key_transport_outside_the_list(closed: Closed, case: str) -> None:
     closed.repels(foreign.octets(closed.build(cipher=cipher)), AlgorithmForbidden, DecryptionFailed)
 
 
+@pytest.mark.incident("CVE-2012-5575")
 @pytest.mark.clause("ENC001", "ENC003", "§4.2")
 @pytest.mark.parametrize("algorithm", [
     E + "aes128-cbc", E + "aes192-cbc", E + "aes256-cbc", E + "tripledes-cbc", E11 + "aes192-gcm", E + "aes256-gcm",
@@ -411,6 +413,7 @@ ORACLES: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.mark.incident("CVE-2015-0226")
 @pytest.mark.clause("§4.2")
 @pytest.mark.parametrize("case", ORACLES)
 def test_every_failure_of_decryption_looks_alike(closed: Closed, case: str) -> None:

@@ -24,6 +24,7 @@ from gateway.security import load_certificate
 from tests import foreign
 from tests.foreign import D, O, S, U
 from tests.hostile.attack import (
+    EVIL,
     SURNAME,
     Target,
     add,
@@ -39,9 +40,12 @@ from tests.hostile.attack import (
 )
 from tests.hostile.certificates import identity, tlv
 
+pytestmark = pytest.mark.clause("§5.2")
+
 DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 TOKEN_PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#"
+SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 Change = Callable[[etree._Element], object]
 
 
@@ -63,6 +67,16 @@ def _rename(element: etree._Element, namespace: str) -> None:
     element.tag = f"{{{namespace}}}{etree.QName(element).localname}"
 
 
+def _user(parent: etree._Element) -> None:
+    """A name without a password, which some stacks took for a proof."""
+    add(add(parent, f"{{{O}}}UsernameToken"), f"{{{O}}}Username", "gemeente")
+
+
+def _username(root: etree._Element) -> None:
+    _empty(security(root))
+    _user(security(root))
+
+
 EXCLUSIONS: dict[str, tuple[Change, type]] = {
     "no Signature": (lambda r: security(r).remove(signature(r)), SecurityMissing),
     "no Security": (lambda r: header(r).remove(security(r)), SecurityMissing),
@@ -80,10 +94,17 @@ EXCLUSIONS: dict[str, tuple[Change, type]] = {
     "Security for another actor": (lambda r: security(r).set(f"{{{S}}}actor", "urn:other"), ForbiddenHeader),
     "Security of the draft of 2002, to be understood": (
         lambda r: _rename(security(r), "http://schemas.xmlsoap.org/ws/2002/07/secext"), NotUnderstood),
+    "a UsernameToken instead of the Signature": (lambda r: _username(r), SecurityMissing),  # CVE-2013-0239
+    "a UsernameToken beside the Signature": (lambda r: _user(security(r)), SecurityMissing),
+    "a SAML assertion instead of the token": (
+        lambda r: security(r).replace(part(r, "BinarySecurityToken"), etree.Element(f"{{{SAML}}}Assertion")),
+        SecurityMissing),
     "Signature in another namespace": (lambda r: _rename(signature(r), "urn:x"), SecurityMissing),
 }
 
 
+@pytest.mark.incident("CVE-2012-5351", "CVE-2013-0239")
+@pytest.mark.clause("WB003", "WB013")
 @pytest.mark.parametrize("name", EXCLUSIONS)
 def test_a_message_without_its_signature(target: Target, name: str) -> None:
     change, error = EXCLUSIONS[name]
@@ -98,12 +119,14 @@ def test_security_of_another_namespace_not_to_be_understood(target: Target) -> N
     target.repels(target.bent(change), ForbiddenHeader)
 
 
+@pytest.mark.clause("§3.7")
 def test_exclusion_is_seen_before_the_content(target: Target) -> None:
     """An unsigned body is not judged: the fault says nothing about what is wrong with it."""
     broken = message().replace(b"<sr:DatumAanmelding>2026-02-24", b"<sr:DatumAanmelding>gisteren")
     target.repels(target.bent(lambda r: security(r).remove(signature(r)), child=broken), SecurityMissing)
 
 
+@pytest.mark.clause("WB004", "BSP R5416", "BSP R5403")
 @pytest.mark.parametrize(("change", "error"), [
     (lambda r: [signed_info(r).remove(one) for one in signed_info(r).findall(f"{{{D}}}Reference")], ReferenceMissing),
     (_only("Timestamp"), ReferenceMissing), (_only("Body"), ReferenceMissing), (_only("BinarySecurityToken"),
@@ -127,6 +150,8 @@ def test_what_its_own_signer_signed_too_little(target: Target, change: Change, e
 HMACS = [MORE + "hmac-sha256", MORE + "hmac-sha512", D + "hmac-sha1", MORE + "hmac-md5"]
 
 
+@pytest.mark.incident("CVE-2025-48994")
+@pytest.mark.clause("§4.1", "SIGN004")
 @pytest.mark.parametrize("secret", ["certificate", "pem", "public key", "modulus", "nothing"])
 @pytest.mark.parametrize("method", HMACS)
 def test_the_certificate_as_an_hmac_secret(target: Target, method: str, secret: str) -> None:
@@ -145,6 +170,8 @@ def test_the_certificate_as_an_hmac_secret(target: Target, method: str, secret: 
     target.repels(foreign.octets(root), AlgorithmForbidden, reason="SignatureMethod")
 
 
+@pytest.mark.incident("CVE-2009-0217")
+@pytest.mark.clause("BSP R5401")
 @pytest.mark.parametrize("length", ["0", "1", "8", "-1"])
 def test_truncated_hmacs(target: Target, length: str) -> None:
     """CVE-2009-0217."""
@@ -158,6 +185,7 @@ def test_truncated_hmacs(target: Target, length: str) -> None:
 
 # --- the key --------------------------------------------------------------------------------------
 
+@pytest.mark.clause("PKI002", "§6.1")
 def test_a_self_signed_certificate_in_the_partys_name(target: Target) -> None:
     for more in ({"self_signed": True}, {"self_signed": True, "authority": True, "usage": ("digitalSignature",)}):
         odd = identity(target.line, **more)
@@ -205,6 +233,8 @@ def _with(kind: str, key: rsa.RSAPublicKey) -> Callable[[etree._Element], etree.
     return make
 
 
+@pytest.mark.incident("CVE-2021-21239")
+@pytest.mark.clause("WB010", "BSP R5402", "BSP R3027")
 @pytest.mark.parametrize("kind", ["KeyValue", "DEREncodedKeyValue", "X509Data", "KeyName"])
 def test_a_key_in_keyinfo(target: Target, kind: str) -> None:
     """CVE-2021-21239: signed with a key that the message itself brings, instead of and beside the token's."""
@@ -222,6 +252,7 @@ def test_a_key_in_keyinfo(target: Target, kind: str) -> None:
         target.repels(foreign.octets(root), SecurityMissing, reason="KeyInfo")
 
 
+@pytest.mark.clause("WB009", "WB010")
 @pytest.mark.parametrize("order", ["genuine first", "evil first"])
 @pytest.mark.parametrize("pointed", ["genuine", "evil"])
 def test_two_tokens(target: Target, order: str, pointed: str) -> None:
@@ -236,6 +267,7 @@ def test_two_tokens(target: Target, order: str, pointed: str) -> None:
     target.repels(target.bent(double), SecurityMissing, reason="2 BinarySecurityToken")
 
 
+@pytest.mark.clause("WB009", "BSP R3031", "BSP R3033")
 @pytest.mark.parametrize("kind", ["PKCS7", "X509PKIPathv1", "PKIPath with the leaf first"])
 def test_tokens_of_other_kinds(target: Target, kind: str) -> None:
     leaf = target.line.identity("gemeente").certificate
@@ -251,11 +283,13 @@ def test_tokens_of_other_kinds(target: Target, kind: str) -> None:
         target.repels(target.signed(token=octets, before_signing=retype), error)
 
 
-@pytest.mark.parametrize("uri", ["file:///etc/hostname", "{canary}", "#tok-1", "#xpointer(//*)"])
+@pytest.mark.incident("CVE-2021-40690")
+@pytest.mark.clause("WB010", "BSP R5402")
+@pytest.mark.parametrize("uri", ["{file}", "{canary}", "#tok-1", "#xpointer(//*)"])
 @pytest.mark.parametrize("tag", [f"{{{D}}}RetrievalMethod", f"{{{DSIG11}}}KeyInfoReference", f"{{{O}}}Reference"])
 def test_keys_to_be_fetched(target: Target, tag: str, uri: str) -> None:
     """CVE-2021-40690: no such reference is followed, to nowhere."""
-    uri = uri.replace("{canary}", target.canary.url)
+    uri = target.plant(uri)
 
     def point(root: etree._Element) -> None:
         info = signature(root)[2]
@@ -268,12 +302,14 @@ def test_keys_to_be_fetched(target: Target, tag: str, uri: str) -> None:
     target.repels(target.bent(point), SecurityMissing, reason="KeyInfo")
 
 
-@pytest.mark.parametrize("uri", ["{canary}", "file:///etc/hostname", "#tok-2", "", "#_1"])
+@pytest.mark.clause("WB010", "BSP R3066")
+@pytest.mark.parametrize("uri", ["{canary}", "{file}", "#tok-2", "", "#_1"])
 def test_token_references_elsewhere(target: Target, uri: str) -> None:
-    uri = uri.replace("{canary}", target.canary.url)
+    uri = target.plant(uri)
     target.repels(target.bent(lambda r: signature(r)[2][0][0].set("URI", uri)), SecurityMissing)
 
 
+@pytest.mark.clause("BSP R3022", "BSP R3061")
 @pytest.mark.parametrize("tag", [f"{{{O}}}KeyIdentifier", f"{{{O}}}Embedded", f"{{{D}}}X509Data"])
 def test_token_references_of_other_kinds(target: Target, tag: str) -> None:
     def change(root: etree._Element) -> None:
@@ -282,3 +318,44 @@ def test_token_references_of_other_kinds(target: Target, tag: str) -> None:
         add(info, tag, "QUJD")
 
     target.repels(target.bent(change), SecurityMissing)
+
+
+@pytest.mark.incident("CVE-2024-45409")
+def test_a_decoy_digest_elsewhere(target: Target) -> None:
+    """CVE-2024-45409: who looks for the DigestValue anywhere in the document finds the attacker's first."""
+    genuine = target.build()
+    evil = clone(genuine)
+    body(evil).find(".//{*}KlantnummerSHV").text = EVIL
+    digest = b64encode(foreign.hashlib.sha256(foreign.canonical(body(evil))).digest()).decode()
+    decoys: dict[str, tuple[Change, tuple[type, ...]]] = {
+        "before, for another actor": (
+            lambda r: header(r).insert(0, _decoy(r, digest, {f"{{{S}}}actor": "urn:other"})), (SignatureInvalid,)),
+        "before, for us": (lambda r: header(r).insert(0, _decoy(r, digest, {})), (ForbiddenHeader,)),
+        "in the message": (lambda r: body(r)[0].insert(0, _decoy(r, digest, {})), (SignatureInvalid,)),
+        "in the reference": (lambda r: reference(r).insert(0, _decoy(r, digest, {})), (AlgorithmForbidden,)),
+    }
+    for move, errors in decoys.values():
+        root = clone(evil)
+        move(root)
+        target.repels(foreign.octets(root), *errors)
+
+
+def _decoy(root: etree._Element, digest: str, attributes: dict[str, str]) -> etree._Element:
+    """A holder of the evil Body's own digest, in a Reference that looks like the genuine one."""
+    holder = etree.Element("{urn:x}holder", attributes)
+    holder.append(clone(reference(root)))
+    holder[0].find(f"{{{D}}}DigestValue").text = digest
+    return holder
+
+
+@pytest.mark.incident("CVE-2023-44483")
+def test_no_key_in_the_log(target: Target, caplog: pytest.LogCaptureFixture) -> None:
+    """CVE-2023-44483: nothing secret is logged, at whatever level, in success or refusal."""
+    numbers = [key.private_key.private_numbers() for key in map(target.line.signing_key, ("hub", "gemeente"))]
+    secrets = {form(one) for numbers_of in numbers for one in (numbers_of.p, numbers_of.d) for form in (str, hex)}
+    with caplog.at_level("DEBUG"):
+        assert target.line.post(target.signed()).status == 200
+        target.repels(target.bent(lambda r: body(r)[0].set("x", "y")), SignatureInvalid)
+    told = caplog.text + repr(target.line.events)
+    assert not any(secret in told for secret in secrets)
+    assert "PRIVATE KEY" not in told

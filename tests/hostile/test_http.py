@@ -23,12 +23,16 @@ from tests.hostile.test_parser_and_resources import padded
 from tests.hostile.wire import Wire, exchange, read_all
 from tests.line import POSTBUS, SHV, code
 
+pytestmark = pytest.mark.clause("§5.4")
+
 
 def test_a_good_request_passes(wire: Wire) -> None:
     reply = wire.call(body=wire.target.signed())
     assert (reply.status, code(reply)) == (200, None)
 
 
+@pytest.mark.incident("CVE-2022-46364")
+@pytest.mark.clause("SSBP R1018", "BP R1115")
 @pytest.mark.parametrize("content_type", [
     "application/soap+xml; charset=utf-8", "application/json", "text/html", "text/xml; charset=utf-16",
     "text/xml; charset=utf-7", "text/xml; charset=iso-8859-1", "multipart/related",
@@ -40,6 +44,7 @@ def test_another_content_type(wire: Wire, content_type: str) -> None:
         body=octets, Content_Type=content_type))
 
 
+@pytest.mark.incident("CVE-2025-25293")
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "compress", "identity, gzip", "gzip, gzip", "x"])
 def test_a_compressed_body(wire: Wire, encoding: str) -> None:
     octets = wire.target.signed()
@@ -61,12 +66,14 @@ def test_sizes_around_the_cap(wire: Wire) -> None:
     wire.target.repels(padded(wire.target.signed(), CAP + 1), TooLarge, via=lambda octets: wire.call(body=octets))
 
 
+@pytest.mark.clause("BP R1113")
 @pytest.mark.parametrize("octets", [
     b'{"SOAP": true}', b"--b\r\nContent-Type: text/xml\r\n\r\n<a/>\r\n--b--", b"a=b&c=d", b""])
 def test_a_body_that_is_no_xml(wire: Wire, octets: bytes) -> None:
     wire.target.repels(octets, NotXml, via=lambda sent: wire.call(body=sent))
 
 
+@pytest.mark.clause("BP R1125")
 @pytest.mark.parametrize("path", ["/", "/soap", SHV + "/", SHV.upper(), SHV + "/../se", "/soap/schuldregeling/9.0/shv",
                                   "/soap//schuldregeling/2.0/shv", SHV + "%00", SHV + ";x=y", "/" + "x" * 10_000])
 def test_a_service_that_is_not_there(wire: Wire, path: str) -> None:
@@ -74,6 +81,7 @@ def test_a_service_that_is_not_there(wire: Wire, path: str) -> None:
     assert len(reply.octets) < 10_000
 
 
+@pytest.mark.clause("§1.7")
 @pytest.mark.parametrize("headers", [
     {"X_SSL_Client_Cert": "{pem}"}, {"X_Client_Cert": "{pem}", "X_Forwarded_Client_Cert": "{pem}"},
     {"SSL_CLIENT_S_DN": "serialNumber=00000099000000001000", "X_SSL_Client_Verify": "SUCCESS"},
@@ -87,6 +95,7 @@ def test_forged_headers_of_a_proxy(wire: Wire, headers: dict[str, str]) -> None:
         body=octets, party="energie", **sent))
 
 
+@pytest.mark.clause("WS002")
 def test_two_soapactions(wire: Wire) -> None:
     octets = wire.target.signed()
     head = (f"POST {SHV} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nSOAPAction: \"\"\r\n"
@@ -102,6 +111,7 @@ def test_two_soapactions(wire: Wire) -> None:
 START = f"POST {SHV} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n"
 
 
+@pytest.mark.clause("BP R1113")
 @pytest.mark.parametrize("request_octets", [
     START.encode() + b"Content-Length: 4\r\n folded\r\n\r\n<a/>",  # obs-fold
     START.encode() + b"X-A: b\r\n c\r\nContent-Length: 4\r\n\r\n<a/>",
@@ -158,7 +168,7 @@ def test_a_body_that_is_longer_than_said_is_the_next_request(wire: Wire) -> None
     "?xsd=file:///etc/passwd", "?xsd={canary}"])
 def test_contracts_by_a_path(wire: Wire, query: str) -> None:
     """A service hands out its own contract, by exact name; not another's, nor a file."""
-    reply = wire.call("GET", SHV + query.replace("{canary}", wire.target.canary.url))
+    reply = wire.call("GET", SHV + wire.target.plant(query))
     assert reply.status == 404
     assert wire.target.canary.visits() == 0
     assert wire.call("GET", SHV + "?wsdl").status == 200
@@ -176,6 +186,7 @@ def test_answers_that_nobody_reads(wire: Wire) -> None:
         assert wire.call(body=wire.target.signed()).status == 200
 
 
+@pytest.mark.clause("WT007", "BP R1126", "BP R1113", "BP R1111")
 def test_one_connection_refused_and_served_in_turn(wire: Wire) -> None:
     with wire.connection() as connection:
         for _ in range(5):

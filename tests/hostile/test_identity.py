@@ -24,9 +24,12 @@ from gateway.security.throwaway import CertificateSpec, issue, new_key
 from gateway.values import Reply
 from tests import foreign
 from tests.conftest import Pki
-from tests.hostile.attack import Canary, Target, message
+from tests.hostile.attack import Target, message
 from tests.hostile.certificates import GEMEENTE, authority, identity, serial
+from tests.hostile.watch import Canary
 from tests.line import KN, POSTBUS, code, edit_parties, make_line
+
+pytestmark = pytest.mark.clause("§5.5")
 
 ID = "11111111-1111-4111-8111-0000000000{:02}"
 A = "gemeente"
@@ -36,11 +39,13 @@ A = "gemeente"
 
 # --- what a party may not ask ---------------------------------------------------------------------
 
+@pytest.mark.clause("§1.7")
 @pytest.mark.parametrize("party", ["energie", "rechtbank", "matching", "waarborgfonds"])
 def test_a_role_one_does_not_have(target: Target, party: str) -> None:
     target.repels(target.signed(party=party), RoleNotAllowed, party=party)
 
 
+@pytest.mark.clause("§1.7")
 @pytest.mark.parametrize(("changes", "error", "party"), [
     ({A: {"modules": {}}}, ModuleNotAgreed, A),
     ({A: {"modules": {"schuldregeling": ("1.0",)}}}, VersionNotAgreed, A),
@@ -113,6 +118,7 @@ def test_anothers_message_and_no_message_look_the_same(target: Target) -> None:
     assert (got.status, code(got)) == (200, None)
 
 
+@pytest.mark.clause("§1.7")
 @pytest.mark.parametrize("operation", ["HaalBerichtenlijstOp", "HaalBerichtOp", "BevestigBericht"])
 def test_a_mailbox_in_anothers_name(target: Target, operation: str) -> None:
     fields = f"<Namens>{ID.format(2)}</Namens>"
@@ -138,6 +144,7 @@ ODD: dict[str, tuple[dict[str, object], str]] = {
     "an OIN with a space": ({"oins": (GEMEENTE[:-1] + " ",)}, "no OIN"),
     "an OIN in small letters": ({"oins": ("a" + GEMEENTE[1:],)}, "no OIN"),
     "the OIN in the name": ({"oins": (), "name": GEMEENTE}, "0 serialNumber"),
+    "the OIN as the organisation": ({"oins": (), "organisation": GEMEENTE}, "0 serialNumber"),
     "an unknown critical extension": ({"oddities": ("unknown-critical",)}, "critical extension"),
     "name constraints": ({"oddities": ("name-constraints",)}, "name constraints"),
     "signed with SHA-1": ({"digest": "SHA-1"}, "SHA-256 or better"),
@@ -160,12 +167,14 @@ ODD_CALLERS = {
 }
 
 
+@pytest.mark.clause("PKI001", "PKI002", "§6.1", "§6.2")
 @pytest.mark.parametrize("name", ODD_SIGNERS)
 def test_a_signer_with_a_wrong_certificate(target: Target, name: str) -> None:
     changes, reason = ODD_SIGNERS[name]
     target.repels(target.signed(identity=identity(target.line, **changes)), CertificateRejected, reason=reason)
 
 
+@pytest.mark.clause("PKI001", "PKI002", "§6.1", "§6.2")
 @pytest.mark.parametrize("name", ODD_CALLERS)
 def test_a_caller_with_a_wrong_certificate(target: Target, name: str) -> None:
     """As if TLS had let it through: the line asks everything again, at every request."""
@@ -186,6 +195,7 @@ def test_octets_behind_a_certificate(target: Target) -> None:
     target.repels(target.signed(token=b"\x30" * 100_000), CertificateRejected)
 
 
+@pytest.mark.clause("PKI002", "§6.1")
 @pytest.mark.parametrize("name", ["gemeente-sign", "zelfondertekend", "andere-ca-gemeente", "dubbelganger-gemeente",
                                   "onder-een-blad"])
 def test_certificates_of_another_hierarchy(target: Target, pki: Pki, name: str) -> None:
@@ -196,6 +206,7 @@ def test_certificates_of_another_hierarchy(target: Target, pki: Pki, name: str) 
     target.repels(target.signed(), NotAuthenticated, peer=key.certificate, reason="no trusted CA")
 
 
+@pytest.mark.clause("§6.1")
 def test_a_ca_of_the_same_name_and_a_ca_made_by_a_party(target: Target) -> None:
     line = target.line
     trusted = authority(line)
@@ -214,6 +225,7 @@ def test_a_ca_of_the_same_name_and_a_ca_made_by_a_party(target: Target) -> None:
 
 # --- revocation -----------------------------------------------------------------------------------
 
+@pytest.mark.clause("PKI003", "WT004", "§6.3")
 def test_revoked_since_its_last_message(fresh: Target) -> None:
     """Good one moment, revoked the next: signer and caller alike; and free again when the list says so."""
     line, pki = fresh.line, fresh.line.instance.folder / "pki"
@@ -233,6 +245,7 @@ def test_revoked_since_its_last_message(fresh: Target) -> None:
     fresh.still_serves("gemeente")
 
 
+@pytest.mark.clause("PKI003", "§6.3")
 def test_a_revoked_spare_certificate(target: Target) -> None:
     odd = identity(target.line, purposes=("clientAuth",))
     assert target.line.post(target.signed(identity=odd), peer=odd.certificate).status == 200
@@ -247,6 +260,7 @@ def _stale(fresh: Target, reason: str) -> None:
     assert (reply.status, reply.retry_after) == (503, 60)
 
 
+@pytest.mark.clause("PKI003", "§6.3")
 def test_an_expired_list_stops_everyone(fresh: Target) -> None:
     """Fail closed: 503, and service again with the next list."""
     line, pki = fresh.line, fresh.line.instance.folder / "pki"
@@ -258,12 +272,14 @@ def test_an_expired_list_stops_everyone(fresh: Target) -> None:
     fresh.still_serves("gemeente")
 
 
+@pytest.mark.clause("§6.3")
 def test_a_list_of_the_future_stops_everyone(fresh: Target) -> None:
     make_crl(fresh.line.instance.folder / "pki", [], fresh.line.at + timedelta(days=1))
     fresh.line.trust.renew()
     _stale(fresh, "the future")
 
 
+@pytest.mark.clause("§6.3")
 def test_a_list_that_nobody_read_for_hours_stops_everyone(fresh: Target) -> None:
     fresh.line.at += timedelta(hours=4, seconds=1)
     _stale(fresh, "old")
@@ -271,6 +287,7 @@ def test_a_list_that_nobody_read_for_hours_stops_everyone(fresh: Target) -> None
     fresh.still_serves("gemeente")
 
 
+@pytest.mark.clause("§6.3")
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"-----BEGIN X509 CRL-----\nQUJD\n-----END X509 CRL-----\n"])
 def test_a_broken_list_changes_nothing_until_the_old_one_is_too_old(fresh: Target, content: bytes) -> None:
     path = fresh.line.instance.folder / "pki" / "ca.crl"
@@ -285,6 +302,7 @@ def test_a_broken_list_changes_nothing_until_the_old_one_is_too_old(fresh: Targe
     fresh.still_serves("gemeente")
 
 
+@pytest.mark.clause("§6.3")
 def test_a_list_of_another_ca_is_not_taken(fresh: Target, pki: Pki) -> None:
     (fresh.line.instance.folder / "pki" / "ca.crl").write_bytes(pki.crl("dubbelganger-ca").read_bytes())
     fresh.line.trust.renew()

@@ -30,6 +30,8 @@ from tests.foreign import A, D, U
 from tests.hostile.attack import EVIL, Target, add, clone, message, part, security, signature
 from tests.line import BASE, KN, POSTBUS, SE, SHV, SR, code
 
+pytestmark = pytest.mark.clause("§5.5")
+
 W11 = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
 Change = Callable[[etree._Element], object]
 
@@ -47,6 +49,7 @@ def kinds(target: Target) -> list[str]:
 
 # --- the same octets ------------------------------------------------------------------------------
 
+@pytest.mark.clause("§3.5")
 def test_again_within_the_window(fresh: Target) -> None:
     octets = fresh.signed()
     first = facts(fresh.line.post(octets))
@@ -56,6 +59,7 @@ def test_again_within_the_window(fresh: Target) -> None:
     assert [fresh.line.rows(table) for table in ("messages", "deliveries", "payloads")] == [1, 1, 1]
 
 
+@pytest.mark.clause("§3.3")
 def test_again_after_the_window(fresh: Target) -> None:
     octets = fresh.signed()
     facts(fresh.line.post(octets))
@@ -63,6 +67,7 @@ def test_again_after_the_window(fresh: Target) -> None:
     fresh.repels(octets, TimestampStale, reason="expired")
 
 
+@pytest.mark.clause("§3.5")
 def test_again_on_another_node_and_after_a_restart(fresh: Target) -> None:
     line, octets = fresh.line, fresh.signed()
     first = facts(line.post(octets))
@@ -76,6 +81,7 @@ def test_again_on_another_node_and_after_a_restart(fresh: Target) -> None:
     assert kinds(fresh) == ["accepted"]
 
 
+@pytest.mark.clause("§3.5")
 def test_fifty_copies_at_once(fresh: Target) -> None:
     octets = fresh.signed()
     with ThreadPoolExecutor(16) as pool:
@@ -85,6 +91,7 @@ def test_fifty_copies_at_once(fresh: Target) -> None:
     assert fresh.line.rows("deliveries") == 1
 
 
+@pytest.mark.clause("§3.5")
 @pytest.mark.parametrize(("shared", "refusal"), [("MessageID", "SKP015"), ("Referentienummer", "SKP008")])
 def test_fifty_contents_at_once_under_one_number(fresh: Target, shared: str, refusal: str) -> None:
     """One wins, whichever; the others are told, and leave nothing."""
@@ -133,18 +140,21 @@ def test_by_another_caller(target: Target) -> None:
 
 # --- the same number, other content ---------------------------------------------------------------
 
+@pytest.mark.clause("§3.5")
 def test_a_messageid_used_before_for_something_else(target: Target) -> None:
     identifier = "urn:uuid:aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
     assert target.line.post(target.signed(message_id=identifier)).status == 200
     target.repels(target.signed(message(number=EVIL), message_id=identifier), Replayed, reason="MessageID")
 
 
+@pytest.mark.clause("§3.5")
 def test_a_number_used_before_for_something_else(target: Target) -> None:
     child = message()
     assert target.line.post(target.signed(child)).status == 200
     target.repels(target.signed(child.replace(b"2026-02-24", b"2026-02-25")), DuplicateConflict)
 
 
+@pytest.mark.clause("§3.5")
 def test_a_messageid_of_another_party_is_nobodys_loss(target: Target) -> None:
     """Who sees a MessageID cannot use it up for its owner."""
     identifier = "urn:uuid:bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
@@ -169,6 +179,7 @@ def test_the_hubs_own_answer_sent_back(target: Target) -> None:
     target.repels(without, UnknownMessage)
 
 
+@pytest.mark.clause("§3.4")
 def test_a_request_that_confirms_a_signature(target: Target) -> None:
     def confirm(root: etree._Element) -> None:
         add(security(root), f"{{{W11}}}SignatureConfirmation", Value="QUJD", **{f"{{{U}}}Id": "_sc"})
@@ -225,6 +236,7 @@ CLOCKS: dict[str, Callable[[datetime], tuple[str, str | None]]] = {
 }
 
 
+@pytest.mark.clause("WB002", "§3.3", "BSP R3213", "BSP R3220", "BSP R3217")
 @pytest.mark.parametrize("name", CLOCKS)
 def test_a_timestamp_outside_the_window_or_the_form(target: Target, name: str) -> None:
     created, expires = CLOCKS[name](target.line.at)
@@ -252,6 +264,7 @@ def _other(timestamp: etree._Element) -> etree._Element:
     return made
 
 
+@pytest.mark.clause("BSP R3227", "BSP R3203", "BSP R3224", "BSP R3221", "BSP R3222", "BSP R3225")
 @pytest.mark.parametrize("name", STAMPS)
 def test_a_timestamp_of_another_shape(target: Target, name: str) -> None:
     """Each signed as it stands."""
@@ -259,6 +272,7 @@ def test_a_timestamp_of_another_shape(target: Target, name: str) -> None:
     target.repels(target.signed(before_signing=change), error)
 
 
+@pytest.mark.clause("WB004", "§3.3")
 def test_an_unsigned_timestamp(target: Target) -> None:
     target.repels(target.signed(unsigned=frozenset({"Timestamp"})), ReferenceMissing)
 

@@ -17,7 +17,8 @@ from gateway.errors import AddressingError, NotAuthenticated, SenderMismatch
 from gateway.routing.identities import NO_SENDER, TABLE, Relation, look_up
 from gateway.security import EXAMPLE_HUB_OIN, EXAMPLE_OINS
 from gateway.settings import dump_parties, load_parties
-from tests.hostile.attack import Canary, Target, message
+from tests.hostile.attack import Target, message
+from tests.hostile.watch import Canary
 from tests.line import BASE, KN, POSTBUS, SHV, code, make_line
 
 PARTY, SUPPLIER, SECOND, STRANGER, INACTIVE, UNKNOWN = CAST = (

@@ -20,10 +20,13 @@ from gateway.routing import AddressBook
 from gateway.security import EXAMPLE_OINS, make_crl
 from gateway.transport import client_tls
 from gateway.values import Reply
-from tests.hostile.attack import Canary, Target
+from tests.hostile.attack import Target
 from tests.hostile.certificates import GEMEENTE, identity, serial
+from tests.hostile.watch import Canary
 from tests.hostile.wire import Wire, exchange, listening, read_all
 from tests.line import SHV, code, make_line
+
+pytestmark = pytest.mark.clause("§5.5")
 
 
 def odd_context(wire: Wire, folder: Path, **changes: object) -> tuple[ssl.SSLContext, bytes]:
@@ -42,6 +45,7 @@ def post(wire: Wire, context: ssl.SSLContext, octets: bytes) -> bytes:
         return read_all(raw)
 
 
+@pytest.mark.clause("PKI001", "§6.2", "§7.4")
 @pytest.mark.parametrize(("changes", "reason"), [
     ({"oins": ()}, "0 serialNumber"), ({"oins": (GEMEENTE, EXAMPLE_OINS["energie"])}, "2 serialNumber"),
     ({"oins": (GEMEENTE[1:],)}, "no OIN"), ({"oins": (GEMEENTE + "0",)}, "no OIN"),
@@ -61,10 +65,11 @@ def test_certificates_that_tls_takes_and_the_line_does_not(
         assert head.startswith(b"HTTP/1.1 403 "), answer[:200]
         return Reply(status=403, octets=body, content_type="text/plain; charset=utf-8")
 
-    wire.target.repels(wire.target.signed(), NotAuthenticated, reason=reason, via=via)
+    wire.target.repels(wire.target.signed(), NotAuthenticated, reason=reason, via=via, peer=certificate)
     assert hashlib.sha256(certificate).hexdigest() in wire.target.last_refusal
 
 
+@pytest.mark.clause("TLS002", "PKI002", "WT001")
 @pytest.mark.parametrize("changes", [
     {"from_days": -30, "until_days": -1}, {"from_days": 2}, {"self_signed": True}, {"purposes": ("serverAuth",)},
     {"purposes": ("emailProtection",)}, {"usage": ("keyEncipherment",)}, {"key": "RSA-1024"}, {"digest": "SHA-1"},
@@ -94,6 +99,7 @@ def test_keys_of_other_kinds(wire: Wire, tmp_path: Path, key: str) -> None:
         assert not answer or answer.startswith(b"HTTP/1.1 403 "), answer[:100]
 
 
+@pytest.mark.clause("WT001", "TLS002")
 @pytest.mark.parametrize("octets", [
     f"POST {SHV} HTTP/1.1\r\nContent-Length: 0\r\n\r\n".encode(), b"\0" * 500, b"\x16\x03\x01"])
 def test_no_tls_at_all(wire: Wire, octets: bytes) -> None:
@@ -120,6 +126,7 @@ def changing(template: Path, tmp_path: Path, canary: Canary) -> Iterator[tuple[W
     target.close()
 
 
+@pytest.mark.clause("WT004", "§6.3")
 def test_a_certificate_revoked_while_its_connection_stands(changing: tuple[Wire, list[AddressBook]]) -> None:
     """Authorisation is asked per request, so neither a kept connection nor a resumed session outlives a revocation."""
     wire, _ = changing
@@ -214,6 +221,7 @@ def test_a_party_taken_out_while_its_connection_stands(changing: tuple[Wire, lis
     assert wire.target.line.rows("messages") == 2
 
 
+@pytest.mark.clause("§6.3")
 def test_a_list_that_expires_while_a_connection_stands(changing: tuple[Wire, list[AddressBook]]) -> None:
     """Fail closed: 503, and the same connection serves again once there is a list."""
     wire, _ = changing

@@ -35,6 +35,8 @@ from tests.hostile.attack import (
     signed_info,
 )
 
+pytestmark = pytest.mark.clause("§5.1")
+
 WSU_ID = f"{{{U}}}Id"
 ACTOR = f"{{{S}}}actor"
 Change = Callable[[etree._Element], object]
@@ -122,6 +124,10 @@ def _filled(tag: str, child: etree._Element) -> etree._Element:
     return made
 
 
+@pytest.mark.incident(
+    "CVE-2011-0730", "CVE-2011-1411", "CVE-2012-4418",
+    "CVE-2020-5390", "CVE-2024-6800", "CVE-2025-47949", "CVE-2025-54419")
+@pytest.mark.clause("WB004", "§3.2")
 @pytest.mark.parametrize("identifier", ["without id", "same id"])
 @pytest.mark.parametrize("home", HOMES)
 @pytest.mark.parametrize("name", PARTS)
@@ -134,6 +140,7 @@ def test_a_part_that_was_moved(target: Target, name: str, home: str, identifier:
     target.repels(foreign.octets(root), *error)
 
 
+@pytest.mark.clause("BP R9980")
 @pytest.mark.parametrize("order", ["evil first", "genuine first"])
 @pytest.mark.parametrize("identifier", IDS)
 @pytest.mark.parametrize("name", PARTS)
@@ -168,11 +175,14 @@ def test_the_genuine_body_in_the_header(target: Target) -> None:
     target.repels(foreign.octets(root), ForbiddenHeader)
 
 
+@pytest.mark.incident("CVE-2012-2379")
+@pytest.mark.clause("WB003", "WB004")
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_left_out_of_the_signature_by_its_own_signer(target: Target, name: str) -> None:
     target.repels(target.signed(unsigned=frozenset({name})), ReferenceMissing, reason=f"{name} is signed 0 times")
 
 
+@pytest.mark.clause("WB013")
 @pytest.mark.parametrize("name", PARTS)
 def test_a_changed_part_in_its_place(target: Target, name: str) -> None:
     root = target.build()
@@ -181,6 +191,7 @@ def test_a_changed_part_in_its_place(target: Target, name: str) -> None:
     target.repels(foreign.octets(root), SignatureInvalid, reason=expected)
 
 
+@pytest.mark.clause("WB004", "WA001")
 @pytest.mark.parametrize(("value", "error"), [
     (foreign.ANONYMOUS, ReferenceMissing), (A + "/none", ReferenceMissing),
     ("https://kwaad.example/", AddressingError)])
@@ -191,6 +202,7 @@ def test_an_added_unsigned_faultto(target: Target, value: str, error: type) -> N
     target.repels(target.bent(extend), error)
 
 
+@pytest.mark.incident("CVE-2019-3465")
 @pytest.mark.parametrize("first", ["valid", "decoy"])
 def test_two_signatures(target: Target, first: str) -> None:
     """A's valid signature over a decoy, B's over the Body; both orders."""
@@ -202,6 +214,7 @@ def test_two_signatures(target: Target, first: str) -> None:
     target.repels(foreign.octets(root), SecurityMissing, reason="2 Signature")
 
 
+@pytest.mark.incident("CVE-2025-29774")
 @pytest.mark.parametrize("place", [0, 1])
 def test_two_signedinfo(target: Target, place: int) -> None:
     """CVE-2025-29774: one is verified, the other believed."""

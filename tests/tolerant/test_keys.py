@@ -19,6 +19,7 @@ def identities(host: Host) -> dict[str, foreign.Identity]:
     return {kind: identity(host.target.line, key=kind) for kind in kinds}
 
 
+@pytest.mark.clause("§4.1", "SIGN001", "SIGN002", "SIGN003", "SIGN004")
 @pytest.mark.parametrize("digest", [foreign.SHA256, SHA384, SHA512])
 @pytest.mark.parametrize(("kind", "method"), [
     *((kind, method) for kind in ("RSA-2048", "RSA-3072", "RSA-4096") for method in RSA),
@@ -29,6 +30,7 @@ def test_key_method_and_digest(
     host.takes(host.write(identity=identities[kind], method=method, digest=digest))
 
 
+@pytest.mark.clause("§6.1")
 @pytest.mark.parametrize("changes", [
     {"usage": ("digitalSignature", "nonRepudiation")}, {"usage": ("nonRepudiation",)},
     {"usage": ("digitalSignature", "keyEncipherment")}, {"purposes": ("clientAuth",)},
@@ -42,6 +44,7 @@ def test_certificates_of_other_issuers(host: Host, changes: dict[str, object]) -
     host.takes(host.write(identity=odd, method=foreign.ECDSA_SHA256))
 
 
+@pytest.mark.clause("§6.4")
 def test_two_certificates_of_one_party_side_by_side(host: Host, identities: dict[str, foreign.Identity]) -> None:
     """Renewal: old and new are taken in turn."""
     for kind in ("RSA-2048", "P-256", "RSA-2048"):

@@ -66,10 +66,14 @@ STYLES: dict[str, dict[str, object]] = {
     "many inclusive prefixes": {"inclusive": "s a o u ds kn sr xs xsi unknown", "inclusive_info": "s o"},
     "inclusive prefixes over lines": {"inclusive": " s\n  a  ", "inclusive_info": ""},
     "the default namespace inclusive": {"inclusive": "#default", "inclusive_info": "#default s"},
+    "prefixes that are declared nowhere": {"inclusive": "nowhere none", "inclusive_info": "nowhere"},
+    "inclusive prefixes in another order": {"inclusive": "u s o a", "inclusive_info": "u a s"},
+    "inclusive prefixes twice, with tabs": {"inclusive": "s\ts\n a", "inclusive_info": "\n\ts\n\ts "},
     "empty lists": {"inclusive": "", "inclusive_info": ""},
 }
 
 
+@pytest.mark.clause("§3.1", "WB001", "BSP R5414")
 @pytest.mark.parametrize("name", STYLES)
 def test_a_style(host: Host, name: str) -> None:
     host.takes(host.write(**STYLES[name]))
@@ -123,6 +127,7 @@ CONTENTS: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.clause("§3.8")
 @pytest.mark.parametrize("name", CONTENTS)
 def test_a_message_spelt_otherwise(host: Host, name: str) -> None:
     text = body_text(message())
@@ -145,11 +150,13 @@ PROLOGS = {
 }
 
 
+@pytest.mark.clause("BP R1010", "BP R1012")
 @pytest.mark.parametrize("name", PROLOGS)
 def test_what_stands_before_the_envelope(host: Host, name: str) -> None:
     host.takes(PROLOGS[name] + host.write() + b"\r\n\n ")
 
 
+@pytest.mark.clause("WS002", "BP R1109", "BP R2745")
 @pytest.mark.parametrize("action", [
     None, "", '""', " ", f"{SR}:Kennisgeving", f'"{SR}:Kennisgeving"', f' "{SR}:Kennisgeving" '])
 def test_soapaction_in_every_form_that_agrees(host: Host, action: str | None) -> None:
@@ -161,6 +168,7 @@ def test_line_ends_changed_on_the_way(host: Host) -> None:
     host.takes(host.write(space="\n ").replace(b"\n", b"\r\n"))
 
 
+@pytest.mark.clause("WB007")
 def test_spelling_changed_after_signing(host: Host) -> None:
     """What canonical form makes equal may be changed by anyone: quotes, empty tags, references, unused namespaces."""
     octets = host.write()
@@ -170,6 +178,8 @@ def test_spelling_changed_after_signing(host: Host) -> None:
     host.takes(octets)
 
 
+@pytest.mark.incident("CVE-2025-25291", "CVE-2025-46572")
+@pytest.mark.clause("§3.8")
 def test_a_round_trip_through_another_parser(host: Host) -> None:
     """parse(serialise(t)) == t: written anew by lxml it is the same request, and read the same."""
     octets = host.write(body_text(message()).replace("Schuldhulpverlener", "a]]&gt;b&amp;&#xE9;"))

@@ -80,6 +80,7 @@ def test_every_tolerance_has_its_oddity_here() -> None:
     assert {*ODDITIES, *KEYS} == {*TABLE}
 
 
+@pytest.mark.clause("WS002", "WS007", "WA001", "WB002", "BP R1109", "BSP R3029", "BSP R3059")
 @pytest.mark.parametrize("name", ODDITIES)
 def test_it_is_taken_counted_and_remarked_upon(host: Host, modern: foreign.Identity, name: str) -> None:
     """And nothing else is said of the same request."""
@@ -118,6 +119,7 @@ def test_short_rsa_keys_are_remarked_upon_for_tls_and_signature(host: Host, key:
     assert remarks(line.post(wrong, peer=mine.certificate)) == said
 
 
+@pytest.mark.clause("§3.6")
 @pytest.mark.parametrize(("touch", "said"), [
     (lambda octets: octets.replace(b"SHV-2026", b"SHV-2027"), {"soapaction-absent", "reference-value-type-absent"}),
     (lambda octets: octets[:-3], {"soapaction-absent"})], ids=["signature", "no XML"])
@@ -129,6 +131,7 @@ def test_a_security_fault_says_what_is_visible_and_not_what_held(
     assert remarks(reply) == said
 
 
+@pytest.mark.clause("§3.6")
 def test_a_replayed_number_is_no_oracle_for_the_signature(host: Host) -> None:
     style = {"message_id": "urn:uuid:dddddddd-dddd-4ddd-8ddd-dddddddddddd"}
     line = host.target.line
@@ -150,6 +153,7 @@ def test_a_fault_with_remarks_fits_its_schema(host: Host) -> None:
     assert not re.search(rb"KANARIE", reply.octets)
 
 
+@pytest.mark.clause("WS007", "BP R1027", "BP R1013")
 @pytest.mark.parametrize(("block", "refusal"), [
     ('<x:B xmlns:x="urn:x" s:actor="urn:other" s:mustUnderstand="1"/>', "[0010]"),
     ('<x:B xmlns:x="urn:x" s:actor=""/>', "[0010]"), ('<x:B xmlns:x="urn:x"/>', "[0010]"),

@@ -107,6 +107,7 @@ def test_another_path_is_a_404(start: Start, path: str) -> None:
         assert not hub.received
 
 
+@pytest.mark.incident("CVE-2012-5633")
 @pytest.mark.clause("BP R1114", "BP R1125", "BP R1132")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"])
 def test_another_method_is_a_405_that_names_post(start: Start, method: str) -> None:
