@@ -17,6 +17,10 @@ FEW = Allowance(requests_per_second=2, burst=3, connections=2)
 A, B = "00000099000000001000", "00000099000000002000"
 
 
+def deaf(event: str, facts: object) -> None:
+    """Where nobody listens."""
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -97,27 +101,26 @@ def test_a_shared_meter_says_when_it_is_full(tmp_path: Path, monkeypatch: pytest
     meter.close()
 
 
-def test_one_refusal_a_second_is_said_in_full_and_the_others_are_counted() -> None:
-    clock = Clock()
-    quota = Quota(lambda oin: FEW, OwnMeter(), clock)
+def test_one_refusal_in_ten_seconds_is_said_in_full_and_the_others_are_counted() -> None:
+    clock, heard = Clock(), list[tuple[str, object]]()
+    quota = Quota(lambda oin: FEW, OwnMeter(), clock, lambda event, facts: heard.append((event, facts["code"])))
     assert [quota.request(A) for _ in range(3)] == [None, None, None]
-    first, second = quota.request(A), quota.request(A)
+    first = quota.request(A)
     assert first is not None
     assert first.said is not None
     assert (first.retry_after, first.said.retry_after) == (1, 1)
-    assert second is not None
-    assert second.said is None
     assert quota.request(B) is None, "one party's flood is not another's"
-    clock.now += 0.1
-    third = quota.request(A)
-    assert third is not None
-    assert third.said is None
-    clock.now += 5
-    assert [bool(quota.request(A)) for _ in range(4)] == [False, False, False, True]
+    said = []
+    for _ in range(21):
+        clock.now += 0.49
+        tried = [quota.request(A) for _ in range(4)]
+        said.append(any(excess is not None and excess.said is not None for excess in tried))
+    assert said == [False] * 20 + [True], "9.8 seconds are not ten"
     for _ in range(7):
         quota.not_said(A)
-    quota.not_said("nobody")
-    assert quota.untold() == {A: 7, "nobody": 1}
+    quota.not_let_in(429)
+    assert heard == [("turned-away", "SKP017")] * 7 + [("connection-refused", "429")]
+    assert quota.untold() == {A: 7}
     assert quota.untold() == {}
 
 
@@ -125,7 +128,7 @@ def test_retry_after_is_when_there_is_room() -> None:
     clock = Clock()
     slow = Allowance(requests_per_second=1, burst=30, connections=1)
     known = {A: slow}
-    quota = Quota(known.get, OwnMeter(), clock)
+    quota = Quota(known.get, OwnMeter(), clock, deaf)
     for _ in range(30):
         assert quota.request(A) is None
     known[A] = Allowance(requests_per_second=1, burst=10, connections=1)  # a stricter address book counts at once
@@ -140,7 +143,7 @@ def test_retry_after_is_when_there_is_room() -> None:
 
 def test_strangers_share_one_quota() -> None:
     """Whatever their certificates say: a thousand of them get no more than one."""
-    quota = Quota(lambda oin: None, OwnMeter(), Clock())
+    quota = Quota(lambda oin: None, OwnMeter(), Clock(), deaf)
     granted = sum(quota.request(f"{number:020}") is None for number in range(1_000))
     assert granted == 50
     keys = {quota.connect(f"{number:020}") for number in range(51)}
@@ -150,7 +153,7 @@ def test_strangers_share_one_quota() -> None:
 
 
 def test_connections_are_counted_by_party_until_they_leave() -> None:
-    quota = Quota(lambda oin: FEW, OwnMeter(), Clock())
+    quota = Quota(lambda oin: FEW, OwnMeter(), Clock(), deaf)
     assert [quota.connect(A)[1] for _ in range(3)] == [True, True, False]
     assert quota.connect(B) == (B, True)
     quota.leave(A)
