@@ -176,7 +176,10 @@ class PartyClient:
     def waiting(self, maximum: int = 1000) -> list[Waiting]:
         """The messages that wait for this party, oldest first."""
         answer = self.ask("postbus", "HaalBerichtenlijstOp", leaf("kn:Maximum", str(maximum)))
-        return [_waiting({etree.QName(field).localname: field.text or "" for field in line}) for line in answer]
+        try:
+            return [_waiting({etree.QName(field).localname: field.text or "" for field in line}) for line in answer]
+        except KeyError as missing:
+            raise ReceiptInvalid(f"a line of the list has no {missing.args[0]}") from None
 
     def collect(self, referentienummer: str) -> Collected:
         """Fetch one message; it stays until confirmed."""
