@@ -38,7 +38,7 @@ def explained(received: Received, caller: Party | None, error: GatewayError, gat
     """
     if caller is None or not isinstance(error, _ADDS) or isinstance(error, _SAYS_ALL):
         return ()
-    if b"Encrypted" in received.octets:
+    if b"EncryptedKey" in received.octets or b"EncryptedData" in received.octets:
         return ()
     sent = Sent(octets=received.octets, content_type=received.content_type, soap_action=received.soap_action,
                 path=received.path, peer=received.peer)

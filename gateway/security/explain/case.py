@@ -106,7 +106,6 @@ class Case:
     signature: Element | None = None  # the one under wsse:Security, else the first there is
     message: Element | None = None  # the Body's first element
     certificates: list[bytes] = field(default_factory=list)  # DER, as found in the message; the signer's first
-    intact: bool = False  # every digest and the SignatureValue hold
     shown: list[str] = field(default_factory=list)  # differences from what the sender says it signed
 
     def take_in(self, root: Element) -> None:

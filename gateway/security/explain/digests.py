@@ -61,7 +61,6 @@ def digests(case: Case) -> list[Diagnosis] | None:
         elif one is not None:
             mismatches.append(one)
     wrong += _explained(case, sorted(mismatches, key=lambda one: len(one.view.octets)), seen)
-    case.intact = not wrong and len(pairs) == len(listed)
     return wrong
 
 
@@ -113,6 +112,15 @@ def _spelling(view: View, name: str, text: str, expected: bytes) -> Diagnosis | 
     return None
 
 
+def _unexplained(view: View, complete: bool) -> str:
+    """No guess matched: is there a sign of what happened all the same?"""
+    if b"\xef\xbf\xbd" in view.octets:
+        return "replacement-characters"
+    if set(view.inclusive) - {"#default"} - view.element.nsmap.keys():
+        return "prefix-list-unresolved"
+    return "digest-unexplained" if complete else "search-stopped"
+
+
 def _first(identifier: str) -> tuple[Guess, ...]:
     """What explained one part, then its kin (white-space-…), then the rest."""
     kin = identifier.rpartition("-")[0]
@@ -131,9 +139,7 @@ def _explained(case: Case, mismatches: list[_Mismatch], seen: dict[bytes, str]) 
             continue
         identifier, complete = search(one.view, one.matches, guesses)
         if identifier is None:
-            lossy = b"\xef\xbf\xbd" in one.view.octets
-            identifier = ("replacement-characters" if lossy
-                          else "digest-unexplained" if complete else "search-stopped")
+            identifier = _unexplained(one.view, complete)
         else:
             guesses = _first(identifier)
         yield found(identifier, one.place, part=part)
