@@ -4,12 +4,14 @@ VENV := .venv
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZER := $(VENV)/.fuzzer
+SECONDS := 60
 PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
 	$(BIN)/python -m pip -qq --no-input install
 RUN := env -u PYTHONPATH $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench docs-security test-pythons lock clean
+.PHONY: help setup demo test lint bench fuzz docs-security test-pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +45,16 @@ lint: setup ## ruff, mypy --strict and the architecture rules
 bench: setup ## measure; writes build/bench.json
 	@mkdir -p build
 	@$(RUN) -m benchmarks
+
+# The fuzzer itself is installed only here; a replay does without.
+$(FUZZER): $(STAMP) requirements-fuzz.lock
+	@$(PIP) --require-hashes --only-binary :all: -r requirements-fuzz.lock || { \
+		echo "atheris has no wheel for this Python or machine: it needs CPython 3.11 to 3.13 on Linux, x86-64." \
+			"Try: make fuzz PYTHON=python3.11, after make clean" >&2; exit 1; }
+	@touch $@
+
+fuzz: $(if $(REPLAY),setup,$(FUZZER)) ## look for inputs that do harm: SECONDS=60 SEED=n, or one again: REPLAY=file
+	@$(RUN) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--seconds $(SECONDS) $(if $(SEED),--seed $(SEED)))
 
 docs-security: setup ## write the table of docs/security.md from the marks of the tests
 	@$(RUN) -m tests.clauses

@@ -37,7 +37,7 @@ HASHES = {
     "http://www.w3.org/2000/09/xmldsig#sha1": "sha1",
     "http://www.w3.org/2001/04/xmldsig-more#md5": "md5",
 }
-_METHODS: dict[str, hashes.HashAlgorithm] = {
+METHODS: dict[str, hashes.HashAlgorithm] = {
     RSA_SHA256: hashes.SHA256(),
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": hashes.SHA384(),
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512": hashes.SHA512(),
@@ -162,12 +162,12 @@ def _sign(root: etree._Element, security: etree._Element, plan: Plan) -> None:
 def signature_value(key: object, method: str, data: bytes) -> bytes:
     """The raw signature by the method's own rule."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(_METHODS[method])))
+        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(METHODS[method])))
         size = (key.key_size + 7) // 8
         return r.to_bytes(size) + s.to_bytes(size)
     if method == PSS:
         return key.sign(data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
-    return key.sign(data, padding.PKCS1v15(), _METHODS.get(method, hashes.SHA256()))
+    return key.sign(data, padding.PKCS1v15(), METHODS.get(method, hashes.SHA256()))
 
 
 def resign(root: etree._Element, identity: Identity, *, digests: bool = True) -> None:

@@ -154,7 +154,7 @@ class Instance:
         return PartyEncryption(
             agreed=lambda service: agreed_encrypted(party, service),
             hub=load_certificate(hub[0].certificate) if hub else None, check=check,
-            keys=(*keys, *decryption_keys_of(signing)),
+            keys=(*keys, *decryption_keys_of(signing)), by_id=self.register.by_id,
         )
 
     @contextmanager

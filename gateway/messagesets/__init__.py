@@ -7,6 +7,7 @@ from gateway.messagesets.catalog import Catalog, load_catalog
 from gateway.messagesets.inspection import check_set
 from gateway.messagesets.message import Message
 from gateway.messagesets.proof import check_bridges
+from gateway.messagesets.sealed import is_sealed
 from gateway.messagesets.sets import MessageSet, read_schema
 from gateway.messagesets.validation import read_message, validate, validate_text
 from gateway.messagesets.wsdl import write_wsdl
@@ -28,6 +29,7 @@ __all__ = [
     "check_set",
     "compare_sets",
     "cross",
+    "is_sealed",
     "load_catalog",
     "read_message",
     "read_schema",

@@ -76,6 +76,10 @@ _CHECKS: dict[str, _ROW] = {
                         "The content is not of the stated MimeType."),
     "contact": ("Een telefoonnummer of een e-mailadres is verplicht.",
                 "A telephone number or an e-mail address is required."),
+    "sealed": ("De inhoud hoort voor de ontvanger versleuteld te zijn: na de Berichtheader staat precies één "
+               "EncryptedData.",
+               "The content is to be encrypted for the addressee: after the Berichtheader stands exactly one "
+               "EncryptedData."),
     "bsn-never": ("In dit bericht mag geen burgerservicenummer staan.",
                   "This message may not hold a citizen service number."),
     "bsn-always": ("In dit bericht moet een burgerservicenummer staan.",

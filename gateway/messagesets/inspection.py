@@ -60,8 +60,6 @@ def _schemas(message_set: MessageSet) -> Iterator[str]:
         for name in sorted(name for rule in message_set.service_rules for name in rule.operations):
             if f"{name}Antwoord" not in message_set.elements:
                 yield f"{message_set.schema.path}: {name} has no answer; add the element {name}Antwoord"
-    if message_set.sealed and any(one.outcomes or one.demand.checks for one in message_set.requirements.values()):
-        yield f"{message_set.folder / 'manifest.toml'}: a sealed body shows no content; take out checks and outcomes"
 
 
 def _rules(message_set: MessageSet) -> Iterator[str]:

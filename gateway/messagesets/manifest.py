@@ -112,6 +112,10 @@ def _manifest(top: Table, folder: Path) -> Manifest:
     sealed = top.one_of("body", ("clear", "sealed"), default="clear") == "sealed"
     if sealed and top.has("bridge"):
         top.refuse("bridge", "the hub can't map what it can't read; take it out, or make the body clear")
+    for element, message in messages.items() if sealed else ():
+        if message.routes or message.max_receivers > 1:
+            top.refuse("message", f"{element} can't have routes or more than one addressee: a sealed body is encrypted "
+                       "for the one that its sender names; take them out, or make the body clear")
     return Manifest(
         folder=folder,
         key=key,

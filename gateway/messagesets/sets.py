@@ -16,6 +16,7 @@ from gateway.messagesets._xpath import Naming
 from gateway.messagesets.manifest import Demand, Manifest, ServiceRule
 from gateway.messagesets.rules import Rulebook, RuleFile, Stage, XPath, compile_rules, compile_xpath, read_rules
 from gateway.messagesets.schema import Schema, SchemaFile, Vocabulary, read_vocabulary
+from gateway.messagesets.sealed import merged
 from gateway.values import Choreography, MessageType, Operation, RoleRule, Service, SetKey, Step
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Requirements:
     """All that a message must meet beyond its schema, compiled."""
 
     books: tuple[Rulebook, ...] = ()
+    shared_books: tuple[Rulebook, ...] = ()  # those of them that are the shared set's, about the header
     demand: Demand = field(default_factory=Demand)
     outcomes: tuple[tuple[str, XPath], ...] = ()
 
@@ -99,7 +101,7 @@ def compile_set(manifest: Manifest, shared: RuleFile | None, known: dict[Path, S
         prefixes=MappingProxyType({manifest.namespace: manifest.prefix, names.KN: "kn"}),
         known=vocabulary.elements | vocabulary.globals,
     )
-    tops, files = _tops(manifest, vocabulary.children), [file for file in (shared, own) if file]
+    tops, files = _tops(manifest, vocabulary.children), (shared, own)
     return MessageSet(
         key=manifest.key,
         namespace=manifest.namespace,
@@ -112,7 +114,7 @@ def compile_set(manifest: Manifest, shared: RuleFile | None, known: dict[Path, S
         core=bool(manifest.services),
         roles=manifest.roles,
         messages=manifest.messages,
-        choreography=manifest.choreography or Choreography(initial="", transitions=()),
+        choreography=_choreography(manifest),
         services=MappingProxyType(_services(manifest)),
         service_rules=manifest.services,
         folder=manifest.folder,
@@ -147,14 +149,22 @@ def _tops(manifest: Manifest, children: Children) -> frozenset[str]:
     return frozenset(names.clark(manifest.namespace, name) for name in manifest.messages) - nested
 
 
-def _requirements(manifest: Manifest, element: str, files: list[RuleFile], stage: Stage) -> Requirements:
-    """Compile what one message must meet."""
-    books = [compile_rules(file, stage) for file in files]
+def _choreography(manifest: Manifest) -> Choreography:
+    table = manifest.choreography or Choreography(initial="", transitions=())
+    return merged(table) if manifest.sealed else table
+
+
+def _requirements(
+    manifest: Manifest, element: str, files: tuple[RuleFile | None, RuleFile | None], stage: Stage
+) -> Requirements:
+    """Compile what one message must meet; `files` are the shared rules and the set's own."""
+    shared, own = ([book for book in (compile_rules(file, stage),) if book.judges] if file else [] for file in files)
     demand = manifest.demands[element]
     spaces = {manifest.prefix: manifest.namespace, "kn": names.KN}
     where = f"{manifest.folder / 'manifest.toml'}: {element}: outcome"
     return Requirements(
-        books=tuple(book for book in books if book.judges),
+        books=(*shared, *own),
+        shared_books=tuple(shared),
         demand=demand,
         outcomes=tuple((name, compile_xpath(test, spaces, f"{where} {name}"))
                        for name, test in demand.outcomes.items()),

@@ -6,6 +6,8 @@
 4. No rule of the shared set or of its own set is broken.
 5. The named checks hold, and a BSN stands where it must and nowhere else.
 6. The outcomes that the choreography asks for are found.
+
+Of a sealed message the same is asked of its header alone: steps 1 to 3, the shared rules, attachments of the header.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +20,9 @@ from gateway.messagesets._texts import check_finding
 from gateway.messagesets._xpath import parser
 from gateway.messagesets.checks import Wrong, check_accounts, check_attachments, check_bsn, check_contacts, has_text
 from gateway.messagesets.message import Message, read_fields, read_header
-from gateway.messagesets.rules import broken_rules
+from gateway.messagesets.rules import Rulebook, broken_rules
 from gateway.messagesets.schema import MAX_FINDINGS
+from gateway.messagesets.sealed import check_shape, is_sealed
 from gateway.messagesets.sets import MessageSet, Requirements
 from gateway.names import XSI, clark
 from gateway.values import Finding, Header, MessageType, Operation
@@ -47,13 +50,37 @@ def validate(element: "etree._Element", asked: Operation | MessageType, message_
     name = asked.name if isinstance(asked, Operation) else asked.element
     if element.tag != clark(message_set.namespace, name):
         raise SchemaInvalid((check_finding("element-name", "/*"),))
+    if message_set.sealed and message_type is not None:
+        return _sealed_message(element, message_type, message_set)
+    return _message(element, message_type, message_set)
+
+
+def _sealed_message(element: "etree._Element", message_type: MessageType, message_set: MessageSet) -> Message:
+    """All that can be said about a message whose content is not for us: its header, by schema, rules and checks.
+
+    Whether it holds a BSN is known only where its type says that it always does.
+    """
+    place, needed = f"/{message_set.prefix}:{message_type.element}", message_set.requirements[message_type.element]
+    header_element = check_shape(element, place)
+    _fits_schema(header_element, message_set)
+    header = read_header(element, place)
+    _is_as_declared(header, message_type, message_set)
+    _meets_rules(element, needed.shared_books, message_set)
+    _meets_attachment_checks(header_element, needed, message_set)
+    return Message(element=element, element_name=message_type.element, header=header,
+                   has_bsn=message_type.bsn == "always")
+
+
+def _message(element: "etree._Element", message_type: MessageType | None, message_set: MessageSet) -> Message:
+    """Steps 2 to 6, of a message that can be read."""
+    name = etree.QName(element).localname
     _fits_schema(element, message_set)
     if message_type is None:
         return Message(element=element, element_name=name, header=None, fields=read_fields(element))
     header = read_header(element, f"/{message_set.prefix}:{name}")
     _is_as_declared(header, message_type, message_set)
     needed = message_set.requirements[name]
-    _meets_rules(element, needed, message_set)
+    _meets_rules(element, needed.books, message_set)
     has_bsn = has_text(element, message_set.schema.vocabulary.bsn)
     _meets_checks(element, needed, message_set)
     _bsn_belongs(element, has_bsn, message_type, message_set)
@@ -95,9 +122,9 @@ def _is_as_declared(header: Header, message_type: MessageType, message_set: Mess
             VersionNotAgreed(f"Versie is not {message_type.version}"), (check_finding("versie", place + "Versie"),))
 
 
-def _meets_rules(element: "etree._Element", needed: Requirements, message_set: MessageSet) -> None:
+def _meets_rules(element: "etree._Element", books: tuple[Rulebook, ...], message_set: MessageSet) -> None:
     found: list[Finding] = []
-    for book in needed.books:
+    for book in books:
         found.extend(
             Finding(xpath=message_set.naming.xpath(node, element), rule=rule.id, nl=rule.nl, en=rule.en)
             for node, rule in islice(broken_rules(book, element), MAX_FINDINGS - len(found)))
@@ -112,6 +139,11 @@ def _meets_checks(element: "etree._Element", needed: Requirements, message_set: 
         _refuse_wrong(check_bsn(element, vocabulary.bsn), element, message_set, SchemaInvalid)
     if "mod-97" in demand.checks:
         _refuse_wrong(check_accounts(element, vocabulary.iban), element, message_set, SchemaInvalid)
+    _meets_attachment_checks(element, needed, message_set)
+
+
+def _meets_attachment_checks(element: "etree._Element", needed: Requirements, message_set: MessageSet) -> None:
+    demand, vocabulary = needed.demand, message_set.schema.vocabulary
     if "attachments" in demand.checks:
         wrong = check_attachments(element, vocabulary.attached, demand.max_attachment_octets)
         _refuse_wrong(wrong, element, message_set,
@@ -168,6 +200,8 @@ def read_message(octets: bytes, find: Callable[[str], MessageSet | None]) -> Mes
     asked = message_set.messages.get(qname.localname) or next(
         (operation for service in message_set.services.values() for operation in service.operations.values()
          if operation.name == qname.localname), None)
+    if isinstance(asked, MessageType) and message_set.sealed and not is_sealed(element):
+        return _message(element, asked, message_set)  # as its sender has it before, its addressee after
     if asked is not None:
         return validate(element, asked, message_set)
     _fits_schema(element, message_set)

@@ -18,9 +18,13 @@ _PROFILES = {
     "2W-be": "Digikoppeling WUS 2W-be: tweezijdig TLS; geen ondertekening.",
     "2W-be-S": "Digikoppeling WUS 2W-be-S: tweezijdig TLS en ondertekende berichten (WS-Security 1.1). Ondertekend "
                "zijn soap:Body, elke WS-Addressing-header, de Timestamp en het BinarySecurityToken.",
-    "2W-be-SE": "Digikoppeling WUS 2W-be-SE: tweezijdig TLS, ondertekende berichten (WS-Security 1.1) en een "
-                "versleutelde soap:Body.",
+    "2W-be-SE": "Digikoppeling WUS 2W-be-SE: tweezijdig TLS, ondertekende berichten (WS-Security 1.1) en een na "
+                "ondertekening versleutelde soap:Body (AES-256-GCM, sleutel met RSA-OAEP en SHA-256). Ondertekend zijn "
+                "soap:Body, elke WS-Addressing-header, de Timestamp en het BinarySecurityToken.",
 }
+_SEALED = ("De inhoud is verzegeld: de afzender vervangt alles na kn:Berichtheader door een xenc:EncryptedData (XML "
+           "Encryption 1.1, AES-256-GCM en RSA-OAEP met SHA-256) voor het certificaat van de ontvanger; het schema "
+           "beschrijft het bericht daarvoor en daarna. ")
 _TRANSPORT = ("Verplicht zijn TLS 1.2 of 1.3 met certificaten aan beide kanten (OIN in het serialNumber van het "
               "subject), SOAP 1.1 in UTF-8 en WS-Addressing 1.0. SOAPAction is leeg of gelijk aan wsa:Action.")
 
@@ -113,7 +117,8 @@ def _document(message_set: MessageSet, contract: _Contract, base_url: str) -> st
         f'\n    xmlns:tns="{_namespace(message_set, contract)}"{own}\n    xmlns:kn="{names.KN}"'
         f'\n    xmlns:wsdl="{names.WSDL}"\n    xmlns:soap="{names.WSDL_SOAP}"\n    xmlns:wsam="{names.WSAM}"'
         f'\n    xmlns:xsd="{names.XSD}">',
-        f"  <wsdl:documentation>{escape(contract.documentation)} {_PROFILES[message_set.profile]} {_TRANSPORT}"
+        f"  <wsdl:documentation>{escape(contract.documentation)} {_PROFILES[message_set.profile]} "
+        f"{_SEALED if message_set.sealed else ''}{_TRANSPORT}"
         "</wsdl:documentation>",
         *_types(message_set),
         *_messages(contract),

@@ -10,10 +10,11 @@ from datetime import datetime
 from lxml import etree
 
 from gateway import names
-from gateway.errors import GatewayError, Misconfigured, PeerFailed, PeerRefused, ReceiptInvalid
-from gateway.messagesets import Catalog
+from gateway.errors import GatewayError, Misconfigured, PeerFailed, PeerRefused, ReceiptInvalid, ReceiverUnknown
+from gateway.messagesets import Catalog, is_sealed, read_message
 from gateway.names import ANONYMOUS, KN, answer_action, clark
 from gateway.ports import Clock, NewId
+from gateway.routing import encryption_certificate
 from gateway.security import (
     CheckCertificate,
     DecryptionKey,
@@ -26,8 +27,10 @@ from gateway.security import (
     confirms_something,
     decrypt_content,
     is_encrypted,
+    open_message,
     recipient_of,
     seal,
+    seal_message,
     verify,
 )
 from gateway.soap import (
@@ -43,7 +46,7 @@ from gateway.soap import (
     read_receipt,
     read_xml,
 )
-from gateway.values import Service
+from gateway.values import Party, Service
 
 Post = Callable[[str, bytes, str], tuple[int, bytes]]  # URL, octets, SOAPAction → HTTP status, octets
 
@@ -86,7 +89,18 @@ class PartyEncryption:
     agreed: Callable[[Service], bool]  # is this service called in 2W-be-SE?
     hub: bytes | None  # the hub's encryption certificate, DER
     check: CheckCertificate  # of whom is encrypted to
-    keys: tuple[DecryptionKey, ...]  # what an answer may be encrypted to
+    keys: tuple[DecryptionKey, ...]  # what an answer, or a sealed body, may be encrypted to
+    by_id: Callable[[str], Party | None]  # the address book, for those that a body is sealed for
+
+    def to_addressee(self, party_id: str, now: datetime) -> Recipient:
+        """Whom the body of a message to this party is sealed for. Raises ReceiverUnknown, Misconfigured."""
+        party = self.by_id(party_id)
+        if party is None:
+            raise ReceiverUnknown("the addressee is not in the address book")
+        registered = encryption_certificate(party, now)
+        if registered is None or registered.der is None:
+            raise Misconfigured(f"{party.slug} has no `encryption` in parties.toml to seal a body for; add it")
+        return self.recipient(registered.der, party.oin, now)
 
     def to_hub(self, service: Service, oin: str, now: datetime) -> Recipient | None:
         """Whom a request to this service is encrypted to; None where no encryption is agreed. Raises Misconfigured."""
@@ -162,7 +176,10 @@ class PartyClient:
     def waiting(self, maximum: int = 1000) -> list[Waiting]:
         """The messages that wait for this party, oldest first."""
         answer = self.ask("postbus", "HaalBerichtenlijstOp", leaf("kn:Maximum", str(maximum)))
-        return [_waiting({etree.QName(field).localname: field.text or "" for field in line}) for line in answer]
+        try:
+            return [_waiting({etree.QName(field).localname: field.text or "" for field in line}) for line in answer]
+        except KeyError as missing:
+            raise ReceiptInvalid(f"a line of the list has no {missing.args[0]}") from None
 
     def collect(self, referentienummer: str) -> Collected:
         """Fetch one message; it stays until confirmed."""
@@ -170,6 +187,9 @@ class PartyClient:
         holder = answer.find(clark(KN, "Bericht"))
         if holder is None or len(holder) != 1:
             raise ReceiptInvalid("the answer holds no message")
+        message_set = self.catalog.by_namespace(etree.QName(holder[0]).namespace or "")
+        if message_set is not None and message_set.sealed and is_sealed(holder[0]):
+            return Collected(referentienummer=referentienummer, octets=open_message(holder[0], self.encryption.keys))
         return Collected(referentienummer=referentienummer, octets=canonical(holder[0]))
 
     def confirm(self, *referentienummers: str) -> dict[str, bool]:
@@ -189,8 +209,21 @@ class PartyClient:
         for service in self.catalog.services.values():
             for action, operation in service.operations.items():
                 if (operation.namespace, operation.name) == (name.namespace, name.localname):
-                    return service, action, canonical(element)
+                    return service, action, self._body(element, service)
         raise Misconfigured(f"no message set has an element {name.localname} in namespace {name.namespace}")
+
+    def _body(self, element: Element, service: Service) -> bytes:
+        """The message as it goes into the Body: where its set asks a sealed one and it is not yet, sealed.
+
+        Raises  SchemaInvalid when the message to be sealed does not hold: after this nobody but the addressee can tell.
+        """
+        message_set = self.catalog.sets[service.key]
+        if not message_set.sealed or is_sealed(element):
+            return canonical(element)
+        header = read_message(etree.tostring(element), self.catalog.by_namespace).header
+        if header is None or not header.ontvangers:
+            raise ReceiverUnknown("a body is sealed for the one Ontvanger that the header names")
+        return seal_message(element, self.encryption.to_addressee(header.ontvangers[0], self.clock()))
 
     def _sign(self, service: Service, action: str, body: bytes) -> SignedEnvelope:
         now = self.clock()

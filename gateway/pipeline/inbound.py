@@ -22,7 +22,7 @@ from gateway.pipeline.refusal import Trail, count_tolerances, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
 from gateway.ports import Register
 from gateway.routing import admit, certificate_refusal, represented
-from gateway.security import Outgoing, SecurityPolicy, Verified, seal, verify
+from gateway.security import Outgoing, SecurityPolicy, Verified, check_sealed, seal, verify
 from gateway.soap import Envelope, check_request, claimed_oin, parse, read_addressing
 from gateway.values import RSA_PSS, Addressing, Certificate, Party, Permit, Purpose, Received, Reply
 
@@ -105,7 +105,10 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     policy = replace(gate.policy, pss=True) if RSA_PSS in permit.caller.agreements else gate.policy
     verified = trail.verified = _prove(admitted, policy, gate, trail)
     _check_registered(verified.signer, register.by_oin(verified.signer.oin), Purpose.SIGNING, now)
-    message = validate(verified.child, permit.operation, gate.catalog.sets[permit.service.key])
+    message_set = gate.catalog.sets[permit.service.key]
+    message = validate(verified.child, permit.operation, message_set)
+    if message_set.sealed:
+        check_sealed(message.element)
     trail.header = message.header
     sender = represented(
         caller=permit.caller, signer_oin=verified.signer.oin, register=register,

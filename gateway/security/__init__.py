@@ -47,6 +47,7 @@ from gateway.security.pki import (
     oin_of,
 )
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
+from gateway.security.sealed import check_sealed, open_message, seal_message
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
 from gateway.security.tolerated import is_short_key, tolerated_header
 from gateway.security.wsse import (
@@ -63,10 +64,11 @@ __all__ = [
     "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "TITLES", "CertificateCache", "CheckCertificate", "Checked", "DecryptionKey",
     "EvidenceCheck", "EvidenceFacts", "Explanation", "JournalLine", "JournalStretch", "Known", "Lapse", "OcspAnswer",
     "Outgoing", "Recipient", "SecurityPolicy", "Sent", "SignedEnvelope", "Signer", "Signing", "SigningKey", "Told",
-    "TrustSnapshot", "Usage", "Verified", "accept_list", "canonical", "check_certificate", "claimed_signatures",
-    "confirms_something", "decrypt_content", "decryption_keys_of", "default_description", "diagnose", "family_of",
-    "hub_budget", "is_encrypted", "is_short_key", "judge_certificate", "lapses", "load_certificate",
-    "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust", "local_budget",
-    "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "read_ocsp_answer", "recipient_of",
-    "same_key", "seal", "stated_created", "tell", "tolerated_header", "verify", "verify_evidence", "write_evidence",
+    "TrustSnapshot", "Usage", "Verified", "accept_list", "canonical", "check_certificate", "check_sealed",
+    "claimed_signatures", "confirms_something", "decrypt_content", "decryption_keys_of", "default_description",
+    "diagnose", "family_of", "hub_budget", "is_encrypted", "is_short_key", "judge_certificate", "lapses",
+    "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust",
+    "local_budget", "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "open_message",
+    "read_ocsp_answer", "recipient_of", "same_key", "seal", "seal_message", "stated_created", "tell",
+    "tolerated_header", "verify", "verify_evidence", "write_evidence",
 ]

@@ -38,6 +38,7 @@ from gateway.names import (
     XENC,
     clark,
 )
+from gateway.security._shape import ALGORITHM, ID, NOTHING, OF_REFERENCE, no_words, only_attributes
 from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS, PublicKey, signature_holds
 from gateway.security.c14n import canonical
 from gateway.soap import Element, Envelope
@@ -151,6 +152,7 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
     method, inclusive, references = _signed_info(signed_info, _targets(envelope, parts), policy)  # 3
     _all_signed(envelope, parts, references, policy)
     _key_reference(key_info, parts.token)  # 4
+    no_words(parts.signature)
     token = _token_octets(parts.token)
     signer = check(token, now)  # 5
     octets, signature = canonical(signed_info, inclusive), _base64(value)
@@ -225,6 +227,8 @@ def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
     children = list(signature)
     if [child.tag for child in children] != _SIGNATURE_CHILDREN:
         raise SecurityMissing("ds:Signature must hold SignedInfo, SignatureValue and KeyInfo, and nothing else")
+    for element in (signature, *children):
+        only_attributes(element, ID)
     return children[0], children[1], children[2]
 
 
@@ -238,6 +242,7 @@ def _signed_info(
     if len(children) - 2 > _MAX_REFERENCES:
         raise ReferenceMissing(f"more than {_MAX_REFERENCES} references")
     inclusive = _exclusive_c14n(children[0])
+    only_attributes(children[1], ALGORITHM)
     method = children[1].get("Algorithm", "")
     if method not in SIGNATURE_METHODS or len(children[1]):
         raise AlgorithmForbidden("SignatureMethod")
@@ -254,6 +259,10 @@ def _reference(element: Element, targets: dict[str, Element]) -> _Reference:
     transform = transforms[0] if len(transforms) == 1 else None
     if transform is None or transform.tag != _TRANSFORM:
         raise AlgorithmForbidden("a Reference must have exactly one Transform")
+    only_attributes(element, OF_REFERENCE)
+    only_attributes(transforms, NOTHING)
+    only_attributes(digest_method, ALGORITHM)
+    only_attributes(digest_value, NOTHING)
     algorithm = digest_method.get("Algorithm", "")
     if algorithm not in DIGESTS or len(digest_method):
         raise AlgorithmForbidden("DigestMethod")
@@ -270,6 +279,7 @@ def _exclusive_c14n(element: Element) -> tuple[str, ...]:
     """The PrefixList of a CanonicalizationMethod or Transform that is exclusive C14N (BSP R5404, R5406, R5423)."""
     if element.get("Algorithm") != EXC_C14N:
         raise AlgorithmForbidden(f"{etree.QName(element).localname} is not exclusive C14N without comments")
+    only_attributes(element, ALGORITHM)
     if not len(element):
         return ()
     children = list(element)

@@ -27,6 +27,8 @@ from signxml.verifier import SignatureConfiguration
 from tests import foreign
 from tests.foreign import A, D, O, S, U
 
+USUAL_METHODS = frozenset([SignatureMethod.RSA_SHA256, SignatureMethod.ECDSA_SHA256])
+USUAL_DIGESTS = frozenset([DigestAlgorithm.SHA256])
 W11 = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
 XMLSEC1 = shutil.which("xmlsec1")
 needs_xmlsec1 = pytest.mark.skipif(
@@ -54,7 +56,10 @@ def sign_with_signxml(envelope: etree._Element, identity: foreign.Identity, *, d
     security.append(signature)
 
 
-def signed_by_signxml(octets: bytes, *, required: Iterable[str]) -> dict[str, etree._Element]:
+def signed_by_signxml(
+    octets: bytes, *, required: Iterable[str], methods: frozenset[SignatureMethod] = USUAL_METHODS,
+    digests: frozenset[DigestAlgorithm] = USUAL_DIGESTS, schema: bool = True,
+) -> dict[str, etree._Element]:
     """What signxml says was signed, by Clark name; exactly `required`, each the part that stands in its place.
 
     Asserts place, algorithms and the certificate as well; raises signxml's own exceptions for a signature that fails.
@@ -63,17 +68,16 @@ def signed_by_signxml(octets: bytes, *, required: Iterable[str]) -> dict[str, et
     security = root[0].find(f"{{{O}}}Security")
     algorithms = {element.tag: {one.get("Algorithm") for one in security.iter(element.tag)}
                   for element in security.iter() if element.get("Algorithm")}
-    methods = algorithms.pop(f"{{{D}}}SignatureMethod")
-    assert methods <= {foreign.RSA_SHA256, foreign.ECDSA_SHA256}
+    assert algorithms.pop(f"{{{D}}}SignatureMethod") <= {one.value for one in methods}
+    assert algorithms.pop(f"{{{D}}}DigestMethod") <= {one.value for one in digests}
     assert algorithms == {  # signxml passes over transforms it does not know, so they are looked at here
-        f"{{{D}}}CanonicalizationMethod": {foreign.EXC}, f"{{{D}}}Transform": {foreign.EXC},
-        f"{{{D}}}DigestMethod": {foreign.SHA256}}
+        f"{{{D}}}CanonicalizationMethod": {foreign.EXC}, f"{{{D}}}Transform": {foreign.EXC}}
     references = security.findall(f"{{{D}}}Signature/{{{D}}}SignedInfo/{{{D}}}Reference")
     results = signxml.XMLVerifier().verify(
-        octets, x509_cert=token_of(octets), id_attribute="Id", expect_config=SignatureConfiguration(
+        octets, x509_cert=token_of(octets), id_attribute="Id", validate_schema=schema,
+        expect_config=SignatureConfiguration(
             location=f"./{{{S}}}Header/{{{O}}}Security/", expect_references=len(references),
-            signature_methods=frozenset([SignatureMethod.RSA_SHA256, SignatureMethod.ECDSA_SHA256]),
-            digest_algorithms=frozenset([DigestAlgorithm.SHA256])))
+            signature_methods=methods, digest_algorithms=digests))
     signed = {str(one.signed_xml.tag): one.signed_xml for one in results}
     assert sorted(signed) == sorted(required)
     assert len(results) == len(signed)

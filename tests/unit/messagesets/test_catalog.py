@@ -145,7 +145,6 @@ def test_a_complete_set_has_no_problems(tmp_path: Path) -> None:
      "VraagPubliek stands in no transition"),
     ({"manifest": MANIFEST.replace("[[message]]", '[[role]]\nname = "BANK"\ntitle_nl = "B"\ntitle_en = "B"\n'
                                                   'parties = ["X"]\n\n[[message]]', 1)}, "role BANK sends and"),
-    ({"manifest": MANIFEST.replace('choreography =', 'body = "sealed"\nchoreography =')}, "a sealed body shows no"),
     ({"regels": RULES.replace("pf:Vraag[pf:Totaal]", "pf:Vrag[pf:Totaal]")}, "PF-1 names pf:Vrag, which the schema"),
     ({"regels": RULES.replace('test="pf:Naam"', 'test="kn:Naam/kn:Nam"')}, "PF-3 names kn:Nam, which the schema"),
     ({"manifest": MANIFEST.replace("pf:Akkoord = '1'", "pf:Accoord = '1'")}, "outcome akkoord names pf:Accoord"),

@@ -181,6 +181,16 @@ BENDS = {
                        AlgorithmForbidden),
     "no transforms": (lambda r: signature(r)[0][2][0].clear(), AlgorithmForbidden),
     "digest parameters": (lambda r: add(signature(r)[0][2][1], "x"), AlgorithmForbidden),
+    "a word in SignedInfo": (lambda r: setattr(signature(r)[0][2], "tail", "x"), SecurityMissing),
+    "a word in Transforms": (lambda r: setattr(signature(r)[0][2][0], "text", "x"), SecurityMissing),
+    "a word in KeyInfo": (lambda r: setattr(signature(r)[2], "text", "x"), SecurityMissing),
+    "an attribute of Signature": (lambda r: signature(r).set("Value", "x"), SecurityMissing),
+    "an attribute of KeyInfo": (lambda r: signature(r)[2].set("x", "y"), SecurityMissing),
+    "an attribute of Reference": (lambda r: signature(r)[0][2].set("id", "x"), SecurityMissing),
+    "an attribute of Transforms": (lambda r: signature(r)[0][2][0].set("Type", "x"), SecurityMissing),
+    "an attribute of Transform": (lambda r: signature(r)[0][2][0][0].set("x", "y"), SecurityMissing),
+    "an attribute of DigestMethod": (lambda r: signature(r)[0][2][1].set("Id", "x"), SecurityMissing),
+    "an attribute of DigestValue": (lambda r: signature(r)[0][2][2].set("PrefixList", "x"), SecurityMissing),
     "HMACOutputLength": (lambda r: add(signature(r)[0][1], f"{{{D}}}HMACOutputLength", "8"), AlgorithmForbidden),
 }
 

@@ -1,0 +1,33 @@
+"""What the schema of XML Signature says of ds:Signature, and a look at its elements alone does not show.
+
+Outside SignedInfo no signature covers a stray word or attribute; and what we accept, others must be able to verify
+later, who hold to the schema.
+"""
+
+from typing import Final
+
+from lxml import etree
+
+from gateway.errors import SecurityMissing
+from gateway.names import DS
+
+NOTHING: Final[frozenset[str]] = frozenset()
+ID: Final = frozenset({"Id"})
+ALGORITHM: Final = frozenset({"Algorithm"})
+OF_REFERENCE: Final = frozenset({"URI", "Id", "Type"})
+_WORDS: Final = etree.XPath(
+    "boolean(descendant::text()[normalize-space()][not(parent::ds:DigestValue or parent::ds:SignatureValue)])",
+    namespaces={"ds": DS},
+)
+
+
+def only_attributes(element: etree._Element, allowed: frozenset[str]) -> None:
+    """Raises SecurityMissing when the element has another attribute than the schema gives it."""
+    if not allowed.issuperset(element.keys()):  # element.attrib would cost another object
+        raise SecurityMissing(f"{etree.QName(element).localname} has an attribute that XML Signature does not know")
+
+
+def no_words(signature: etree._Element) -> None:
+    """Raises SecurityMissing when text stands between the elements of ds:Signature."""
+    if _WORDS(signature):
+        raise SecurityMissing("ds:Signature holds text where XML Signature has none")
