@@ -128,13 +128,19 @@ def edit_parties(folder: Path, **parties: dict[str, object]) -> None:
 _catalog = cache(load_catalog)
 
 
+def opened(folder: Path) -> Instance:
+    """An instance whose message sets are read once for all tests: they never change, and are a second of work."""
+    instance = open_instance(folder)
+    instance.__dict__["catalog"] = _catalog(instance.settings.sets.xsd)
+    return instance
+
+
 def make_line(template: Path, folder: Path, *, at: datetime | None = None,
               change: Callable[[Path], None] = lambda folder: None) -> Line:
     """A line on a fresh copy of an instance; `change` may edit the copy's files first."""
     shutil.copytree(template, folder)
     change(folder)
-    instance = open_instance(folder)
-    instance.__dict__["catalog"] = _catalog(instance.settings.sets.xsd)  # read-only, and a second of work each time
+    instance = opened(folder)
     store = open_store(instance.settings.store.url)
     # A third of a request's time is the disk's; what a power cut leaves is the crash tests' matter (tests/acceptance).
     store._writer._connection.cursor().execute("PRAGMA synchronous=OFF")

@@ -9,7 +9,8 @@ from traceback import walk_tb
 
 import structlog
 
-_QUIET = frozenset({"answered", "turned-away"})  # counted, not written: a line for each would drown the rest
+# Counted, not written: a line for each would drown the rest.
+_QUIET = frozenset({"answered", "turned-away", "connection-refused"})
 _ERRORS = frozenset({
     "mistake", "worker-not-started", "refusal-not-journaled", "answer-not-signed", "trust-not-renewed",
     "parties-not-renewed", "crl-not-fetched", "crl-lapsing", "ocsp-revoked",

@@ -36,7 +36,7 @@ def served(hub: Running, name: str = "party") -> bool:
 # --- rate ---------------------------------------------------------------------------------------------------------
 
 def test_beyond_its_rate_a_party_gets_429_and_its_connection_goes_on(start: Start) -> None:
-    """Once a second the refusal goes through the pipeline, which signs and journals it; else it is a bare status."""
+    """Once in ten seconds the refusal goes through the pipeline, which signs and journals it; else it is bare."""
     with start(allowance=replace(PLENTY, requests_per_second=1, burst=3)) as hub:
         connection = hub.connection()
         statuses = []
