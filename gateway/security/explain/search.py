@@ -9,7 +9,7 @@ from typing import Final
 
 from lxml import etree
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SignatureInvalid
 from gateway.names import ANONYMOUS, EXC_C14N, SOAP, clark
 from gateway.security.c14n import canonical
 from gateway.security.explain import rewriting, tags
@@ -75,8 +75,11 @@ def declared_form(element: Element, uri: str | None, inclusive: tuple[str, ...])
 
 
 def _c14n(element: Element, *, exclusive: bool, comments: bool = False, inclusive: tuple[str, ...] = ()) -> bytes:
-    octets: bytes = etree.tostring(element, method="c14n", exclusive=exclusive, with_comments=comments,
-                                   inclusive_ns_prefixes=(inclusive or None) if exclusive else None)
+    try:
+        octets: bytes = etree.tostring(element, method="c14n", exclusive=exclusive, with_comments=comments,
+                                       inclusive_ns_prefixes=(inclusive or None) if exclusive else None)
+    except (etree.LxmlError, ValueError) as error:
+        raise SignatureInvalid("no canonical form exists") from error
     return octets
 
 
