@@ -262,6 +262,8 @@ LAYOUT = [
     ("an enveloping signature", {"signature-object"}, _after(at(SIGNATURE, appending(f'<Object xmlns="{D}"/>')))),
     ("SignatureValue before SignedInfo", {"signature-layout"}, _after(
         at(SIGNATURE, lambda one: one.insert(0, one[1])))),
+    ("a template with text left between its elements", {"signature-words"}, _after(
+        at(SECURITY, lambda one: setattr(one, "text", "handtekening:")))),
     ("no KeyInfo", {"key-info-missing"}, _after(at(f"{SIGNATURE}/d:KeyInfo", removed))),
     ("WCF and CXF by default: key identifier", {"key-identifier"}, _pointer(
         f'<KeyIdentifier xmlns="{O}" ValueType="{PROFILE}#X509SubjectKeyIdentifier">AAAA</KeyIdentifier>')),

@@ -14,6 +14,7 @@ from lxml import etree
 
 from gateway.names import BASE64_BINARY, DS, PKCS7, WSSE, X509PKIPATH, X509V3, XENC, clark
 from gateway.security import _x509
+from gateway.security._shape import has_words
 from gateway.security.explain.case import (
     CONFIRMATION,
     SIGNATURE,
@@ -58,6 +59,8 @@ def layout(case: Case) -> list[Diagnosis] | None:
         wrong += _token(case, token)
     if case.signature is not None:
         wrong += _signature(case.signature, tokens)
+        if not wrong and has_words(case.signature):  # what else is wrong may well hold words
+            wrong.append(found("signature-words", case.security))
     return wrong
 
 
