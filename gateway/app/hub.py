@@ -95,6 +95,7 @@ def build_gate(
     return Gate(
         name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
+        trust=lambda: trust.snapshot,
         signers=Signers(keys=instance.signing),
         encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         journal=SqlJournal(store, sealer), tally=Tally(), mailbox=SqlMailbox(store, sealer, clock),
@@ -206,7 +207,7 @@ def _chores(
         Background(seconds=2, function=register.renew),
         Background(seconds=20, function=renew),
         Background(seconds=20, function=tls.renew_sessions),
-        *(Background(seconds=60, function=partial(work, renew)) for work in beside),
+        *(Background(seconds=15, function=partial(work, renew)) for work in beside),  # most rounds have nothing to do
         Background(seconds=60, function=expire),
         Background(seconds=60, function=gate.tolerances.flush),
         Background(seconds=60, function=lambda: write_tally(gate, utc_now(), quota.untold())),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway.app.profiles import check_profiles
 from gateway.app.trust import LiveTrust
+from gateway.app.words import in_words
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
@@ -176,7 +177,7 @@ class Instance:
         with open_store(url, node=self.settings.hub.node) as store:
             reports = Reports(store)
             yield Operations(
-                reports=reports, acts=Operator(store), resolve=self.resolve, clock=utc_now,
+                reports=reports, acts=Operator(store), resolve=self.resolve, explain=in_words, clock=utc_now,
                 walk=lambda progress: verify_chain(url, progress),
                 prove=lambda number, sender: self._prove(reports, number, sender),
             )

@@ -13,11 +13,9 @@ from gateway.security.evidence import (
     write_evidence,
 )
 from gateway.security.explain import (
-    TITLES,
     Explanation,
     Known,
     Sent,
-    Told,
     diagnose,
     hub_budget,
     local_budget,
@@ -61,9 +59,9 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "TITLES", "CertificateCache", "CheckCertificate", "Checked", "DecryptionKey",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "DecryptionKey",
     "EvidenceCheck", "EvidenceFacts", "Explanation", "JournalLine", "JournalStretch", "Known", "Lapse", "OcspAnswer",
-    "Outgoing", "Recipient", "SecurityPolicy", "Sent", "SignedEnvelope", "Signer", "Signing", "SigningKey", "Told",
+    "Outgoing", "Recipient", "SecurityPolicy", "Sent", "SignedEnvelope", "Signer", "Signing", "SigningKey",
     "TrustSnapshot", "Usage", "Verified", "accept_list", "canonical", "check_certificate", "check_sealed",
     "claimed_signatures", "confirms_something", "decrypt_content", "decryption_keys_of", "default_description",
     "diagnose", "family_of", "hub_budget", "is_encrypted", "is_short_key", "judge_certificate", "lapses",

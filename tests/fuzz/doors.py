@@ -28,6 +28,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from gateway._parties import load_parties
+from gateway.app.explain import in_words
+from gateway.app.hub import addresses_of
 from gateway.errors import (
     TABLE,
     CertificateRejected,
@@ -35,11 +37,13 @@ from gateway.errors import (
     GatewayError,
     Misconfigured,
     NotAuthenticated,
+    Replayed,
+    SecurityRefusal,
     TrustStale,
     UnsupportedContent,
 )
-from gateway.pipeline import answer, decline
-from gateway.security import verify, verify_evidence, write_evidence
+from gateway.pipeline import answer, decline, knowledge
+from gateway.security import Known, Sent, diagnose, hub_budget, verify, verify_evidence, write_evidence
 from gateway.security.evidence import EvidenceFacts, JournalLine, JournalStretch
 from gateway.security.pki import TrustSnapshot, Usage, build_trust, check_certificate
 from gateway.security.throwaway import CertificateSpec, issue, new_key, revocation_list
@@ -52,7 +56,7 @@ from tests.encrypted import Cipher, agree, certificate, decrypt, encrypt
 from tests.foreign import A, D
 from tests.fuzz.mutate import bent_octets, bent_tree
 from tests.fuzz.recipe import Recipe, read, realise
-from tests.line import KN, SHV, Line, make_line
+from tests.line import BASE, KN, SHV, Line, make_line
 
 # In memory where that can be: the store's commits to disk are not what is fuzzed.
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None
@@ -132,11 +136,17 @@ class Doors:
     # --- the whole way in ------------------------------------------------------------------------------------
 
     def at_line(self, recipe: Recipe) -> str:
+        return self._answered(self._received(recipe))
+
+    def _received(self, recipe: Recipe) -> Received:
         line, fields = self.line, recipe.fields
         octets = self._realised(recipe.octets, fields.get("signer", "gemeente"), fields)
-        received = Received(
+        return Received(
             octets=octets, path=fields.get("path", SHV), content_type=fields.get("type", "text/xml"),
             soap_action=fields.get("action"), peer=self._peer(fields), at=line.at)
+
+    def _answered(self, received: Received) -> str:
+        line = self.line
         line.events.clear()
         before = self._rows()
         if is_text_xml(received.content_type):
@@ -145,7 +155,7 @@ class Doors:
             reply = decline(received, UnsupportedContent("content type"), line.gate)
         self._check_events(line.events)
         self._check_effects(reply, before, self._rows())
-        self._check_answer(reply, octets)
+        self._check_answer(reply, received.octets)
         return "line: accepted" if reply.status == 200 else f"line: {self._error(line.events)}"
 
     def _realised(self, octets: bytes, slug: str, fields: Mapping[str, str] = MappingProxyType({})) -> bytes:
@@ -239,6 +249,34 @@ class Doors:
         der = self.line.signing_key("hub").certificate
         return SimpleNamespace(certificate=Certificate(oin="", subject="", sha256="", not_after=self.line.at),
                                public_key=x509.load_der_x509_certificate(der).public_key())
+
+    # --- explained ---------------------------------------------------------------------------------------------
+
+    def at_explain(self, recipe: Recipe) -> str:
+        """A request and its explanation: whatever was refused for its security has a cause, what was accepted none."""
+        received = self._received(recipe)
+        outcome = self._answered(received)
+        sent = Sent(octets=received.octets, content_type=received.content_type, soap_action=received.soap_action,
+                    path=received.path, peer=received.peer)
+        found = diagnose(sent, self._known, hub_budget(len(sent.octets)))
+        list(in_words(found.checks))
+        kind = next((one for one in TABLE if f"line: {one.__name__}" == outcome), None)
+        if b"Encrypted" in sent.octets:  # is not searched (docs/decisions/0014)
+            kind = None
+        if outcome == "line: accepted" and not found.holds:
+            raise Finding("explain: finds fault with what is accepted", repr(found.checks))
+        if kind is not None and issubclass(kind, SecurityRefusal) and kind is not Replayed and found.holds:
+            raise Finding(f"explain: nothing wrong with {kind.__name__}", repr(self.line.events))
+        return "explain: " + ("holds" if found.holds else "told")
+
+    @property
+    def _known(self) -> Known:
+        instance, trust = self.line.instance, self.line.trust
+        return knowledge(
+            now=self.line.at, policy=instance.policy, limits=self.line.gate.limits,
+            check_signer=trust.checker(Usage.SIGNING), trust=trust.snapshot, register=instance.register,
+            services=instance.catalog.services, hub_oin=instance.settings.hub.oin,
+            addresses=addresses_of(instance.catalog.services, {BASE}))
 
     # --- other doors -----------------------------------------------------------------------------------------
 

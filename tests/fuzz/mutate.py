@@ -61,7 +61,10 @@ def mutate(recipe: Recipe, random: Random, others: Sequence[Recipe] = (), raw: C
            ) -> Recipe:
     """A changed recipe. `others`: from where subtrees are taken; `raw`: another mutation of octets, as libFuzzer's."""
     kind = random.random()
-    if recipe.door in ("line", "answer"):
+    if recipe.door in ("line", "explain", "answer"):
+        if recipe.door != "answer" and kind > 0.99:
+            other = "line" if recipe.door == "explain" else "explain"
+            return Recipe(fields={**recipe.fields, "door": other}, octets=recipe.octets)
         if "encrypt" in recipe.fields and kind < 0.4:
             where = random.choice(("inner", "outer"))
             return Recipe(fields={**recipe.fields, where: str(random.randrange(10**6))}, octets=recipe.octets)
