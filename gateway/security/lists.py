@@ -47,8 +47,8 @@ def _lapse(authority: str, crl: RevocationList | None, max_age: timedelta, alarm
     if crl is None:
         return Lapse(authority=authority, source="", at=None, alarm_at=None, cause="there is no list")
     ends = (
-        (crl.next_update, crl.next_update - crl.this_update, "its CA was to renew it by then"),
-        (crl.proven_at + max_age, max_age, "it was not proven current since"),
+        (crl.next_update, crl.next_update - crl.this_update, "its CA renews it by then"),
+        (crl.proven_at + max_age, max_age, f"it was last proven current at {crl.proven_at:%Y-%m-%dT%H:%M:%SZ}"),
     )
     at, _, cause = min(ends)
     return Lapse(authority=authority, source=crl.source, at=at, cause=cause,

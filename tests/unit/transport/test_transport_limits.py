@@ -126,7 +126,7 @@ def test_beyond_the_number_of_all_connections_there_is_503(start: Start) -> None
         assert served(hub)
 
 
-def test_idle_connections_by_the_hundred_stop_at_the_cap_and_others_are_served(start: Start) -> None:
+def test_many_idle_connections_stop_at_the_cap_and_others_are_served(start: Start) -> None:
     with start(allowance=replace(PLENTY, connections=5)) as hub:
         hub.pki.issue("other", oin=OTHER)
         context = client_tls(hub.pki.files("party"))
