@@ -114,7 +114,9 @@ def _spelling(view: View, name: str, text: str, expected: bytes) -> Diagnosis | 
 
 
 def _first(identifier: str) -> tuple[Guess, ...]:
-    return tuple(sorted(GUESSES, key=lambda one: one.id != identifier))
+    """What explained one part, then its kin (white-space-…), then the rest."""
+    kin = identifier.rpartition("-")[0]
+    return tuple(sorted(GUESSES, key=lambda one: (one.id != identifier, not one.id.startswith(kin))))
 
 
 def _explained(case: Case, mismatches: list[_Mismatch], seen: dict[bytes, str]) -> Iterator[Diagnosis]:

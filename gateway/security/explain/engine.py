@@ -1,7 +1,7 @@
 """The engine: every check in order, none skipped that can be looked at."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.errors import GatewayError, SecurityRefusal, TrustStale
@@ -38,8 +38,8 @@ CHECKS: Final[tuple[tuple[str, Callable[[Case], list[Diagnosis] | None]], ...]] 
     ("operation", addressing.operation),
 )
 _TOLD: Final = 12  # diagnoses of one check
-_OCTETS_EACH: Final = 60  # times the message: hashing it so often costs less than accepting it
-_OCTETS_BASE: Final = 200_000
+_OCTETS_EACH: Final = 160  # times the message: hashing it so often costs less than accepting it
+_OCTETS_BASE: Final = 400_000
 
 
 def hub_budget(octets: int) -> Budget:
@@ -78,10 +78,16 @@ def diagnose(sent: Sent, known: Known, budget: Budget) -> Explanation:
 
 
 def _explained(name: str, wrong: list[Diagnosis] | None) -> Explained:
-    """The same cause at fifty places is told once."""
-    told = {(one.id, *one.facts.values()): one for one in reversed(wrong or ())}
+    """One check. The same cause at several parts is told once, at the first of them, with the names of all."""
+    told: dict[tuple[str, ...], Diagnosis] = {}
+    for one in wrong or ():
+        key = (one.id, *(value for fact, value in one.facts.items() if fact != "part"))
+        if key not in told:
+            told[key] = one
+        elif (part := one.facts.get("part")) and part not in told[key].facts["part"].split(", "):
+            told[key] = replace(told[key], facts={**told[key].facts, "part": f"{told[key].facts['part']}, {part}"})
     return Explained(check=name, holds=None if wrong is None else not wrong,
-                     diagnoses=tuple(reversed(told.values()))[:_TOLD])
+                     diagnoses=tuple(told.values())[:_TOLD])
 
 
 def _line(case: Case) -> GatewayError | None:
