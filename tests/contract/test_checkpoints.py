@@ -5,6 +5,7 @@ import sqlite3
 import time
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -265,6 +266,10 @@ def test_checkpoint_gets_a_time_stamp_of_a_real_authority(bench: Bench, authorit
     assert bench.holds(tsa_certificates=(authority.ca,))
     (report,) = audit(bench.settings, bench.instance.signing, lambda done: None)
     assert (report.holds, report.stamped) == (True, 1)
+    with closing(sqlite3.connect(bench.settings.folder / "gateway.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE checkpoints SET stamped_at = stamped_at - 1")
+    assert not bench.holds(tsa_certificates=(authority.ca,))
+    assert not bench.holds()
 
 
 @needs_openssl
