@@ -14,7 +14,7 @@ from gateway.errors import MailboxUnknown, RefusedError
 from gateway.merkle import consistent
 from gateway.ports import Clock
 from gateway.tolerances import TABLE
-from gateway.values import DeliveryState, Listed, Party, Refusal, Search, ToleranceUse
+from gateway.values import DeliveryState, Explained, Listed, Party, Refusal, Search, ToleranceUse
 
 Row = dict[str, object]
 
@@ -113,6 +113,7 @@ class Operations:
     checkpoints: Callable[[], Sequence[Checkpoint]]
     proof: Callable[[str, int, int], Consistency]  # node, old size, new size
     prove: Callable[[str, str | None], bytes]  # Referentienummer, sender's id → evidence file
+    explain: Callable[[Sequence[Explained]], list[Row]]  # the checks of a refusal in words
     clock: Clock
 
     def messages(self, *, conversation: str | None = None, party: str | None = None, limit: int = 100) -> list[Row]:
@@ -150,9 +151,16 @@ class Operations:
             found = self.reports.refusal(ticket.lower())
             if found is None:
                 raise MailboxUnknown(f"no refusal has the ticket {ticket}")
-            return [_refused(found)]
+            return [self._refused(found)]
         seen = self.reports.refusals(since=now - timedelta(hours=hours), until=now + timedelta(minutes=1), limit=limit)
-        return [_refused(one) for one in seen]
+        return [self._refused(one) for one in seen]
+
+    def _refused(self, one: Refusal) -> Row:
+        return {
+            "tijdstip": one.at, "ticket": one.ticket, "code": one.code, "fout": one.error, "reden": one.reason,
+            "oin": one.caller_oin, "pad": one.path, "message_id": one.message_id,
+            "referentienummer": one.referentienummer, "toelichting": self.explain(one.explained),
+        }
 
     def cancel(self, referentienummer: str, *, who: str, why: str) -> None:
         """Withdraw a message nobody collected, for every addressee. Raises RefusedError with the reason."""
@@ -231,14 +239,6 @@ def _tolerance(one: ToleranceUse) -> Row:
     return {
         "id": one.tolerance, "clause": known and known.clause, "nl": known and known.nl, "en": known and known.en,
         "first_seen": one.first_seen, "last_seen": one.last_seen, "count": one.count,
-    }
-
-
-def _refused(one: Refusal) -> Row:
-    return {
-        "tijdstip": one.at, "ticket": one.ticket, "code": one.code, "fout": one.error, "reden": one.reason,
-        "oin": one.caller_oin, "pad": one.path, "message_id": one.message_id,
-        "referentienummer": one.referentienummer,
     }
 
 

@@ -82,6 +82,9 @@ class Journal(Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """Record a refused request (kind `refused`)."""
 
+    def refused(self, ticket: str) -> Refusal | None:
+        """The refusal whose fault carried this ticket."""
+
 
 class Tolerances(Protocol):
     """How often each party uses which tolerance (gateway/tolerances.py)."""

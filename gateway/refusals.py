@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,27 @@ class Explained:
     check: str
     holds: bool | None  # None: not looked at
     diagnoses: tuple[Diagnosis, ...] = ()
+
+
+class Told(NamedTuple):
+    """One diagnosis in words."""
+
+    id: str
+    place: str
+    cause_nl: str
+    cause_en: str
+    remedy_nl: str
+    remedy_en: str
+
+
+class ToldCheck(NamedTuple):
+    """One check in words."""
+
+    name: str
+    nl: str
+    en: str
+    holds: bool | None
+    causes: tuple[Told, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

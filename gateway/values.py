@@ -13,6 +13,8 @@ from types import MappingProxyType
 from gateway.refusals import Diagnosis as Diagnosis
 from gateway.refusals import Explained as Explained
 from gateway.refusals import Refusal as Refusal
+from gateway.refusals import Told as Told
+from gateway.refusals import ToldCheck as ToldCheck
 from gateway.set_values import Choreography as Choreography
 from gateway.set_values import MessageType as MessageType
 from gateway.set_values import Operation as Operation

@@ -5,24 +5,27 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 from lxml import etree
 
+from gateway.app import hub
 from gateway.app.hub import build_gate
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.trust import LiveTrust
 from gateway.messagesets import load_catalog
 from gateway.pipeline import Gate, answer
+from gateway.security import keys
 from gateway.security.keys import SigningKey, load_certificate, load_signing_key
 from gateway.settings import dump_parties, load_parties
 from gateway.storage import Store, open_store
-from gateway.values import Received, Reply
+from gateway.values import Received, Reply, Service
 from tests import foreign
 
 KN = "urn:schuldenknooppunt:knooppunt:1.0"
@@ -56,9 +59,10 @@ class Line:
         return foreign.Identity(key=key.private_key, certificate=key.certificate)
 
     def signing_key(self, slug: str) -> SigningKey:
-        if slug not in self._keys:  # OpenSSL checks an RSA key for 40 ms when it is loaded
+        if slug not in self._keys:
             pki = self.instance.folder / "pki"
-            self._keys[slug] = load_signing_key(pki / f"{slug}-sign.pem", pki / f"{slug}-sign.key")
+            with _kept():
+                self._keys[slug] = load_signing_key(pki / f"{slug}-sign.pem", pki / f"{slug}-sign.key")
         return self._keys[slug]
 
     def peer(self, slug: str) -> bytes:
@@ -125,7 +129,39 @@ def edit_parties(folder: Path, **parties: dict[str, object]) -> None:
     (folder / "parties.toml").write_text(dump_parties(changed), "utf-8")
 
 
+# What every line would make again of the same files: a fifth of a second of CPU each. All of it is read-only.
 _catalog = cache(load_catalog)
+_private_keys: dict[bytes, keys.PrivateKey] = {}
+_hosts: dict[int, tuple[Mapping[str, Service], hub.Host]] = {}  # by identity of the services, which are kept
+_load_private_key, _Host = keys.load_private_key, hub.Host
+
+
+def _private_key(path: Path) -> keys.PrivateKey:
+    """OpenSSL checks an RSA key for 40 ms when it is loaded; once for each content of a file will do."""
+    octets = path.read_bytes() if path.is_file() else b""
+    if octets not in _private_keys:
+        _private_keys[octets] = _load_private_key(path)
+    return _private_keys[octets]
+
+
+def _host(services: Mapping[str, Service]) -> hub.Host:
+    """The spyne applications of a catalogue that is kept for the whole run."""
+    if id(services) not in _hosts:
+        _hosts[id(services)] = services, _Host(services)
+    return _hosts[id(services)][1]
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    with patch.object(keys, "load_private_key", _private_key), patch.object(hub, "Host", _host):
+        yield
+
+
+def opened(folder: Path) -> Instance:
+    """An instance whose message sets are read once for all tests: they never change, and are a second of work."""
+    instance = open_instance(folder)
+    instance.__dict__["catalog"] = _catalog(instance.settings.sets.xsd)
+    return instance
 
 
 def make_line(template: Path, folder: Path, *, at: datetime | None = None,
@@ -133,8 +169,7 @@ def make_line(template: Path, folder: Path, *, at: datetime | None = None,
     """A line on a fresh copy of an instance; `change` may edit the copy's files first."""
     shutil.copytree(template, folder)
     change(folder)
-    instance = open_instance(folder)
-    instance.__dict__["catalog"] = _catalog(instance.settings.sets.xsd)  # read-only, and a second of work each time
+    instance = opened(folder)
     store = open_store(instance.settings.store.url)
     # A third of a request's time is the disk's; what a power cut leaves is the crash tests' matter (tests/acceptance).
     store._writer._connection.cursor().execute("PRAGMA synchronous=OFF")
@@ -143,8 +178,9 @@ def make_line(template: Path, folder: Path, *, at: datetime | None = None,
     trust = LiveTrust(instance.settings.trust, lambda: made[0].at if made else moment, lambda event, facts: None)
     line = Line(instance=instance, store=store, gate=None, at=moment, trust=trust)  # type: ignore[arg-type]
     made.append(line)
-    line.gate = build_gate(
-        instance, store=store, trust=trust, register=lambda: book, urls={BASE}, clock=lambda: line.at,
-        observe=lambda event, facts: line.events.append((event, dict(facts))),
-    )
+    with _kept():
+        line.gate = build_gate(
+            instance, store=store, trust=trust, register=lambda: book, urls={BASE}, clock=lambda: line.at,
+            observe=lambda event, facts: line.events.append((event, dict(facts))),
+        )
     return line

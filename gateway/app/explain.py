@@ -1,6 +1,5 @@
 """Explaining an envelope in a file: what the engine is told about an instance, and its findings as plain rows."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,10 +7,10 @@ from pathlib import Path
 from gateway.app.hub import addresses_of
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.trust import LiveTrust
+from gateway.app.words import in_words
 from gateway.errors import Misconfigured
 from gateway.pipeline import knowledge
 from gateway.security import (
-    TITLES,
     Known,
     SecurityPolicy,
     Sent,
@@ -20,10 +19,8 @@ from gateway.security import (
     load_certificate,
     local_budget,
     stated_created,
-    tell,
 )
 from gateway.soap import Limits
-from gateway.values import Explained
 
 _POLICY = SecurityPolicy(token_signed=True, skew=timedelta(seconds=60), max_age=timedelta(seconds=300))
 
@@ -53,20 +50,6 @@ def explain_file(
              Known(now=moment, clock=at is not None, policy=_POLICY, limits=Limits()))
     found = diagnose(sent, known, local_budget())
     return Story(at=moment, holds=found.holds, checks=tuple(in_words(found.checks)), differences=found.differences)
-
-
-def in_words(checks: Iterable[Explained]) -> Iterable[dict[str, object]]:
-    """Every check with its title and its diagnoses in words, Dutch and English."""
-    for one in checks:
-        nl, en = TITLES.get(one.check, (one.check, one.check))
-        yield {
-            "check": one.check, "nl": nl, "en": en, "holds": one.holds,
-            "diagnoses": [
-                {"id": told.id, "place": told.place, "cause_nl": told.cause_nl, "remedy_nl": told.remedy_nl,
-                 "cause_en": told.cause_en, "remedy_en": told.remedy_en}
-                for told in map(tell, one.diagnoses)
-            ],
-        }
 
 
 def _instance_knows(instance: Instance, now: datetime, *, clock: bool) -> Known:

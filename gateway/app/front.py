@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 
+from gateway.ports import Observe
 from gateway.routing import AddressBook
 from gateway.settings import Settings
 from gateway.transport import ConnectionLimits, Meter, Quota, RequestLimits, ServerTls, TlsFiles
@@ -34,7 +35,7 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
     )
 
 
-def quota(settings: Settings, register: Callable[[], AddressBook], meter: Meter) -> Quota:
+def quota(settings: Settings, register: Callable[[], AddressBook], meter: Meter, observe: Observe) -> Quota:
     """Each party's allowance as the address book has it now: its own `limits`, else the hub's."""
     usual = settings.limits.party
 
@@ -44,4 +45,4 @@ def quota(settings: Settings, register: Callable[[], AddressBook], meter: Meter)
             return None
         return replace(usual, **party.limits) if party.limits else usual
 
-    return Quota(allowance, meter, monotonic)
+    return Quota(allowance, meter, monotonic, observe)

@@ -55,18 +55,20 @@ def _trust_check(snapshot: TrustSnapshot, now: datetime, alarm: timedelta) -> Ch
     found = sorted(lapses(snapshot, alarm), key=lambda one: one.at or now)
     for one in found:
         if one.at is None or one.at < now:
-            return Check(ok=False, text=f"no current revocation list of {one.authority}: {_lapse_words(one)}")
+            return Check(ok=False, text=f"no current revocation list of {one.authority}: {_lapse_words(one, now)}")
     for one in found:
         if one.alarms(now):
             return Check(ok=True, warning=True, text=f"the revocation list of {one.authority} lapses soon: "
-                                                     f"{_lapse_words(one)}")
+                                                     f"{_lapse_words(one, now)}")
     return Check(ok=True, text=f"{len(snapshot.anchors)} CA(s), lists current")
 
 
-def _lapse_words(lapse: Lapse) -> str:
+def _lapse_words(lapse: Lapse, now: datetime) -> str:
     if lapse.at is None:
         return f"{lapse.cause}; fetch it"
-    return f"{Path(lapse.source).name} lapses at {lapse.at:%Y-%m-%dT%H:%M:%SZ}, as {lapse.cause}; fetch it again"
+    verb = "lapses" if now <= lapse.at else "lapsed"
+    return (f"{Path(lapse.source).name} {verb} at {lapse.at:%Y-%m-%dT%H:%M:%SZ}, as {lapse.cause}; "
+            "fetch it again")
 
 
 def _signing_check(instance: Instance, now: datetime) -> Check:

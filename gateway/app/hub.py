@@ -101,6 +101,7 @@ def build_gate(
     return Gate(
         name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
+        trust=lambda: trust.snapshot,
         signers=Signers(keys=instance.signing),
         encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         journal=SqlJournal(store, sealer), tally=Tally(), mailbox=SqlMailbox(store, sealer, clock),
@@ -161,7 +162,7 @@ def serve(
     settings, log = instance.settings, Log()
     trust = LiveTrust(settings.trust, utc_now, log)
     register = LiveRegister(instance, log)
-    tls, quota = front.server_tls(settings), front.quota(settings, register, meter)
+    tls, quota = front.server_tls(settings), front.quota(settings, register, meter, log)
     services = instance.catalog.services
     urls = {public, url_of(soap, "https"), _with_host(url_of(soap, "https"), "localhost")}
     with open_store(settings.store.url, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
@@ -171,7 +172,7 @@ def serve(
             refuse=lambda received, error: decline(received, error, gate), services=services, now=utc_now,
             contracts=build_contracts(services, wsdl_root=settings.sets.wsdl, xsd_root=settings.sets.xsd,
                                       public_url=public),
-            limits=front.request_limits(settings), quota=quota, observe=log,
+            limits=front.request_limits(settings), quota=quota,
         )
         reports = Reports(store)
         pages = web_app(services=services, public_url=public, checks=lambda: ready_checks(instance, trust, reports),
@@ -215,7 +216,7 @@ def _chores(
         Background(seconds=2, function=register.renew),
         Background(seconds=20, function=renew),
         Background(seconds=20, function=tls.renew_sessions),
-        *(Background(seconds=60, function=partial(work, renew)) for work in beside),
+        *(Background(seconds=15, function=partial(work, renew)) for work in beside),  # most rounds have nothing to do
         Background(seconds=60, function=expire),
         Background(seconds=60, function=gate.tolerances.flush),
         Background(seconds=60, function=lambda: write_tally(gate, utc_now(), quota.untold())),

@@ -14,6 +14,7 @@ from gateway.app.checkpoints import CheckpointWriter, audit
 from gateway.app.evidence import evidence_file
 from gateway.app.profiles import check_profiles
 from gateway.app.trust import LiveTrust
+from gateway.app.words import in_words
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
@@ -194,7 +195,7 @@ class Instance:
         with open_store(self.settings.store.url, node=self.settings.hub.node) as store:
             reports = Reports(store)
             yield Operations(
-                reports=reports, acts=Operator(store), resolve=self.resolve, clock=utc_now,
+                reports=reports, acts=Operator(store), resolve=self.resolve, explain=in_words, clock=utc_now,
                 walk=lambda progress, kept: audit(self.settings, self.signing, progress, kept),
                 proof=Checkpoints(store).consistency, checkpoints=Checkpoints(store).all,
                 prove=lambda number, sender: self._prove(store, reports, number, sender),

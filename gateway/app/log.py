@@ -9,7 +9,8 @@ from traceback import walk_tb
 
 import structlog
 
-_QUIET = frozenset({"answered", "turned-away", "checkpoint", "time-stamp"})  # counted; lines would drown the rest
+# Counted, not written: a line for each would drown the rest.
+_QUIET = frozenset({"answered", "turned-away", "connection-refused", "checkpoint", "time-stamp"})
 _ERRORS = frozenset({
     "mistake", "worker-not-started", "refusal-not-journaled", "answer-not-signed", "trust-not-renewed",
     "parties-not-renewed", "crl-not-fetched", "crl-lapsing", "ocsp-revoked",

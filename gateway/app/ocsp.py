@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.app.trust import LiveTrust
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Misconfigured
 from gateway.ports import Clock, Observe
 from gateway.security import load_certificate, ocsp_question, read_ocsp_answer
 from gateway.settings import Responder, Trust
@@ -78,9 +78,9 @@ class Inquiry:
 
     def _listed(self, issuer: x509.Certificate) -> frozenset[int]:
         """What the issuer's own list revokes: its responder's certificate may be among them."""
-        anchors = self._trust.snapshot.anchors
-        own = (one.revocation for one in anchors if one.certificate == issuer and one.revocation is not None)
-        return next((one.serials for one in own), frozenset())
+        anchors, key = self._trust.snapshot.anchors, issuer.public_key()
+        own = (one.revocation for one in anchors if one.certificate.subject == issuer.subject and one.key == key)
+        return next((one.serials for one in own if one is not None), frozenset())
 
     def _ask_one(self, responder: Responder, issuer: x509.Certificate, name: str, now: datetime) -> bool:
         """Ask after one certificate and keep the answer; did it change what is revoked? Raises GatewayError."""
@@ -95,7 +95,7 @@ class Inquiry:
         if answer.status == "unknown":  # says nothing, so what was known stays
             self._observe("ocsp-unknown", facts)
             return False
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._make_folder()
         write_whole(revoked if answer.status == "revoked" else good, octets, now)
         if answer.status == "revoked":
             good.unlink(missing_ok=True)
@@ -104,6 +104,13 @@ class Inquiry:
             return not known
         revoked.unlink(missing_ok=True)  # a suspension that was lifted
         return known
+
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Misconfigured(f"{self._folder}: cannot be made ({error.strerror}); let the gateway's user make it, "
+                                "or name another folder under [trust] ocsp_answers") from error
 
     def _forget(self) -> None:
         oldest = (self._clock() - _FORGET).timestamp()

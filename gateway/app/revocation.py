@@ -52,14 +52,14 @@ class Watch:
         self._alarmed: dict[str, datetime] = {}
 
     def fetch(self, taken: Callable[[], None] = lambda: None) -> None:
-        """One round; `taken` is called when a file changed."""
+        """One round; `taken` is called after it, also when another process had the turn."""
         for outcome in fetch_round(self._settings, clock=self._clock, after=refresh_after(self._settings.crl_max_age)):
             file = outcome.wanted.file.name
             if outcome.error is not None:
                 self._observe("crl-not-fetched", {"list": file, "error": outcome.error})
             elif outcome.fetched in (Fetched.NEW, Fetched.CURRENT):
                 self._observe("crl-fetched", {"list": file, "outcome": str(outcome.fetched)})
-                taken()
+        taken()
         self.alarm()
 
     def alarm(self) -> None:

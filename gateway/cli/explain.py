@@ -48,7 +48,7 @@ def explain(
 
 
 def show_checks(checks: Any) -> None:
-    """First what does not hold, with cause and remedy; every check in one line before it."""
+    """Every check in one line, then each cause with its remedy: rows of Operations.refusals or Story.checks."""
     for one in checks:
         out.print(f"{_MARKS[one['holds']]} {escape(one['nl'])}")
     wrong = [each for one in checks for each in one["diagnoses"]]

@@ -8,6 +8,7 @@ import typer
 from rich.progress import Progress
 
 from gateway import app as gateway_app
+from gateway.cli.explain import show_checks
 from gateway.cli.output import (
     Folder,
     InstanceOption,
@@ -82,6 +83,9 @@ def refused(
         rows = operations.refusals(ticket=ticket, hours=hours, limit=limit)
     if as_json:
         print_json(rows)
+    elif ticket is not None:
+        print_facts({name: value for name, value in rows[0].items() if name != "toelichting"})
+        show_checks(rows[0]["toelichting"])
     else:
         print_rows("Geweigerd", rows, ("tijdstip", "ticket", "code", "fout", "reden", "oin"), empty="niets geweigerd")
 

@@ -1,14 +1,62 @@
 """What the explainer is told about this hub, and when a refusal is worth explaining."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
-from gateway.errors import SenderMismatch
+from gateway.errors import (
+    AddressingError,
+    DecryptionFailed,
+    GatewayError,
+    MalformedEnvelope,
+    NotXml,
+    Replayed,
+    SecurityRefusal,
+    SenderMismatch,
+    UnknownMessage,
+    UnsupportedContent,
+)
+from gateway.pipeline.gate import Gate
 from gateway.ports import Register
 from gateway.routing import agreed_encrypted, certificate_refusal, represented
-from gateway.security import CheckCertificate, Known, SecurityPolicy, TrustSnapshot
-from gateway.soap import Limits
-from gateway.values import Party, Purpose, Service
+from gateway.security import CheckCertificate, Known, SecurityPolicy, Sent, TrustSnapshot, diagnose, hub_budget
+from gateway.soap import Envelope, Limits
+from gateway.values import RSA_PSS, Explained, Party, Purpose, Received, Service
+
+# Refusals to which the engine adds a cause; of the others the fault says all there is.
+_ADDS: Final = (SecurityRefusal, MalformedEnvelope, NotXml, UnsupportedContent, AddressingError, UnknownMessage,
+                SenderMismatch)
+_LARGEST: Final = 2_000_000  # octets: of a larger message no copy is made while its fault waits
+_SAYS_ALL: Final = (Replayed, DecryptionFailed)
+
+
+def explained(
+    received: Received, caller: Party | None, envelope: Envelope | None, error: GatewayError, gate: Gate
+) -> tuple[Explained, ...]:
+    """Why a caller's request was refused, for the journal; nothing for strangers and where nothing could be added.
+
+    Nor for what is encrypted: how long an answer takes may not depend on what was found inside (docs/decisions/0014).
+    Never raises: a mistake in explaining is told to the operator and leaves the refusal as it is.
+    """
+    if caller is None or not isinstance(error, _ADDS) or isinstance(error, _SAYS_ALL):
+        return ()
+    if len(received.octets) > _LARGEST:
+        return ()
+    if b"EncryptedKey" in received.octets or b"EncryptedData" in received.octets:
+        return ()
+    sent = Sent(octets=received.octets, content_type=received.content_type, soap_action=received.soap_action,
+                path=received.path, peer=received.peer, envelope=envelope, refused_as=error)
+    policy = replace(gate.policy, pss=True) if RSA_PSS in caller.agreements else gate.policy
+    known = knowledge(
+        now=received.at, policy=policy, limits=gate.limits, check_signer=gate.check_signer, trust=gate.trust(),
+        register=gate.register(), services=gate.catalog.services, addresses=gate.addresses, hub_oin=gate.oin,
+    )
+    try:
+        return diagnose(sent, known, hub_budget(len(received.octets))).checks
+    except Exception as mistake:
+        gate.observe("mistake", {"ticket": None, "error": mistake})
+        return ()
 
 
 def knowledge(

@@ -9,7 +9,7 @@ from gateway.errors import SigningError
 from gateway.messagesets import Catalog
 from gateway.pipeline.tally import Tally
 from gateway.ports import Journal, Mailbox, NewId, Observe, Register, Tolerances, WorkingDay
-from gateway.security import CheckCertificate, DecryptionKey, SecurityPolicy, Signing, family_of
+from gateway.security import CheckCertificate, DecryptionKey, SecurityPolicy, Signing, TrustSnapshot, family_of
 from gateway.soap import Limits
 from gateway.values import Service
 
@@ -62,6 +62,7 @@ class Gate:
     check_caller: CheckCertificate  # TLS client certificates
     check_signer: CheckCertificate  # signing certificates
     policy: SecurityPolicy
+    trust: Callable[[], TrustSnapshot]  # the present anchors and lists, to explain a refusal by
     signers: Signers
     encryption: Encryption | None  # None: no key to decrypt with, so nobody can have agreed 2W-be-SE
     journal: Journal

@@ -18,6 +18,7 @@ from gateway.errors import (
     row,
 )
 from gateway.names import ANONYMOUS
+from gateway.pipeline.explaining import explained
 from gateway.pipeline.gate import Gate
 from gateway.pipeline.remarks import AFTER_SIGNATURE, remarks
 from gateway.security import Outgoing, Recipient, Verified, claimed_signatures, seal
@@ -108,6 +109,7 @@ def _journal(trail: Trail, error: GatewayError, ticket: str, gate: Gate) -> None
         message_id=trail.message_id, action=trail.addressing.action if trail.addressing is not None else None,
         referentienummer=trail.header.referentienummer if trail.header is not None else None,
         octets=len(received.octets), octets_digest=hashlib.sha256(received.octets).digest(),
+        explained=explained(received, trail.caller, trail.envelope, error, gate),
     )
     if not isinstance(error, _CHEAP) or gate.tally.write_down(refusal):
         _write(refusal, gate)

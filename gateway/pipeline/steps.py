@@ -13,10 +13,11 @@ from gateway.pipeline.bridging import bridge
 from gateway.pipeline.gate import Gate
 from gateway.ports import Register, Transaction
 from gateway.routing import address, check_reference, expiry, next_state
-from gateway.security import Verified, message_octets
+from gateway.security import Verified, message_octets, tell
 from gateway.soap import (
     write_collected,
     write_confirmed,
+    write_explanation,
     write_log,
     write_parties,
     write_pong,
@@ -205,6 +206,18 @@ def search_log(request: Request, gate: Gate) -> bytes:
     return write_log(gate.mailbox.search(search))
 
 
+def explain_fault(request: Request, gate: Gate) -> bytes:
+    """HaalFoutToelichtingOp: why a request of the caller was refused, or of a party it acts for.
+
+    Raises MailboxUnknown, for another's ticket and for none alike.
+    """
+    refusal = gate.journal.refused((request.field("Ticket") or "").lower())
+    caller = request.permit.caller
+    if refusal is None or refusal.caller_oin not in {caller.oin, *caller.acts_for}:
+        raise MailboxUnknown("no refusal of this caller has the ticket")
+    return write_explanation(refusal, tell(refusal.explained))
+
+
 def ping(request: Request, gate: Gate) -> bytes:
     """Ping: the way in works, up to and including the signature."""
     return write_pong(gate.name, gate.software, request.now)
@@ -218,6 +231,7 @@ LAST_STEPS: Final[Mapping[Step, Callable[[Request, Gate], bytes]]] = {
     Step.FIND_PARTIES: find_parties,
     Step.SHOW_PARTY: show_party,
     Step.SEARCH_LOG: search_log,
+    Step.EXPLAIN_FAULT: explain_fault,
     Step.PING: ping,
 }
 

@@ -15,11 +15,9 @@ from gateway.security.checkpoint import (
 from gateway.security.encryption import decrypt_content, is_encrypted
 from gateway.security.evidence import EvidenceFacts, verify_evidence, write_evidence
 from gateway.security.explain import (
-    TITLES,
     Explanation,
     Known,
     Sent,
-    Told,
     diagnose,
     hub_budget,
     local_budget,
@@ -65,10 +63,10 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "TITLES", "CertificateCache", "CheckCertificate", "Checked", "Checkpoint",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "Checkpoint",
     "DecryptionKey", "EvidenceCheck", "EvidenceFacts", "Explanation", "JournalLine", "JournalProof", "JournalStretch",
     "Known", "Lapse", "Note", "OcspAnswer", "Outgoing", "ProvenLine", "Recipient", "SecurityPolicy", "Sent",
-    "SignedEnvelope", "Signer", "Signing", "SigningKey", "Told", "TrustSnapshot", "Usage", "Verified", "accept_list",
+    "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "accept_list",
     "canonical", "check_certificate", "check_checkpoint", "check_sealed", "check_signer", "check_token",
     "claimed_signatures", "confirms_something", "decrypt_content", "decryption_keys_of", "default_description",
     "diagnose", "family_of", "hub_budget", "is_encrypted", "is_short_key", "judge_certificate", "lapses",

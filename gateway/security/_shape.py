@@ -1,4 +1,4 @@
-"""What the schema of XML Signature says of ds:Signature, and a look at its elements alone does not show.
+"""What the schemas say of wsse:Security and ds:Signature, and a look at their elements alone does not show.
 
 Outside SignedInfo no signature covers a stray word or attribute; and what we accept, others must be able to verify
 later, who hold to the schema.
@@ -16,7 +16,8 @@ ID: Final = frozenset({"Id"})
 ALGORITHM: Final = frozenset({"Algorithm"})
 OF_REFERENCE: Final = frozenset({"URI", "Id", "Type"})
 _WORDS: Final = etree.XPath(
-    "boolean(descendant::text()[normalize-space()][not(parent::ds:DigestValue or parent::ds:SignatureValue)])",
+    "boolean(../text()[normalize-space()] | descendant::text()[normalize-space()]"
+    "[not(parent::ds:DigestValue or parent::ds:SignatureValue)])",
     namespaces={"ds": DS},
 )
 
@@ -27,7 +28,12 @@ def only_attributes(element: etree._Element, allowed: frozenset[str]) -> None:
         raise SecurityMissing(f"{etree.QName(element).localname} has an attribute that XML Signature does not know")
 
 
+def has_words(signature: etree._Element) -> bool:
+    """Does text stand between the elements of this ds:Signature, or of the header around it?"""
+    return bool(_WORDS(signature))
+
+
 def no_words(signature: etree._Element) -> None:
-    """Raises SecurityMissing when text stands between the elements of ds:Signature."""
-    if _WORDS(signature):
-        raise SecurityMissing("ds:Signature holds text where XML Signature has none")
+    """Raises SecurityMissing when text stands between the elements of this ds:Signature or of the header around it."""
+    if has_words(signature):
+        raise SecurityMissing("wsse:Security or ds:Signature holds text where its schema has none")

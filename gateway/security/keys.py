@@ -99,7 +99,7 @@ def load_certificates(path: Path) -> tuple[bytes, ...]:
 
 def load_crls(path: Path) -> tuple[bytes, ...]:
     """All revocation lists of a PEM file, or the one of a DER file, as DER. Raises Misconfigured."""
-    octets = _octets(path)
+    octets = _octets(path, absent="fetch it (gateway certs fetch), or correct the path in the settings")
     try:
         if _PEM in octets:
             found = [x509.load_pem_x509_crl(pem) for pem in _PEM_CRL.findall(octets)]
@@ -184,12 +184,12 @@ def _point(key: PublicKey) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _octets(path: Path) -> bytes:
+def _octets(path: Path, *, absent: str = "correct the path in the settings, or put the file there") -> bytes:
     try:
         with path.open("rb") as file:
             octets = file.read(_MAX_FILE + 1)
     except FileNotFoundError as error:
-        raise _wrong(path, "does not exist", "correct the path in the settings, or put the file there") from error
+        raise _wrong(path, "does not exist", absent) from error
     except OSError as error:
         cause = f"cannot be read ({error.strerror})"
         raise _wrong(path, cause, "let the gateway's user read the file") from error

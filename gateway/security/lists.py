@@ -47,8 +47,8 @@ def _lapse(authority: str, crl: RevocationList | None, max_age: timedelta, alarm
     if crl is None:
         return Lapse(authority=authority, source="", at=None, alarm_at=None, cause="there is no list")
     ends = (
-        (crl.next_update, crl.next_update - crl.this_update, "its CA was to renew it by then"),
-        (crl.proven_at + max_age, max_age, "it was not proven current since"),
+        (crl.next_update, crl.next_update - crl.this_update, "its CA renews it by then"),
+        (crl.proven_at + max_age, max_age, f"it was last proven current at {crl.proven_at:%Y-%m-%dT%H:%M:%SZ}"),
     )
     at, _, cause = min(ends)
     return Lapse(authority=authority, source=crl.source, at=at, cause=cause,
@@ -70,16 +70,17 @@ def accept_list(
     """
     known = authorities(anchors)
     try:
-        crl, _ = bind_list(source, _one_list(fetched), known, now)  # 1
+        crl, signers = bind_list(source, _one_list(fetched), known, now)  # 1
     except CertificateRejected as error:
         raise _refusal(source, error.detail) from error
     if not crl.this_update <= now <= crl.next_update:  # 2
         raise _refusal(source, f"it counts from {crl.this_update:%Y-%m-%dT%H:%M:%SZ} to "
                                f"{crl.next_update:%Y-%m-%dT%H:%M:%SZ}, which is not now")
-    mine = _in_hand(kept, known, now)
-    if mine is None or kept is None:
+    in_hand = _in_hand(kept, known, now)
+    if in_hand is None or kept is None:
         return fetched
-    if mine.issuer != crl.issuer:  # 3
+    mine, own_signers = in_hand
+    if not signers & own_signers:  # 3: by key, as a CA may have an old and a new one under one name
         raise _refusal(source, f"it is the list of {crl.issuer}; the one in hand is that of {mine.issuer}")
     if mine.sha256 == crl.sha256:
         return kept
@@ -99,9 +100,11 @@ def _one_list(octets: bytes) -> bytes:
     return _x509.reading(lambda: x509.load_pem_x509_crl(found[0]).public_bytes(Encoding.DER), "revocation list")
 
 
-def _in_hand(kept: bytes | None, anchors: Iterable[Authority], now: datetime) -> RevocationList | None:
+def _in_hand(
+    kept: bytes | None, anchors: Iterable[Authority], now: datetime
+) -> tuple[RevocationList, frozenset[Authority]] | None:
     try:
-        return bind_list("in hand", _one_list(kept), anchors, now)[0] if kept else None
+        return bind_list("in hand", _one_list(kept), anchors, now) if kept else None
     except CertificateRejected:
         return None
 

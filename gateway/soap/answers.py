@@ -8,7 +8,7 @@ from datetime import datetime
 from gateway.names import KN, clark
 from gateway.soap._xml import declare, leaf, stamp
 from gateway.soap.envelope import Element
-from gateway.values import Entry, Listed, Party
+from gateway.values import Entry, Listed, Party, Refusal, ToldCheck
 
 _KN = declare("kn")
 KN_RECEIPT = clark(KN, "Ontvangstbevestiging")
@@ -148,6 +148,38 @@ def write_log(found: Iterable[Listed]) -> bytes:
 def write_parties(operation: str, parties: Iterable[Party]) -> bytes:
     """ZoekDeelnemerAntwoord or HaalDeelnemerOpAntwoord (docs/contract.md §9)."""
     return _answer(f"{operation}Antwoord", *map(_party, parties))
+
+
+def write_explanation(refusal: Refusal, checks: Iterable[ToldCheck]) -> bytes:
+    """HaalFoutToelichtingOpAntwoord: what was looked at, and of what did not hold the causes in words."""
+    return _answer(
+        "HaalFoutToelichtingOpAntwoord",
+        leaf("kn:Ticket", refusal.ticket),
+        leaf("kn:Code", refusal.code),
+        leaf("kn:Tijdstip", stamp(refusal.at)),
+        *map(_check, checks),
+    )
+
+
+def _check(check: ToldCheck) -> str:
+    return (
+        "<kn:Toets>"
+        + leaf("kn:Naam", check.name)
+        + leaf("kn:Titel", check.nl)
+        + leaf("kn:Title", check.en)
+        + leaf("kn:Uitkomst", {True: "KLOPT", False: "KLOPT_NIET", None: "NIET_BEKEKEN"}[check.holds])
+        + "".join(
+            "<kn:Oorzaak>"
+            + leaf("kn:Kenmerk", one.id)
+            + leaf("kn:XPath", one.place)
+            + leaf("kn:Omschrijving", one.cause_nl)
+            + leaf("kn:Description", one.cause_en)
+            + leaf("kn:Oplossing", one.remedy_nl)
+            + leaf("kn:Remedy", one.remedy_en)
+            + "</kn:Oorzaak>"
+            for one in check.causes)
+        + "</kn:Toets>"
+    )
 
 
 def write_pong(name: str, version: str, now: datetime) -> bytes:

@@ -10,6 +10,7 @@ from gateway import ports
 from gateway.errors import DuplicateConflict, Replayed, StorageError
 from gateway.storage.engine import Store
 from gateway.storage.records import ACCEPTED, REFUSED, accepted_record, entry_of, micros, moment_of, refused_facts
+from gateway.storage.reports import Reports
 from gateway.storage.sealing import Sealed, Sealer, context_of
 from gateway.storage.session import Query
 from gateway.storage.tables import (
@@ -125,6 +126,10 @@ class SqlJournal(ports.Journal):
             write.run(_ADD_REFUSAL, node=write.chain.node, position=position, ticket=refusal.ticket,
                       at=micros(refusal.at))
         self._store.write(work)
+
+    def refused(self, ticket: str) -> Refusal | None:
+        """See ports.Journal."""
+        return Reports(self._store).refusal(ticket)
 
 
 class SqlTransaction(ports.Transaction):

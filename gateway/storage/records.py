@@ -8,9 +8,9 @@ codes, digests and times. It never holds content, and never a person's data.
 from datetime import UTC, datetime, timedelta
 from json import JSONDecodeError, JSONEncoder, loads
 from json.encoder import encode_basestring_ascii as _text
-from typing import Final
+from typing import Any, Final
 
-from gateway.values import Acceptance, Bridged, Entry, Refusal
+from gateway.values import Acceptance, Bridged, Diagnosis, Entry, Explained, Refusal
 
 ACCEPTED: Final = "accepted"
 REFUSED: Final = "refused"
@@ -132,6 +132,11 @@ def refused_facts(refusal: Refusal) -> dict[str, object]:
         "referentienummer": refusal.referentienummer,
         "octets": refusal.octets,
         "octets_digest": refusal.octets_digest.hex(),
+        "checks": {one.check: one.holds for one in refusal.explained} or None,
+        "diagnoses": [
+            {"check": each.check, "id": one.id, "place": one.place, "facts": dict(one.facts)}
+            for each in refusal.explained for one in each.diagnoses
+        ] or None,
     }
 
 
@@ -152,4 +157,15 @@ def refusal_of(record: str) -> Refusal:
         referentienummer=facts.get("referentienummer"),
         octets=facts["octets"],
         octets_digest=bytes.fromhex(facts["octets_digest"]),
+        explained=_explained(facts.get("checks") or {}, facts.get("diagnoses") or []),
+    )
+
+
+def _explained(checks: dict[str, bool | None], diagnoses: list[dict[str, Any]]) -> tuple[Explained, ...]:
+    """The checks in their order in the record, which is that of their names; older records have none."""
+    return tuple(
+        Explained(check=name, holds=holds, diagnoses=tuple(
+            Diagnosis(id=one["id"], place=one["place"], facts=one["facts"]) for one in diagnoses
+            if one["check"] == name))
+        for name, holds in checks.items()
     )

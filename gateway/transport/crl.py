@@ -1,7 +1,7 @@
 """Fetching revocation lists beside the requests: when one is due, by one process at a time, keeping the last good one.
 
 The time of a list's file says when the list was last proven current: a fetch that brings a newer list writes the file,
-one that brings the same list touches it. So workers, restarts and whoever else puts files there all read one fact
+one that brings the same list writes it anew. So workers, restarts and whoever else puts files there all read one fact
 (docs/decisions/0012). A lock file beside it keeps processes from fetching the same list at once; its own time is that
 of the last attempt.
 """
@@ -65,13 +65,10 @@ def fetch_list(
             return Fetched.NOT_DUE
         os.pwrite(lock, b"tried", 0)
         os.utime(lock, _times(now))
-        kept = wanted.file.read_bytes() if wanted.file.is_file() else None
+        kept = _kept(wanted.file)
         keep = accept(fetch(wanted.url, limits=limits or FetchLimits()), kept, wanted.url)
-        if keep == kept:
-            os.utime(wanted.file, _times(now))
-            return Fetched.CURRENT
-        write_whole(wanted.file, keep, now)
-        return Fetched.NEW
+        write_whole(wanted.file, keep, now)  # also the same: touching it would ask that we own the file
+        return Fetched.CURRENT if keep == kept else Fetched.NEW
 
 
 def write_whole(file: Path, octets: bytes, now: datetime) -> None:
@@ -87,15 +84,27 @@ def write_whole(file: Path, octets: bytes, now: datetime) -> None:
         raise Misconfigured(f"{file}: {cause}; let the gateway's user write there") from error
 
 
+def _kept(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        cause = f"cannot be read ({error.strerror})"
+        raise Misconfigured(f"{file}: {cause}; let the gateway's user read it") from error
+
+
 def _times(now: datetime) -> tuple[float, float]:
     return now.timestamp(), now.timestamp()
 
 
 def _age(file: Path, now: datetime) -> timedelta:
+    """Since its time; as old as can be when there is none, or when it lies in the future and so proves nothing."""
     try:
-        return now - datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        age = now - datetime.fromtimestamp(file.stat().st_mtime, UTC)
     except FileNotFoundError:
         return timedelta.max
+    return age if age > -_RETRY else timedelta.max
 
 
 def _tried(lock: int, now: datetime) -> bool:

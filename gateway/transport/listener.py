@@ -11,8 +11,8 @@ POST (WS-I BP 1.1 §3.4, docs/profile.md §2):
 5. a worker thread is free or will be soon, else 503 with Retry-After.
 
 Refusals of a POST go back as signed SOAP faults by the function `refuse`; it works in a thread of its own, so that an
-overload can still be told, and beyond its own bound the bare status has to do. So it has for all but one refusal per
-party and second under 0: a flood must not buy signatures.
+overload can still be told, and beyond its own bound the bare status has to do. So it has under 0 for all but one
+refusal per party in ten seconds: a flood must not buy signatures.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from gateway.errors import (
     UnsupportedContent,
     row,
 )
-from gateway.ports import Clock, Observe
+from gateway.ports import Clock
 from gateway.transport.quota import Excess, Quota
 from gateway.values import Received, Reply
 
@@ -71,14 +71,13 @@ class SoapListener:
     """The ASGI application of the SOAP port.
 
     Takes   `answer` and `refuse` of the pipeline (both may block, neither raises), the paths of the services, the
-            contract documents by (path, query) as contracts.build makes them, the quota and the clock. `observe`
-            hears of every refusal that the line does not hear of.
+            contract documents by (path, query) as contracts.build makes them, the quota and the clock.
     Needs   HttpProtocol below it: scope["state"]["peer"] is the client certificate (DER), ["oin"] the OIN in it.
     """
 
     def __init__(
         self, *, answer: Answer, refuse: Refuse, services: Collection[str],
-        contracts: Mapping[tuple[str, str], bytes], now: Clock, limits: RequestLimits, quota: Quota, observe: Observe,
+        contracts: Mapping[tuple[str, str], bytes], now: Clock, limits: RequestLimits, quota: Quota,
     ) -> None:
         self._answer = answer
         self._refuse = refuse
@@ -86,7 +85,7 @@ class SoapListener:
         self._contracts = contracts
         self._now = now
         self._limits = limits
-        self._quota, self._observe = quota, observe
+        self._quota = quota
         self._held = 0  # octets of bodies in memory
         self._work = _Pool("answer", limits.threads, limits.threads + limits.waiting)
         self._refusals = _Pool("refuse", 1, 1 + limits.refusals)
@@ -131,7 +130,6 @@ class SoapListener:
             reply = await self._refusals.run(self._refuse, self._received(scope, headers, b""), excess.said)
         if reply is None:
             self._quota.not_said(scope["state"]["oin"])
-            self._observe("turned-away", {"code": row(RateLimited()).code})
             reply = Reply(status=row(RateLimited()).http, octets=b"Too many requests.\n", content_type=_PLAIN,
                           retry_after=excess.retry_after)
         await _reply(send, reply, close=not whole)

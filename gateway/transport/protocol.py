@@ -7,6 +7,7 @@ uses a few undocumented names of uvicorn (`app_state`, `cycle`): the version is 
 
 import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -41,7 +42,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         tls = self._tls = transport.get_extra_info("ssl_object")
         self.peer: bytes = (tls.getpeercert(True) or b"") if tls is not None else b""
-        oin = certified_oin(tls) if tls is not None else ""
+        oin = certified_oin(transport.get_extra_info("peercert") or {})
         self.app_state = {**self.app_state, "peer": self.peer, "oin": oin}
         self._in_headers = True  # between the end of one request and the end of the next one's headers
         self._header_octets = 0
@@ -54,9 +55,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._key, within = self.quota.connect(oin) if self.quota is not None else ("", True)
         super().connection_made(transport)
         if not within:
-            self._turn_away(b"429 Too Many Requests")
+            self._turn_away(429)
         elif len(self.connections) > self.limits.connections:
-            self._turn_away(b"503 Service Unavailable")
+            self._turn_away(503)
         else:
             self._await_headers()
 
@@ -130,11 +131,13 @@ class HttpProtocol(HttpToolsProtocol):
             self._stalled.cancel()
             self._stalled = None
 
-    def _turn_away(self, status: bytes) -> None:
+    def _turn_away(self, status: int) -> None:
         """Say why before anything is asked, then close: a connection that just broke would explain nothing."""
-        head = b"HTTP/1.1 %b\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n"
-        self.transport.write(head % status)
+        head = "HTTP/1.1 {} {}\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n"
+        self.transport.write(head.format(status, HTTPStatus(status).phrase).encode())
         self.transport.close()
+        if self.quota is not None:
+            self.quota.not_let_in(status)
         self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
 
     def _await_headers(self) -> None:

@@ -6,6 +6,7 @@ and no signature. A party is known here by the OIN in its TLS certificate, and w
 
 import math
 import mmap
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from pathlib import Path
 from struct import Struct
 from typing import Final, Protocol
 
-from gateway.errors import Misconfigured, RateLimited
+from gateway.errors import Misconfigured, RateLimited, row
+from gateway.ports import Observe
 from gateway.values import Allowance
 
 STRANGERS: Final = ""  # the key of all who are no party, together
 _STRANGE: Final = Allowance(requests_per_second=10, burst=50, connections=50)  # enough to find out why one is refused
-_SAID_EVERY = 1.0  # seconds: one signed refusal per party in this time, as an RSA signature costs more than a request
+_SAID_EVERY = 10.0  # seconds: one signed refusal per party in this time, as a signature costs more than a request
 
 Allowances = Callable[[str], Allowance | None]  # by OIN; None: no active party has it
 
@@ -63,7 +65,7 @@ class SharedMeter:
     """
 
     RECORD = Struct("=8sd")
-    RECORDS = 4_096
+    RECORDS = 16_384
 
     def __init__(self, path: Path) -> None:
         """Open a file that `make` made."""
@@ -94,12 +96,12 @@ class SharedMeter:
         self._file.close()
 
     def _place(self, oin: str) -> int:
-        """Where this key's record is; a new key takes the next free one."""
+        """Where this key's record is; a new key takes the first free one from where its digest points."""
         wanted = sha256(oin.encode()).digest()[:8]
         lockf(self._file, LOCK_EX)  # two processes must not take one record
         try:
             for number in range(self.RECORDS):
-                place = number * self.RECORD.size
+                place = (int.from_bytes(wanted) + number) % self.RECORDS * self.RECORD.size
                 key, _ = self.RECORD.unpack_from(self._map, place)
                 if key in (wanted, bytes(8)):
                     self._map[place:place + 8] = wanted
@@ -118,14 +120,18 @@ class Excess:
 
 
 class Quota:
-    """The present use of every party; used from one thread.
+    """The present use of every party. Used from the event loop's thread, but for `untold`.
 
-    Takes   the allowance of an OIN, asked anew each time; the meter; a clock in seconds.
+    Takes   the allowance of an OIN, asked anew each time; the meter; a clock in seconds; `observe`, which hears of all
+            that is refused here and that the line does not hear of.
     """
 
-    def __init__(self, allowances: Allowances, meter: Meter, clock: Callable[[], float]) -> None:
-        self._allowances, self._meter, self._clock = allowances, meter, clock
+    def __init__(
+        self, allowances: Allowances, meter: Meter, clock: Callable[[], float], observe: Observe,
+    ) -> None:
+        self._allowances, self._meter, self._clock, self._observe = allowances, meter, clock, observe
         self._connections: Counter[str] = Counter()
+        self._lock = threading.Lock()  # of the two below; nobody within the quota waits for it
         self._said_at: dict[str, float] = {}
         self._untold: Counter[str] = Counter()
 
@@ -149,22 +155,30 @@ class Quota:
         if not wait:
             return None
         seconds = max(1, math.ceil(wait))
-        if now - self._said_at.get(key, -math.inf) < _SAID_EVERY:
-            return Excess(retry_after=seconds, said=None)
-        self._said_at[key] = now
+        with self._lock:
+            if now - self._said_at.get(key, -math.inf) < _SAID_EVERY:
+                return Excess(retry_after=seconds, said=None)
+            self._said_at[key] = now
         per_second, burst = allowance.requests_per_second, allowance.burst
         said = RateLimited(f"more than {per_second} requests per second and {burst} at once")
         said.retry_after = seconds
         return Excess(retry_after=seconds, said=said)
 
     def not_said(self, oin: str) -> None:
-        """A request beyond the quota got a bare status, of which the line does not hear."""
-        self._untold[self._look_up(oin)[0]] += 1
+        """A request beyond the quota got a bare status."""
+        with self._lock:
+            self._untold[self._look_up(oin)[0]] += 1
+        self._observe("turned-away", {"code": row(RateLimited()).code})
+
+    def not_let_in(self, status: int) -> None:
+        """A connection was closed before it asked anything, with this status."""
+        self._observe("connection-refused", {"code": str(status)})
 
     def untold(self) -> dict[str, int]:
         """By OIN, how many requests got a bare status since last asked: for the journal."""
-        counts, self._untold = self._untold, Counter()
-        self._said_at = {key: at for key, at in self._said_at.items() if self._clock() - at < _SAID_EVERY}
+        with self._lock:
+            counts, self._untold = self._untold, Counter()
+            self._said_at = {key: at for key, at in self._said_at.items() if self._clock() - at < _SAID_EVERY}
         return dict(counts)
 
     def _look_up(self, oin: str) -> tuple[str, Allowance]:

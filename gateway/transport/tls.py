@@ -11,7 +11,7 @@ must with TLS 1.2: OpenSSL uses it with whoever offers it.
 import ssl
 import tempfile
 from base64 import encodebytes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ _TLS12 = ":".join([
 _GROUP = "prime256v1"
 
 
-_SESSIONS = 4_096  # in one context's cache; OpenSSL's own bound is 20,480
+_SESSIONS = 2_048  # in one context's cache, of some 12 kB each; OpenSSL's own bound is 20,480
 _MARGIN_SECONDS = 25  # `renew_sessions` comes by every 20 seconds or so
 
 
@@ -136,12 +136,12 @@ def _server_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
-def certified_oin(tls: ssl.SSLObject) -> str:
-    """The OIN in the client's certificate, as far as TLS has checked it; "" when there is not exactly one.
+def certified_oin(certificate: Mapping[str, Any]) -> str:
+    """The OIN in a client's certificate, as far as TLS has checked it; "" when there is not exactly one.
 
-    For limits only. Who calls is decided by the line, at every request.
+    For limits only. Who calls is decided by the line, at every request. Takes what SSLObject.getpeercert() gives.
     """
-    subject: Any = (tls.getpeercert() or {}).get("subject", ())
+    subject = certificate.get("subject", ())
     found = [value for relative in subject for name, value in relative if name == "serialNumber"]
     return found[0] if len(found) == 1 else ""
 

@@ -279,3 +279,20 @@ def test_zeep_reads_every_example_and_writes_a_valid_message(readers, name):
     written = client.create_message(client.service, operation, **values).find(f"{{{S}}}Body")[0]
     assert list(written.itertext()) != []
     assert not validate_text(etree.tostring(written), catalog_in().by_namespace)
+
+
+def test_the_explanation_of_a_refusal_is_a_typed_call(hub, desks):
+    """What an ESB does to a signed message, and what zeep's user learns of it."""
+    desk = desks["gemeente"]
+    desk.send("Kennisgeving", desk.typed(example("Kennisgeving-volledig", Referentienummer=str(uuid.uuid4()),
+                                                 ConversatieReferentienummer=str(uuid.uuid4()))))
+    etree.indent(desk.wire.seal.sent)
+    response = desk.wire.session.post(f"{hub.soap}/soap/schuldregeling/2.0/shv", timeout=20,
+                                      data=etree.tostring(desk.wire.seal.sent), headers={"Content-Type": "text/xml"})
+    assert response.status_code == 500
+    ticket = etree.fromstring(response.content).findtext(f".//{{{KN}}}Ticket")
+    beheer = zeep.Client(f"{hub.soap}/soap/knooppunt/1.0/beheer?wsdl", transport=desk.wire, wsse=desk.wire.seal)
+    answer = beheer.service.HaalFoutToelichtingOp(Ticket=ticket)
+    wrong = {one.Naam: [each.Kenmerk for each in one.Oorzaak] for one in answer.Toets if one.Uitkomst == "KLOPT_NIET"}
+    assert "white-space-added" in wrong["digests"]
+    assert {one.Uitkomst for one in answer.Toets if one.Naam == "certificate"} == {"KLOPT"}

@@ -12,31 +12,29 @@ from gateway.security import EXAMPLE_HUB_OIN, EXAMPLE_OINS, make_crl
 from gateway.security.keys import load_private_key
 from gateway.security.throwaway import CertificateSpec, Pair, issue, new_key
 from tests.command import Ran, gateway
-from tests.foreign import Identity
-from tests.hostile.attack import Canary, Target, message
-from tests.hostile.certificates import authority
+from tests.foreign import build, octets
+from tests.hostile.attack import message
+from tests.hostile.certificates import authority, identity
 from tests.hostile.test_identity import ODD_CALLERS, ODD_SIGNERS
-from tests.line import code, make_line
+from tests.line import Line, code, make_line
 
 OIN = EXAMPLE_OINS["gemeente"]
 GOOD = {"signing": {"usage": ("digitalSignature",)}, "tls": {"purposes": ("clientAuth",)}}
 
 
 @pytest.fixture(scope="module")
-def target(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    canary = Canary()
-    made = Target(line=make_line(template, tmp_path_factory.mktemp("rehearse") / "i"), canary=canary)
+def line(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    made = make_line(template, tmp_path_factory.mktemp("rehearse") / "i")
     yield made
-    made.close()
-    canary.close()
+    made.store.close()
 
 
 class World:
     """An instance of one's own, and certificates of its CA."""
 
-    def __init__(self, target: Target, folder: Path) -> None:
-        self.target, self.files = target, folder
-        self.folder = target.line.instance.folder
+    def __init__(self, line: Line, folder: Path) -> None:
+        self.line, self.files = line, folder
+        self.folder = line.instance.folder
 
     def certificate(
         self, name: str = "nieuw", *, key: str = "P-256", own: Pair | None = None, self_signed: bool = False,
@@ -44,8 +42,8 @@ class World:
     ) -> Path:
         values = {"file": name, "name": "Gemeente Voorbeeldstad", "key": key, "oins": (OIN,), **changes}
         private = own.key if own else new_key(key)
-        made = issue(CertificateSpec(**values), private, issuer=None if self_signed else authority(self.target.line),
-                     now=self.target.line.at)
+        made = issue(CertificateSpec(**values), private, issuer=None if self_signed else authority(self.line),
+                     now=self.line.at)
         self.pair, path = made, self.files / f"{name}.pem"
         path.write_bytes(made.certificate.public_bytes(Encoding.PEM))
         return path
@@ -66,8 +64,8 @@ class World:
 
 
 @pytest.fixture
-def world(target: Target, tmp_path: Path) -> World:
-    return World(target, tmp_path)
+def world(line: Line, tmp_path: Path) -> World:
+    return World(line, tmp_path)
 
 
 def test_the_example_world_holds_as_it_is(world: World) -> None:
@@ -116,15 +114,15 @@ def test_what_would_break_is_said_at_its_place(
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_the_rehearsal_and_the_line_agree(world: World, name: str, purpose: str, changes: dict) -> None:
     """Whatever the line refuses breaks in the rehearsal, and the reverse."""
-    path = world.certificate(**changes)
+    line, path = world.line, world.files / "odd.pem"
+    odd = identity(line, **changes)
+    path.write_bytes(odd.certificate)
     found = world.broken("gemeente", "--purpose", purpose, "--certificate", path)
-    target, der = world.target, world.pair.certificate.public_bytes(Encoding.DER)
     if purpose == "tls":
-        refused = target.line.post(target.signed(message()), peer=der).status == 403
+        refused = line.post(octets(build(line.plan(message()))), peer=odd.certificate).status == 403
     else:
-        signer = Identity(key=world.pair.key, certificate=der)
-        refused = code(target.line.post(target.signed(message(), identity=signer))) is not None
-    assert bool(found) == refused, (found, target.line.refusals()[-1])
+        refused = code(line.send(message(), identity=odd)) is not None
+    assert bool(found) == refused, (found, line.refusals()[-1])
     assert bool(found) != name.startswith("good")
 
 
@@ -137,7 +135,7 @@ def test_renewal_on_the_old_key_and_with_a_gap_are_refused(world: World) -> None
     assert world.broken("deurwaarder", "--purpose", "signing", "--certificate", same) == {
         "signing: overlap with the old one": "it is on the key of deurwaarder-sign.pem"}
     late = world.certificate(oins=oins, from_days=500, until_days=800)
-    at = (world.target.line.at + timedelta(days=600)).isoformat()
+    at = (world.line.at + timedelta(days=600)).isoformat()
     found = world.broken("deurwaarder", "--purpose", "signing", "--certificate", late, "--at", at)
     assert "and deurwaarder-sign.pem only to" in found["signing: overlap with the old one"]
 
@@ -153,9 +151,9 @@ def test_two_certificates_at_once_serve_each_its_place(world: World) -> None:
 
 def test_a_revoked_certificate_breaks(world: World) -> None:
     path = world.certificate()
-    make_crl(world.folder / "pki", [world.pair.certificate.serial_number], world.target.line.at)
+    make_crl(world.folder / "pki", [world.pair.certificate.serial_number], world.line.at)
     found = world.broken("gemeente", "--purpose", "signing", "--certificate", path)
-    make_crl(world.folder / "pki", [], world.target.line.at)
+    make_crl(world.folder / "pki", [], world.line.at)
     assert "is revoked" in found["revocation"]
 
 
@@ -188,7 +186,7 @@ def test_pins_break_an_unplanned_change_and_a_rollover_says_from_when(booked: Wo
     asked = ("gemeente", "--purpose", "signing", "--certificate", new)
     add(booked, 'certificates = ["pki/gemeente-tls.pem", "pki/gemeente-sign.pem"]')
     assert "is not registered for gemeente" in booked.broken(*asked)["signer: address book"]
-    at = booked.target.line.at
+    at = booked.line.at
     add(booked, f"""
 [[party.rollover]]
 purpose = "signing"
@@ -213,7 +211,7 @@ def test_the_hub_goes_on_encrypting_to_what_the_address_book_names(booked: World
     asked = ("gemeente", "--purpose", "encryption", "--certificate", new)
     assert booked.broken(*asked) == {
         "encryption: address book": "the hub encrypts to pki/gemeente-enc.pem then, by the address book"}
-    at = booked.target.line.at
+    at = booked.line.at
     add(booked, f"""
 [[party.rollover]]
 purpose = "encryption"
@@ -250,7 +248,7 @@ def test_the_hub_rehearses_its_own_change(world: World) -> None:
     assert "(rsa.pem)" in gateway("certs", "rehearse", world.folder, "hub", "--certificate", rsa).out
     elliptic = world.certificate("ec", **hub)
     assert world.broken("hub", "--certificate", elliptic) == {}  # the old RSA key stays in the list
-    at = (world.target.line.at + timedelta(days=370)).isoformat()  # when the old one has expired
+    at = (world.line.at + timedelta(days=370)).isoformat()  # when the old one has expired
     longer = world.certificate("ec", until_days=700, **hub)
     found = world.broken("hub", "--certificate", longer, "--at", at)
     assert found == {"answers to parties that sign with rsa":
@@ -274,3 +272,27 @@ def test_wrong_use_is_told(world: World) -> None:
     ran = world.ran("gemeente", "--certificate", nonsense)
     assert ran.code == 1
     assert "holds no certificate in PEM or DER" in ran.err
+
+
+def test_expiring_knows_what_address_book_and_settings_name_anywhere(booked: World) -> None:
+    """A pin, both sides of a rollover, and a refused CA: none of them lies in pki/."""
+    pin, new = (booked.certificate(name, until_days=20) for name in ("pin", "nieuw"))
+    refused = booked.certificate("personen", until_days=20, self_signed=True, authority=True, usage=("keyCertSign",))
+    at = booked.line.at
+    add(booked, f"""certificates = ["{pin}"]
+[[party.rollover]]
+purpose = "signing"
+old = "{pin}"
+new = "{new}"
+accepted = {at:%Y-%m-%d}
+preferred = {at:%Y-%m-%d}
+retired = {(at + timedelta(days=9)):%Y-%m-%d}
+""")
+    settings = booked.folder / "gateway.toml"
+    before = settings.read_text("utf-8")
+    settings.write_text(before.replace("[trust]", f'[trust]\nrefused = ["{refused}"]'), "utf-8")
+    ran = gateway("certs", "expiring", booked.folder, "--days", "30", "--json")
+    settings.write_text(before, "utf-8")
+    assert ran.code == 1
+    assert sorted(row["file"] for row in ran.json) == ["nieuw.pem", "personen.pem", "pin.pem"]
+    assert {row["days_left"] for row in ran.json} == {19}

@@ -24,4 +24,6 @@ def test_the_cause_is_named(world: World, ids, make) -> None:
     for one in found:
         asked = {name for text in WORDS[one.id] for _, name, _, _ in Formatter().parse(text) if name}
         assert asked <= one.facts.keys()
-        assert all(tell(one))
+    for told in tell(explanation.checks):
+        assert told.holds is not bool(told.causes)
+        assert all(all(cause) for cause in told.causes)

@@ -16,18 +16,17 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from types import MappingProxyType, SimpleNamespace
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from gateway._parties import load_parties
+from gateway.app.explain import in_words
+from gateway.app.hub import addresses_of
 from gateway.errors import (
     TABLE,
     CertificateRejected,
@@ -35,13 +34,25 @@ from gateway.errors import (
     GatewayError,
     Misconfigured,
     NotAuthenticated,
+    Replayed,
+    SecurityRefusal,
     TrustStale,
     UnsupportedContent,
 )
-from gateway.pipeline import answer, decline
-from gateway.security import EvidenceFacts, JournalLine, JournalStretch, verify, verify_evidence, write_evidence
-from gateway.security.pki import TrustSnapshot, Usage, build_trust, check_certificate
-from gateway.security.throwaway import CertificateSpec, issue, new_key, revocation_list
+from gateway.pipeline import answer, decline, knowledge
+from gateway.security import (
+    EvidenceFacts,
+    JournalLine,
+    JournalStretch,
+    Known,
+    Sent,
+    diagnose,
+    hub_budget,
+    verify,
+    verify_evidence,
+    write_evidence,
+)
+from gateway.security.pki import Usage, build_trust, check_certificate
 from gateway.settings import load_settings
 from gateway.soap import Limits, parse
 from gateway.transport.listener import is_text_xml
@@ -49,17 +60,17 @@ from gateway.values import Certificate, Proof, Received, Reply
 from tests import foreign
 from tests.encrypted import Cipher, agree, certificate, decrypt, encrypt
 from tests.foreign import A, D
+from tests.fuzz.authority import AT, Authority
 from tests.fuzz.mutate import bent_octets, bent_tree
 from tests.fuzz.recipe import Recipe, read, realise
-from tests.line import KN, SHV, Line, make_line
+from tests.line import BASE, KN, SHV, Line, make_line
 
 # In memory where that can be: the store's commits to disk are not what is fuzzed.
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None
 CPU_SECONDS = 1.0
 GROWTH = 64_000_000  # octets by which one input may raise the process's peak
-_TABLES = ("messages", "deliveries", "payloads", "bridged_payloads", "proofs", "conversations", "refusals", "entries")
-AT = datetime(2026, 11, 24, 12, tzinfo=UTC)  # of the certificates below, whose seeds are dated
-KEY_ID = b"@CA-KEY-IDENTIFIER-@"  # twenty octets, where a seed has the identifier of the CA's key
+_TABLES = ("messages", "deliveries", "payloads", "bridged_payloads", "proofs", "certificates", "conversations",
+           "refusals", "entries")
 
 
 class Finding(Exception):
@@ -131,11 +142,17 @@ class Doors:
     # --- the whole way in ------------------------------------------------------------------------------------
 
     def at_line(self, recipe: Recipe) -> str:
+        return self._answered(self._received(recipe))
+
+    def _received(self, recipe: Recipe) -> Received:
         line, fields = self.line, recipe.fields
         octets = self._realised(recipe.octets, fields.get("signer", "gemeente"), fields)
-        received = Received(
+        return Received(
             octets=octets, path=fields.get("path", SHV), content_type=fields.get("type", "text/xml"),
             soap_action=fields.get("action"), peer=self._peer(fields), at=line.at)
+
+    def _answered(self, received: Received) -> str:
+        line = self.line
         line.events.clear()
         before = self._rows()
         if is_text_xml(received.content_type):
@@ -144,7 +161,7 @@ class Doors:
             reply = decline(received, UnsupportedContent("content type"), line.gate)
         self._check_events(line.events)
         self._check_effects(reply, before, self._rows())
-        self._check_answer(reply, octets)
+        self._check_answer(reply, received.octets)
         return "line: accepted" if reply.status == 200 else f"line: {self._error(line.events)}"
 
     def _realised(self, octets: bytes, slug: str, fields: Mapping[str, str] = MappingProxyType({})) -> bytes:
@@ -168,8 +185,8 @@ class Doors:
         outer = fields.get("outer")
         return bent_tree(root, Random(outer), resign=False) if outer else etree.tostring(root)
 
-    def _peer(self, fields: object) -> bytes:
-        caller, octets = fields.get("caller", "gemeente"), fields.get("peer")  # type: ignore[attr-defined]
+    def _peer(self, fields: Mapping[str, str]) -> bytes:
+        caller, octets = fields.get("caller", "gemeente"), fields.get("peer")
         if octets is None:
             return self.line.peer(caller if caller in _SLUGS else "gemeente")
         try:
@@ -238,6 +255,34 @@ class Doors:
         der = self.line.signing_key("hub").certificate
         return SimpleNamespace(certificate=Certificate(oin="", subject="", sha256="", not_after=self.line.at),
                                public_key=x509.load_der_x509_certificate(der).public_key())
+
+    # --- explained ---------------------------------------------------------------------------------------------
+
+    def at_explain(self, recipe: Recipe) -> str:
+        """A request and its explanation: whatever was refused for its security has a cause, what was accepted none."""
+        received = self._received(recipe)
+        outcome = self._answered(received)
+        sent = Sent(octets=received.octets, content_type=received.content_type, soap_action=received.soap_action,
+                    path=received.path, peer=received.peer)
+        found = diagnose(sent, self._known, hub_budget(len(sent.octets)))
+        list(in_words(found.checks))
+        kind = next((one for one in TABLE if f"line: {one.__name__}" == outcome), None)
+        if b"Encrypted" in sent.octets:  # is not searched (docs/decisions/0014)
+            kind = None
+        if outcome == "line: accepted" and not found.holds:
+            raise Finding("explain: finds fault with what is accepted", repr(found.checks))
+        if kind is not None and issubclass(kind, SecurityRefusal) and kind is not Replayed and found.holds:
+            raise Finding(f"explain: nothing wrong with {kind.__name__}", repr(self.line.events))
+        return "explain: " + ("holds" if found.holds else "told")
+
+    @property
+    def _known(self) -> Known:
+        instance, trust = self.line.instance, self.line.trust
+        return knowledge(
+            now=self.line.at, policy=instance.policy, limits=self.line.gate.limits,
+            check_signer=trust.checker(Usage.SIGNING), trust=trust.snapshot, register=instance.register,
+            services=instance.catalog.services, hub_oin=instance.settings.hub.oin,
+            addresses=addresses_of(instance.catalog.services, {BASE}))
 
     # --- other doors -----------------------------------------------------------------------------------------
 
@@ -353,36 +398,6 @@ def _values(octets: bytes) -> list[str]:
 
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-class Authority:
-    """A CA of a fixed date that signs whatever it is given."""
-
-    def __init__(self) -> None:
-        spec = CertificateSpec(file="ca", name="Fuzz CA", authority=True, usage=("keyCertSign", "cRLSign"))
-        self.pair = issue(spec, new_key("P-256"), issuer=None, now=AT)
-        self.der = self.pair.certificate.public_bytes(Encoding.DER)
-        leaf = CertificateSpec(file="leaf", name="Voorbeeld", oins=("00000099000000050000",), purposes=("clientAuth",))
-        self.leaf = issue(leaf, new_key("P-256"), issuer=self.pair, now=AT).certificate.public_bytes(Encoding.DER)
-        crl = revocation_list(self.pair, (), this_update=AT - timedelta(hours=1), next_update=AT + timedelta(days=9),
-                              number=1)
-        self.trust: TrustSnapshot = build_trust([("ca", self.der)], [("list", crl.public_bytes(Encoding.DER))],
-                                                loaded_at=AT, max_age=timedelta(hours=4))
-        self.key_id = x509.SubjectKeyIdentifier.from_public_key(self.pair.certificate.public_key()).digest
-
-    def issued(self, inner: bytes) -> bytes:
-        """The inner part of a certificate or list as the CA would sign it (ECDSA with SHA-256)."""
-        inner = inner.replace(KEY_ID, self.key_id)
-        signature = self.pair.key.sign(inner, ec.ECDSA(hashes.SHA256()))
-        algorithm = bytes.fromhex("300a06082a8648ce3d040302")
-        return _tlv(0x30, inner + algorithm + _tlv(0x03, b"\0" + signature))
-
-
-def _tlv(tag: int, content: bytes) -> bytes:
-    size = len(content)
-    length = bytes([size]) if size < 128 else bytes([0x80 | (size.bit_length() + 7) // 8]) + size.to_bytes(
-        (size.bit_length() + 7) // 8)
-    return bytes([tag]) + length + content
 
 
 def name_of(kind: str, data: bytes) -> str:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests import foreign
 from tests.fuzz.__main__ import CORPUS, cut_down
 from tests.fuzz.doors import Doors, Finding
 from tests.fuzz.recipe import Recipe, read, write
 
 INPUTS = sorted(CORPUS.iterdir())
+EXC = foreign.EXC.encode()
 
 
 @pytest.mark.clause("§5.1", "§5.2", "§5.3", "§5.4")
@@ -18,7 +20,7 @@ def test_no_input_of_the_corpus_does_harm(doors: Doors) -> None:
     for path in INPUTS:
         doors.check(path.read_bytes())
     met = {outcome.partition(":")[0] for outcome in doors.outcomes}
-    assert met == {"line", "certificate", "revocation", "settings", "parties", "evidence", "answer"}
+    assert met == {"line", "certificate", "revocation", "settings", "parties", "evidence", "answer", "explain"}
     assert doors.outcomes["line: accepted"] > 10
     assert len([outcome for outcome in doors.outcomes if outcome.startswith("line:")]) > 25
 
@@ -45,6 +47,15 @@ def test_a_list_whose_lines_lack_a_field_is_refused(doors: Doors) -> None:
     line = b"<kn:Bericht><kn:Versie>2.0</kn:Versie></kn:Bericht>"
     lacking = Recipe(fields=empty.fields, octets=empty.octets.replace(end, line + end))
     assert doors.check(write(lacking)) == "answer: ReceiptInvalid"
+
+
+def test_a_signedinfo_without_the_canonical_form_it_names_is_explained(doors: Doors) -> None:
+    """Found here: a relative namespace under another canonicalisation than ours ended in an exception of lxml."""
+    good = next(one for one in map(read, (path.read_bytes() for path in INPUTS))
+                if one.door == "line" and "encrypt" not in one.fields and b'Method Algorithm="' + EXC in one.octets)
+    other = b'Method xmlns:n="1" n:x="" Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315'
+    bent = good.octets.replace(b'Method Algorithm="' + EXC, other, 1)
+    assert doors.check(write(Recipe(fields={**good.fields, "door": "explain"}, octets=bent))) == "explain: told"
 
 
 GOOD = next(path.read_bytes() for path in INPUTS if b"kn:Ping" in path.read_bytes() or b"Ping " in path.read_bytes())

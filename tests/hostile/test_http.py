@@ -124,6 +124,12 @@ START = f"POST {SHV} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n"
     START.encode() + b"Content-Length: 4 4\r\n\r\n<a/>",
     START.encode() + b"Content-Length: 99999999999999999999\r\n\r\n<a/>",
     START.encode() + b"Transfer-Encoding: chunked, identity\r\n\r\n4\r\n<a/>\r\n0\r\n\r\n",
+    START.encode() + b"Transfer-Encoding : chunked\r\n\r\n4\r\n<a/>\r\n0\r\n\r\n",
+    START.encode() + b"Transfer-Encoding: xchunked\r\n\r\n4\r\n<a/>\r\n0\r\n\r\n",
+    START.encode() + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n4\r\n<a/>\r\n0\r\n\r\n",
+    START.encode() + b"Transfer-Encoding:\r\n chunked\r\n\r\n4\r\n<a/>\r\n0\r\n\r\n",
+    START.encode() + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n4\r\n<a/>\r\n0\r\n\r\n",
+    START.encode() + b":path: /\r\nContent-Length: 4\r\n\r\n<a/>",  # a pseudo-header of HTTP/2
     START.encode() + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n<a/>\r\n0\r\n\r\n",
     START.encode() + b"Transfer-Encoding: chunked\r\n\r\n-4\r\n<a/>\r\n0\r\n\r\n",
     START.encode() + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n<a/>\r\n0\r\n\r\n",

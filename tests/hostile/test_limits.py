@@ -109,31 +109,7 @@ def counted(wire: Wire) -> Iterator[Counter[str]]:
         told["entries"] += 1
 
 
-def test_one_partys_flood_leaves_the_others_served_and_the_journal_small(port: Wire) -> None:
-    requests = [ping(port, "energie") for _ in range(60)]
-    latencies(port, requests[:10])
-    quiet = statistics.median(latencies(port, requests[10:30]))
-    port.target.line.events.clear()
-    with counted(port) as told, Flood(port, client_tls(port.files("gemeente"))) as flood:
-        began = time.monotonic()
-        loud = statistics.median(latencies(port, requests[30:]))
-        while time.monotonic() - began < 1.5:
-            time.sleep(0.05)
-        seconds = time.monotonic() - began
-    assert flood.statuses[429] > 200, "it was a flood"
-    served = sum(number for status, number in flood.statuses.items() if status != 429)
-    assert served <= LIMITS["burst"] + LIMITS["requests_per_second"] * (seconds + 2)
-    assert flood.waits == {"1"}
-    assert loud < 20 * quiet + 0.05
-    assert told["RateLimited"] == flood.statuses[429], "nothing is lost"
-    assert told["entries"] - served <= 10 + 2 + 1
-    events = Counter(event for event, facts in port.target.line.events if facts.get("code") == "SKP017")
-    assert events["turned-away"] + events["refused"] == flood.statuses[429], "the metric counts all"
-    assert events["refused"] <= seconds + 2, "one signature a second"
-
-
 def test_who_is_refused_by_rate_is_told_so_in_a_signed_fault(port: Wire) -> None:
-    time.sleep(1.1)  # the second in which the flood was told is over
     with port.connection() as connection:
         for _ in range(LIMITS["burst"] + 20):
             connection.request("POST", BEHEER, body=b"<x/>", headers={"Content-Type": "text/xml"})
@@ -150,12 +126,35 @@ def test_who_is_refused_by_rate_is_told_so_in_a_signed_fault(port: Wire) -> None
     assert facts["reason"] == "more than 5 requests per second and 20 at once"
 
 
+def test_one_partys_flood_leaves_the_others_served_and_the_journal_small(port: Wire) -> None:
+    requests = [ping(port, "energie") for _ in range(60)]
+    latencies(port, requests[:10])
+    quiet = statistics.median(latencies(port, requests[10:30]))
+    port.target.line.events.clear()
+    with counted(port) as told, Flood(port, client_tls(port.files("gemeente"))) as flood:
+        began = time.monotonic()
+        loud = statistics.median(latencies(port, requests[30:]))
+        while time.monotonic() - began < 1.1:
+            time.sleep(0.05)
+        seconds = time.monotonic() - began
+    assert flood.statuses[429] > 100, "it was a flood"
+    served = sum(number for status, number in flood.statuses.items() if status != 429)
+    assert served <= LIMITS["burst"] + LIMITS["requests_per_second"] * (seconds + 2)
+    assert flood.waits == {"1"}
+    assert loud < 20 * quiet + 0.05
+    assert told["RateLimited"] == flood.statuses[429], "nothing is lost"
+    assert told["entries"] - served <= 10 + 2 + 1
+    events = Counter(event for event, facts in port.target.line.events if facts.get("code") == "SKP017")
+    assert events["turned-away"] + events["refused"] == flood.statuses[429], "the metric counts all"
+    assert events["refused"] <= 1 + seconds / 10, "one signature in ten seconds"
+
+
 def test_strangers_with_good_certificates_fill_neither_the_journal_nor_the_hub(port: Wire, tmp_path: Path) -> None:
     """Of the right CA, but no party: 403, then 429 for all strangers together; the parties are served."""
     context, _ = odd_context(port, tmp_path, oins=("00000099000000077000",))
     with counted(port) as told, Flood(port, context, threads=2) as flood:
         latencies(port, [ping(port, "energie") for _ in range(10)])
-        while sum(flood.statuses.values()) < 300:
+        while sum(flood.statuses.values()) < 200:
             time.sleep(0.02)
     assert set(flood.statuses) == {403, 429}
     assert told["NotAuthenticated"] + told["RateLimited"] == sum(flood.statuses.values())
@@ -166,7 +165,7 @@ def test_unauthenticated_refusals_of_one_certificate_are_counted_after_ten(port:
     line = port.target.line
     odd = identity(line, oins=("00000099000000077000",), purposes=("clientAuth",)).certificate
     with counted(port) as told:
-        for _ in range(200):
+        for _ in range(100):
             assert line.post(written(port.target.build()), peer=odd).status == 403
         assert line.post(ping(port, "energie"), path=BEHEER, party="energie").status == 200
-    assert told == {"NotAuthenticated": 200, "entries": 11}
+    assert told == {"NotAuthenticated": 100, "entries": 11}

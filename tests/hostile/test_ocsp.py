@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from gateway.app.instance import utc_now
 from gateway.app.ocsp import Inquiry
 from gateway.app.trust import LiveTrust
-from gateway.errors import CertificateRejected
+from gateway.errors import CertificateRejected, Misconfigured
 from gateway.security import Usage, load_certificate
 from gateway.security.keys import load_private_key
-from gateway.security.throwaway import Pair
+from gateway.security.throwaway import CertificateSpec, Pair, issue, new_key
 from tests.hostile.attack import Canary, Target
 from tests.line import code, make_line
 from tests.publisher import publishing
@@ -44,14 +45,16 @@ def hub(template: Path, tmp_path: Path, canary: Canary) -> Iterator[Make]:
         target.close()
 
 
-@pytest.fixture
-def responder(template: Path, tmp_path: Path) -> Iterator[Responder]:
-    """The responder of the example CA; not started."""
+@pytest.fixture(params=["the CA itself", "whom it appointed"])
+def responder(template: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Responder]:
+    """The responder of the example CA; not started. It signs with the CA's key, or with one that the CA certified."""
     pki, folder = template / "pki", tmp_path / "responder"
     folder.mkdir()
     ca = Pair(certificate=x509.load_der_x509_certificate(load_certificate(pki / "ca.pem")),
               key=load_private_key(pki / "ca.key"))
-    with responding(folder, ca, ca) as made:
+    spec = CertificateSpec(file="x", name="Voorbeeld responder", purposes=("OCSPSigning",))
+    appointed = issue(spec, new_key("P-256"), issuer=ca, now=utc_now())
+    with responding(folder, ca, ca if request.param == "the CA itself" else appointed) as made:
         yield made
 
 
@@ -131,3 +134,13 @@ def test_nothing_is_asked_on_the_way_in(hub: Make) -> None:
         target, _, _ = hub(watched.url)
         target.still_serves("gemeente")
         assert watched.asked == []
+
+
+def test_an_issuer_that_is_no_anchor_is_refused_at_the_start(template: Path, tmp_path: Path) -> None:
+    def change(folder: Path) -> None:
+        file = folder / "gateway.toml"
+        asked = '[trust]\nocsp = [{ issuer = "pki/hub-tls.pem", url = "http://ocsp.example" }]'
+        file.write_text(file.read_text("utf-8").replace("[trust]", asked), "utf-8")
+
+    with pytest.raises(Misconfigured, match=r"hub-tls\.pem: is asked after under \[trust\] ocsp, but is none of"):
+        make_line(template, tmp_path / "i", change=change)

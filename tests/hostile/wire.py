@@ -107,11 +107,12 @@ def listening(target: Target, connections: ConnectionLimits | None = None) -> It
     services = target.line.instance.catalog.services
     wire = Wire(target=target, port=0, tls=None, quota=None)  # type: ignore[arg-type]
     wire.tls = ServerTls.of(wire.files("hub"))
-    quota = wire.quota = front.quota(settings, gate.register, OwnMeter())  # type: ignore[arg-type]  # an AddressBook
+    book = gate.register  # an AddressBook
+    quota = wire.quota = front.quota(settings, book, OwnMeter(), gate.observe)  # type: ignore[arg-type]
     listener = SoapListener(
         answer=lambda received: answer(received, gate), refuse=lambda received, error: decline(received, error, gate),
         services=services, now=lambda: datetime.now(UTC) + wire.ahead,
-        limits=RequestLimits(max_octets=CAP, linger_seconds=0.3), quota=quota, observe=gate.observe,
+        limits=RequestLimits(max_octets=CAP, linger_seconds=0.3), quota=quota,
         contracts=build_contracts(services, wsdl_root=settings.sets.wsdl, xsd_root=settings.sets.xsd,
                                   public_url="https://localhost:8443"))
 

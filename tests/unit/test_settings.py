@@ -342,6 +342,49 @@ def test_parties_are_whole_and_unlike(folder: Path, old: str, new: str, message:
     assert message in parties_error(folder, PARTY + OTHER.replace(old, new))
 
 
+def test_an_encryption_certificate_and_profiles_are_read_whole(folder: Path) -> None:
+    (party,) = parties(folder, PARTY + 'encryption = "pki/ca.pem"\nprofiles = { schuldregeling = "2W-be-SE" }\n')
+    assert party.encryption is not None
+    assert (party.encryption.name, party.encryption.der) == ("pki/ca.pem", DER)
+    assert dict(party.profiles) == {"schuldregeling": "2W-be-SE"}
+    assert parties(folder, dump_parties([party])) == (party,)
+    (bare,) = parties(folder, PARTY)
+    said = [str(one) for one in plan([bare], [party])]
+    assert said == [
+        f"change gemeente-voorbeeldstad: encryption from nothing to pki/ca.pem ({hashlib.sha256(DER).hexdigest()})",
+        "change gemeente-voorbeeldstad: profiles from nothing to schuldregeling 2W-be-SE"]
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    ('encryption = "pki/none.pem"', "parties.toml line 6: 'encryption' in [[party]] number 1: there is no file pki/"),
+    ('encryption = "pki/hub-tls.key"', "hub-tls.key of 'encryption' in [[party]] number 1 holds no certificate"),
+    ("encryption = true", "parties.toml line 6: 'encryption' in [[party]] number 1 is true or false; make it a text"),
+    ('profiles = { postbus = "2W-be" }', "'2W-be' of 'postbus' in [party.0.profiles] is not allowed; use"),
+    ('profiles = { postbus = "2w-be-se" }', "'2w-be-se' of 'postbus' in"),
+    ('profiles = "2W-be-SE"', "parties.toml line 6: 'profiles' in [[party]] number 1 is a text; make it a table"),
+])
+def test_encryption_of_a_party_is_said_plainly(folder: Path, line: str, message: str) -> None:
+    (folder / "pki" / "hub-tls.key").write_text("no certificate")
+    assert message in parties_error(folder, PARTY + line + "\n")
+
+
+def test_encryption_keys_of_the_hub(folder: Path) -> None:
+    def read(text: str) -> list[tuple[str, str]]:
+        (folder / "gateway.toml").write_text(HUB + text, "utf-8")
+        return [(pair.certificate.name, pair.key.name) for pair in load_settings(folder).encryption]
+
+    assert read("") == []
+    for name in ("hub-enc.pem", "hub-enc.key"):
+        (folder / "pki" / name).write_bytes(PEM)
+    assert read("") == []  # a file that lies there is no setting
+    assert read("[encryption]\n") == [("hub-enc.pem", "hub-enc.key")]
+    both = '[[encryption]]\ncertificate = "pki/ca.pem"\nkey = "pki/hub-tls.key"\n[[encryption]]\n'
+    assert read(both) == [("ca.pem", "hub-tls.key"), ("hub-enc.pem", "hub-enc.key")]
+    assert "'encryption' is an empty list" in settings_error(folder, "encryption = []\n" + HUB)
+    assert "unknown key 'cert' in [encryption]; known here: certificate, key" in settings_error(
+        folder, HUB + "[encryption]\ncert = 1\n")
+
+
 ROLLOVER = """\
 [[party.rollover]]
 purpose = "signing"

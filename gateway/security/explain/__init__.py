@@ -7,9 +7,9 @@ message: where the hub saw one thing and expected another, the two are compared 
 from gateway.security.explain.case import Budget, Known, Sent
 from gateway.security.explain.engine import CHECKS, Explanation, diagnose, hub_budget, local_budget
 from gateway.security.explain.timestamp import stated_created
-from gateway.security.explain.words import TITLES, WORDS, Told, tell
+from gateway.security.explain.words import TITLES, WORDS, tell
 
 __all__ = [
-    "CHECKS", "TITLES", "WORDS", "Budget", "Explanation", "Known", "Sent", "Told", "diagnose", "hub_budget",
+    "CHECKS", "TITLES", "WORDS", "Budget", "Explanation", "Known", "Sent", "diagnose", "hub_budget",
     "local_budget", "stated_created", "tell",
 ]

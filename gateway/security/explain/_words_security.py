@@ -119,6 +119,11 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "ds:Signature does not hold SignedInfo, SignatureValue and KeyInfo as XML Signature has them.",
         "Laat een bibliotheek de handtekening maken.",
         "Let a library make the signature."),
+    "signature-words": (
+        "Tussen de elementen van wsse:Security of ds:Signature staat losse tekst.",
+        "Loose text stands between the elements of wsse:Security or ds:Signature.",
+        "Haal de tekst weg; tussen de elementen mag alleen witruimte staan.",
+        "Remove the text; only white space may stand between the elements."),
     "key-info-missing": (
         "ds:KeyInfo ontbreekt in de handtekening.",
         "ds:KeyInfo is missing in the signature.",
@@ -257,18 +262,18 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "Eén per deel: Body, wsa-headers, Timestamp en token.",
         "One for each part: Body, wsa headers, Timestamp and token."),
     "part-not-signed": (
-        "{part} is niet ondertekend.",
-        "{part} is not signed.",
+        "Niet ondertekend: {part}.",
+        "Not signed: {part}.",
         "Voeg een Reference toe voor {part} (zeep tekent alleen Body en Timestamp).",
         "Add a Reference for {part} (zeep signs Body and Timestamp only)."),
     "part-without-id": (
-        "{part} heeft geen wsu:Id en is niet ondertekend.",
-        "{part} has no wsu:Id and is not signed.",
-        "Geef {part} een wsu:Id en voeg een Reference toe.",
-        "Give {part} a wsu:Id and add a Reference."),
+        "Niet ondertekend en zonder wsu:Id: {part}.",
+        "Not signed, and without wsu:Id: {part}.",
+        "Geef elk deel een wsu:Id en voeg een Reference toe.",
+        "Give each part a wsu:Id and add a Reference."),
     "part-signed-twice": (
-        "{part} is twee keer ondertekend.",
-        "{part} is signed twice.",
+        "Twee keer ondertekend: {part}.",
+        "Signed twice: {part}.",
         "Eén Reference per deel.",
         "One Reference for each part."),
     "reference-whole-document": (
@@ -292,8 +297,8 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "Zet wsu:Id op soap:Body en onderteken die (WSS4J: {{Element}} in plaats van {{Content}}).",
         "Put wsu:Id on soap:Body and sign that (WSS4J: {{Element}} instead of {{Content}})."),
     "reference-other-id": (
-        "{part} wordt aangewezen met Id, ID of xml:id in plaats van wsu:Id.",
-        "{part} is pointed at by Id, ID or xml:id instead of wsu:Id.",
+        "Aangewezen met Id, ID of xml:id in plaats van wsu:Id: {part}.",
+        "Pointed at by Id, ID or xml:id instead of wsu:Id: {part}.",
         "Gebruik wsu:Id op elk deel (SignedXml: overschrijf GetIdElement).",
         "Use wsu:Id on each part (SignedXml: override GetIdElement)."),
     "reference-elsewhere": (

@@ -16,7 +16,7 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "Sign the message as it is sent (preserveWhiteSpace on, remove_blank_text off)."),
     "white-space-changed": (
         "{part}: na het ondertekenen is opnieuw ingesprongen.",
-        "{part}: it was indented anew after signing.",
+        "{part}: indented anew after signing.",
         "Zet opmaken uit in client, ESB of logging; onderteken als laatste.",
         "Switch formatting off in client, ESB or logging; sign last."),
     "line-endings-lost": (
@@ -25,8 +25,8 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "Zet regeleinden om naar LF voordat u ondertekent; schrijf een echte CR als &#13;.",
         "Convert line ends to LF before signing; write a real CR as &#13;."),
     "line-endings-added": (
-        "{part}: er staan &#13;-tekens in die bij het ondertekenen niet meetelden.",
-        "{part}: it holds &#13; characters that did not count when signing.",
+        "{part}: met &#13;-tekens die bij het ondertekenen niet meetelden.",
+        "{part}: holds &#13; characters that did not count when signing.",
         "Haal CR uit de tekst voordat u ondertekent.",
         "Take CR out of the text before signing."),
     "text-trimmed": (
@@ -49,6 +49,11 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "{part}: the InclusiveNamespaces that were used are not the ones in the Transform.",
         "Schrijf de PrefixList die u gebruikt in de Transform, of gebruik er geen (WSS4J: addInclusivePrefixes=false).",
         "Write the PrefixList you use in the Transform, or use none (WSS4J: addInclusivePrefixes=false)."),
+    "prefix-list-unresolved": (
+        "{part}: de PrefixList noemt prefixen die hier nergens zijn gedeclareerd.",
+        "{part}: the PrefixList names prefixes that are declared nowhere here.",
+        "Haal na het ondertekenen geen declaraties van de Envelope weg, of gebruik geen PrefixList.",
+        "Remove no declarations from the Envelope after signing, or use no PrefixList."),
     "to-rewritten": (
         "{part}: het adres is na het ondertekenen herschreven (proxy: schema, host of poort).",
         "{part}: the address was rewritten after signing (proxy: scheme, host or port).",
@@ -90,8 +95,8 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "Gebruik de C14N van de bibliotheek; die schrijft tekens zelf.",
         "Use the library's C14N; it writes the characters themselves."),
     "replacement-characters": (
-        "{part} bevat het teken U+FFFD: letters zijn onderweg verloren gegaan.",
-        "{part} holds the character U+FFFD: letters were lost on the way.",
+        "{part}: bevat het teken U+FFFD; letters zijn onderweg verloren gegaan.",
+        "{part}: holds the character U+FFFD; letters were lost on the way.",
         "Zoek de stap die tekst in een verkeerde tekenset leest; alles moet UTF-8 zijn.",
         "Find the step that reads text in a wrong encoding; everything must be UTF-8."),
     # --- what was digested instead
@@ -181,18 +186,18 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "Schrijf base64 van de digest-octetten, met het algoritme van DigestMethod.",
         "Write base64 of the digest's octets, by the algorithm of DigestMethod."),
     "digest-unexplained": (
-        "{part} is na het ondertekenen veranderd; op welke manier is niet gevonden.",
-        "{part} was changed after signing; in which way was not found.",
+        "{part}: na het ondertekenen veranderd; op welke manier is niet gevonden.",
+        "{part}: changed after signing; in which way was not found.",
         "Bewaar de canonieke octetten die u ondertekent en geef ze aan gateway explain --signed.",
         "Keep the canonical octets that you sign and give them to gateway explain --signed."),
     "search-stopped": (
-        "{part} klopt niet; het knooppunt zocht niet verder, het bericht is groot.",
-        "{part} does not match; the hub searched no further, as the message is large.",
+        "{part}: klopt niet; het knooppunt heeft niet alles geprobeerd wat het kent.",
+        "{part}: does not match; the hub has not tried everything it knows.",
         "Draai gateway explain op het bewaarde bericht: dat zoekt door.",
         "Run gateway explain on the saved message: it searches on."),
     "no-canonical-form": (
-        "{part} heeft geen canonieke vorm (een relatieve naamruimte-URI).",
-        "{part} has no canonical form (a relative namespace URI).",
+        "{part}: heeft geen canonieke vorm (een relatieve naamruimte-URI).",
+        "{part}: has no canonical form (a relative namespace URI).",
         "Gebruik absolute naamruimten.",
         "Use absolute namespaces."),
     # --- SignatureValue

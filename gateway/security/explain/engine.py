@@ -1,7 +1,7 @@
 """The engine: every check in order, none skipped that can be looked at."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.errors import GatewayError, SecurityRefusal, TrustStale
@@ -38,18 +38,22 @@ CHECKS: Final[tuple[tuple[str, Callable[[Case], list[Diagnosis] | None]], ...]] 
     ("operation", addressing.operation),
 )
 _TOLD: Final = 12  # diagnoses of one check
-_OCTETS_EACH: Final = 60  # times the message: hashing it so often costs less than accepting it
-_OCTETS_BASE: Final = 200_000
+_OCTETS_EACH: Final = 160  # times the message: hashing it so often costs less than accepting it
+_OCTETS_BASE: Final = 400_000
+_SEARCHED: Final = 250_000  # octets: a larger message is canonicalised once and hardly searched; a fault may not wait
+_ONCE: Final = 14
+_DECLARATIONS: Final = 2_000  # `xmlns` in octets that the line did not take in; parsing them anew would cost memory
 
 
 def hub_budget(octets: int) -> Budget:
     """What the hub spends on explaining a refusal: less than four times what accepting a message of this size costs."""
-    return Budget(octets=_OCTETS_BASE + _OCTETS_EACH * octets, verifications=6)
+    searched = _OCTETS_BASE + _OCTETS_EACH * min(octets, _SEARCHED) + _ONCE * octets
+    return Budget(octets=searched, verifications=6, declarations=_DECLARATIONS)
 
 
 def local_budget() -> Budget:
     """What a person's own command may spend on own messages."""
-    return Budget(octets=10_000_000_000, verifications=200)
+    return Budget(octets=10_000_000_000, verifications=200, declarations=1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +82,22 @@ def diagnose(sent: Sent, known: Known, budget: Budget) -> Explanation:
 
 
 def _explained(name: str, wrong: list[Diagnosis] | None) -> Explained:
-    """The same cause at fifty places is told once."""
-    told = {(one.id, *one.facts.values()): one for one in reversed(wrong or ())}
+    """One check. The same cause at several parts is told once, at the first of them, with the names of all."""
+    told: dict[tuple[str, ...], Diagnosis] = {}
+    for one in wrong or ():
+        key = (one.id, *(value for fact, value in one.facts.items() if fact != "part"))
+        if key not in told:
+            told[key] = one
+        elif (part := one.facts.get("part")) and part not in told[key].facts["part"].split(", "):
+            told[key] = replace(told[key], facts={**told[key].facts, "part": f"{told[key].facts['part']}, {part}"})
     return Explained(check=name, holds=None if wrong is None else not wrong,
-                     diagnoses=tuple(reversed(told.values()))[:_TOLD])
+                     diagnoses=tuple(told.values())[:_TOLD])
 
 
 def _line(case: Case) -> GatewayError | None:
     """What the line itself refuses of a message in which nothing was found: an explanation may not call that good."""
+    if case.sent.refused_as is not None:
+        return case.sent.refused_as
     known = case.known
     try:
         parsed = parse(case.sent.octets, known.limits)

@@ -9,7 +9,7 @@ from typing import Final
 
 from lxml import etree
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SignatureInvalid
 from gateway.names import ANONYMOUS, EXC_C14N, SOAP, clark
 from gateway.security.c14n import canonical
 from gateway.security.explain import rewriting, tags
@@ -17,6 +17,9 @@ from gateway.security.explain.case import C14N, TIMESTAMP, WSU_ID, Case, algorit
 from gateway.soap import Element, many_namespaces, read_xml
 
 Matches = Callable[[bytes], bool]
+_PER_TRY: Final = 100  # octets' worth of work around one guess
+_PER_TAG: Final = 30  # octets' worth of work for a tag, where tags are looked at one by one:
+_BY_TAG: Final = 6  # in guesses of this weight and more
 _RAW: Final = 1_000_000  # octets of a part that is cut out of the message as it was sent
 
 
@@ -44,13 +47,14 @@ def search(
     view: View, matches: Matches, guesses: tuple[Guess, ...] | None = None
 ) -> tuple[str | None, bool]:
     """The id of the first guess that matches, None when none does; and whether all were tried."""
-    ascii_only, size = view.octets.isascii(), len(view.octets) + 100
+    ascii_only, size = view.octets.isascii(), len(view.octets) + _PER_TRY
+    dense = size + _PER_TAG * view.octets.count(b"<")
     for guess in GUESSES if guesses is None else guesses:
         if ascii_only and not guess.plain:
             continue
         try:
             for octets in guess.make(view):
-                if not view.case.budget.take(guess.weight * size):
+                if not view.case.budget.take(guess.weight * (dense if guess.weight >= _BY_TAG else size)):
                     return None, False
                 if octets != view.octets and matches(octets):
                     return guess.id, True
@@ -71,8 +75,11 @@ def declared_form(element: Element, uri: str | None, inclusive: tuple[str, ...])
 
 
 def _c14n(element: Element, *, exclusive: bool, comments: bool = False, inclusive: tuple[str, ...] = ()) -> bytes:
-    octets: bytes = etree.tostring(element, method="c14n", exclusive=exclusive, with_comments=comments,
-                                   inclusive_ns_prefixes=(inclusive or None) if exclusive else None)
+    try:
+        octets: bytes = etree.tostring(element, method="c14n", exclusive=exclusive, with_comments=comments,
+                                       inclusive_ns_prefixes=(inclusive or None) if exclusive else None)
+    except (etree.LxmlError, ValueError) as error:
+        raise SignatureInvalid("no canonical form exists") from error
     return octets
 
 

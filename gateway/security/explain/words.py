@@ -1,25 +1,15 @@
 """What a diagnosis says, in Dutch and English: cause and remedy by id, and the title of each check."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from gateway.security.explain import _words_certificate, _words_envelope, _words_security, _words_signature
-from gateway.values import Diagnosis
+from gateway.values import Diagnosis, Explained, Told, ToldCheck
 
 
 class Words(NamedTuple):
     """Of one id, with {names} of facts in them."""
 
-    cause_nl: str
-    cause_en: str
-    remedy_nl: str
-    remedy_en: str
-
-
-class Told(NamedTuple):
-    """One diagnosis in words."""
-
-    id: str
-    place: str
     cause_nl: str
     cause_en: str
     remedy_nl: str
@@ -56,8 +46,19 @@ class _Facts(dict[str, str]):
         return "…"
 
 
-def tell(diagnosis: Diagnosis) -> Told:
-    """In words. An id that this version does not know (of an old record) is its own cause."""
-    words = WORDS.get(diagnosis.id, Words(diagnosis.id, diagnosis.id, "", ""))
+def tell(checks: Iterable[Explained]) -> tuple[ToldCheck, ...]:
+    """Checks in words, in the order of TITLES."""
+    order = list(TITLES)
+    known = sorted(checks, key=lambda one: order.index(one.check) if one.check in TITLES else len(order))
+    return tuple(
+        ToldCheck(one.check, *TITLES.get(one.check, (one.check, one.check)), one.holds,
+                  tuple(_told(diagnosis) for diagnosis in one.diagnoses))
+        for one in known
+    )
+
+
+def _told(diagnosis: Diagnosis) -> Told:
+    """An id that this version does not know, of an old record, is its own cause."""
+    words = WORDS.get(diagnosis.id, Words(diagnosis.id, diagnosis.id, "–", "–"))
     facts = _Facts(diagnosis.facts)
     return Told(diagnosis.id, diagnosis.place, *(text.format_map(facts) for text in words))

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.routing import certificate_in_use, certificate_refusal, certificates_accepted
 from gateway.values import Party, Purpose, Registered, Rollover, RolloverState
@@ -48,6 +50,16 @@ def test_each_state_takes_and_uses_what_the_table_says(
     assert certificate_in_use(one, Purpose.SIGNING, now) is used
     assert certificates_accepted(one, Purpose.SIGNING, now) == tuple(
         each for each, good in zip((OLD, NEW), taken, strict=True) if good)
+
+
+@given(days=st.lists(st.integers(0, 400), min_size=3, max_size=3, unique=True).map(sorted), at=st.integers(-9, 500))
+def test_at_every_moment_one_is_taken_and_what_is_used_is_taken(days: list[int], at: int) -> None:
+    accepted, preferred, retired = (START + day * DAY for day in days)
+    one = party(Rollover(purpose=Purpose.SIGNING, old=OLD, new=NEW, accepted=accepted, preferred=preferred,
+                         retired=retired), pins=frozenset({OLD.sha256}))
+    taken = certificates_accepted(one, Purpose.SIGNING, START + at * DAY)
+    assert taken
+    assert certificate_in_use(one, Purpose.SIGNING, START + at * DAY) in taken
 
 
 def test_a_refusal_says_which_state_refused() -> None:

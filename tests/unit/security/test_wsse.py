@@ -181,6 +181,8 @@ BENDS = {
                        AlgorithmForbidden),
     "no transforms": (lambda r: signature(r)[0][2][0].clear(), AlgorithmForbidden),
     "digest parameters": (lambda r: add(signature(r)[0][2][1], "x"), AlgorithmForbidden),
+    "a word in Security": (lambda r: setattr(security(r), "text", "x"), SecurityMissing),
+    "a word after the signature": (lambda r: setattr(signature(r), "tail", "x"), SecurityMissing),
     "a word in SignedInfo": (lambda r: setattr(signature(r)[0][2], "tail", "x"), SecurityMissing),
     "a word in Transforms": (lambda r: setattr(signature(r)[0][2][0], "text", "x"), SecurityMissing),
     "a word in KeyInfo": (lambda r: setattr(signature(r)[2], "text", "x"), SecurityMissing),

@@ -153,8 +153,6 @@ def start(own_pki: Pki) -> Start:
         contracts: dict[tuple[str, str], bytes] | None = None, drain_seconds: float = 10,
     ) -> Iterator[Running]:
         up = threading.Event()
-        quota = Quota(lambda oin: allowance, OwnMeter(), time.monotonic)
-
         def note(received: Received) -> Reply:
             running.received.append(received)
             return answer(received) if answer else Reply(status=200, octets=b"<answer/>")
@@ -167,10 +165,11 @@ def start(own_pki: Pki) -> Start:
         def observe(event: str, facts: Mapping[str, object]) -> None:
             running.events.append(event)
 
+        quota = Quota(lambda oin: allowance, OwnMeter(), time.monotonic, observe)
+
         listener = SoapListener(
             answer=note, refuse=refuse, services={PATH}, contracts=contracts or {},
-            now=lambda: datetime.now(UTC), limits=limits or RequestLimits(linger_seconds=0.3), quota=quota,
-            observe=observe)
+            now=lambda: datetime.now(UTC), limits=limits or RequestLimits(linger_seconds=0.3), quota=quota)
         tls = ServerTls.of(own_pki.files("hub"))
         soap_socket, web_socket = bind("127.0.0.1:0"), bind("127.0.0.1:0")
         server = Server(

@@ -39,11 +39,10 @@ def work(
     pki = Path(folder)
     tls = ServerTls.of(TlsFiles(certificate=pki / "hub.pem", key=pki / "hub.key", anchors=(pki / "ca.pem",),
                                 crls=(pki / "ca.crl",)))
-    quota = Quota(lambda oin: PLENTY, OwnMeter(), time.monotonic)
+    quota = Quota(lambda oin: PLENTY, OwnMeter(), time.monotonic, lambda event, facts: None)
     soap = SoapListener(
         answer=answer, refuse=lambda received, error: Reply(status=500, octets=b"<fault/>"), services={PATH},
-        contracts={}, now=lambda: datetime.now(UTC), limits=RequestLimits(threads=4), quota=quota,
-        observe=lambda event, facts: None)
+        contracts={}, now=lambda: datetime.now(UTC), limits=RequestLimits(threads=4), quota=quota)
     Server(soap=soap, web=no_web, soap_socket=soap_socket, web_socket=web_socket, tls=tls, quota=quota,
            ready=ready).run()
     return 0

@@ -56,6 +56,16 @@ def test_a_due_list_is_fetched_and_an_unchanged_one_is_proven_current(ca: Publis
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ca.crl", "ca.crl.lock"]
 
 
+def test_a_file_of_the_future_proves_nothing(ca: Publisher, tmp_path: Path) -> None:
+    """Else a clock that was wrong once would end fetching for as long."""
+    wanted = RemoteList(file=tmp_path / "ca.crl", url=ca.url)
+    ca.gives(b"good 1")
+    wanted.file.write_bytes(b"good 1")
+    aged(wanted.file, -900 * HOUR)
+    assert fetch_list(wanted, plain, now=now(), after=HOUR) is Fetched.CURRENT
+    assert fetch_list(wanted, plain, now=now(), after=HOUR) is Fetched.NOT_DUE
+
+
 def test_after_a_failure_it_waits_before_it_tries_again(ca: Publisher, tmp_path: Path) -> None:
     """Also another process: the attempt is told by the lock file."""
     wanted = RemoteList(file=tmp_path / "ca.crl", url=ca.url)

@@ -36,7 +36,7 @@ def served(hub: Running, name: str = "party") -> bool:
 # --- rate ---------------------------------------------------------------------------------------------------------
 
 def test_beyond_its_rate_a_party_gets_429_and_its_connection_goes_on(start: Start) -> None:
-    """Once a second the refusal goes through the pipeline, which signs and journals it; else it is a bare status."""
+    """Once in ten seconds the refusal goes through the pipeline, which signs and journals it; else it is bare."""
     with start(allowance=replace(PLENTY, requests_per_second=1, burst=3)) as hub:
         connection = hub.connection()
         statuses = []
@@ -126,7 +126,7 @@ def test_beyond_the_number_of_all_connections_there_is_503(start: Start) -> None
         assert served(hub)
 
 
-def test_idle_connections_by_the_hundred_stop_at_the_cap_and_others_are_served(start: Start) -> None:
+def test_many_idle_connections_stop_at_the_cap_and_others_are_served(start: Start) -> None:
     with start(allowance=replace(PLENTY, connections=5)) as hub:
         hub.pki.issue("other", oin=OTHER)
         context = client_tls(hub.pki.files("party"))

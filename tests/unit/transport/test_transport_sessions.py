@@ -164,6 +164,14 @@ class TestWithOpenssl:
             assert ("HTTP/1.1 200" in said) == ("P-256" in groups)
             assert "Server Temp Key: DH" not in said
 
+    @pytest.mark.clause("TLSCIPH001")
+    @pytest.mark.parametrize("suite", [
+        "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256", "TLS_AES_128_CCM_SHA256",
+        "TLS_AES_128_CCM_8_SHA256"])
+    def test_suites_of_tls_1_3(self, start: Start, suite: str) -> None:
+        with start() as hub:
+            assert ("HTTP/1.1 200" in s_client(hub, "-tls1_3", "-ciphersuites", suite)) == ("CCM" not in suite)
+
     @pytest.mark.clause("TLS006")
     def test_early_data_is_not_taken(self, start: Start, tmp_path: Path) -> None:
         with start() as hub:
