@@ -78,9 +78,9 @@ class Inquiry:
 
     def _listed(self, issuer: x509.Certificate) -> frozenset[int]:
         """What the issuer's own list revokes: its responder's certificate may be among them."""
-        anchors = self._trust.snapshot.anchors
-        own = (one.revocation for one in anchors if one.certificate == issuer and one.revocation is not None)
-        return next((one.serials for one in own), frozenset())
+        anchors, key = self._trust.snapshot.anchors, issuer.public_key()
+        own = (one.revocation for one in anchors if one.certificate.subject == issuer.subject and one.key == key)
+        return next((one.serials for one in own if one is not None), frozenset())
 
     def _ask_one(self, responder: Responder, issuer: x509.Certificate, name: str, now: datetime) -> bool:
         """Ask after one certificate and keep the answer; did it change what is revoked? Raises GatewayError."""

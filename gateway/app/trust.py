@@ -8,9 +8,18 @@ from typing import Final
 
 from cryptography import x509
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Misconfigured
 from gateway.ports import Clock, Observe
-from gateway.security import CertificateCache, CheckCertificate, Checked, TrustSnapshot, Usage, load_trust
+from gateway.security import (
+    CertificateCache,
+    CheckCertificate,
+    Checked,
+    TrustSnapshot,
+    Usage,
+    load_certificate,
+    load_certificates,
+    load_trust,
+)
 from gateway.settings import Trust
 
 # A list that did not change ages all the same: read it again well within the age limit (docs/profile.md §9).
@@ -69,6 +78,11 @@ class LiveTrust:
 
 def read_snapshot(settings: Trust, now: datetime) -> TrustSnapshot:
     """Anchors, lists and answers as their files are now. Raises Misconfigured."""
+    anchors = {der for path in settings.anchors for der in load_certificates(path)} if settings.ocsp else set()
+    for one in settings.ocsp:
+        if load_certificate(one.issuer) not in anchors:
+            raise Misconfigured(f"{one.issuer}: is asked after under [trust] ocsp, but is none of [trust] anchors; "
+                                "name it there as well, or take it out")
     return load_trust(
         settings.anchors, settings.crls, loaded_at=now, max_age=settings.crl_max_age, kept_fresh=settings.kept_fresh,
         refused=settings.refused, policies=settings.policies,

@@ -313,10 +313,14 @@ class CertificateCache:
         return len(self._kept)
 
     def seen(self, issuer: x509.Certificate) -> frozenset[int]:
-        """The serial numbers of the remembered certificates that this CA issued."""
+        """The serial numbers of the remembered certificates that this CA issued, whichever of its own certificates the
+        path went by (a CA has several with one key when it is certified under two roots).
+        """
+        key = issuer.public_key()
         with self._lock:
-            kept = [(der, path[0].certificate) for (der, _, _), (_, _, path) in self._kept.items()]
-        return frozenset(_x509.parse(der).serial_number for der, by in kept if by == issuer)
+            kept = [(der, path[0]) for (der, _, _), (_, _, path) in self._kept.items()]
+        return frozenset(_x509.parse(der).serial_number for der, by in kept
+                         if by.certificate.subject == issuer.subject and by.key == key)
 
     def check(self, der: bytes, trust: TrustSnapshot, now: datetime, *, usage: Usage) -> Checked:
         """As `check_certificate`; raises the same."""

@@ -49,7 +49,7 @@ def main() -> int:
             return replay(asked.replay, template)
         if importlib.util.find_spec("atheris") is None:
             print("atheris is not installed for this Python: it has wheels for CPython 3.11 to 3.13 on Linux.\n"
-                  "remedy: make fuzz on such a machine, or FUZZ_PYTHON=python3.11", file=sys.stderr)
+                  "remedy: make fuzz on such a machine, which installs it", file=sys.stderr)
             return 1
         if asked.keep:
             return keep(asked.keep, template, folder)

@@ -26,8 +26,9 @@ from tests import foreign
 from tests.crosscheck.referee import XMLSEC1, holds_for_xmlsec1, parts, signed_by_signxml
 from tests.foreign import D
 from tests.fuzz.doors import MEMORY, Doors, Finding
-from tests.fuzz.mutate import bent_octets, bent_spelling, bent_tree, mutate, sign_again
+from tests.fuzz.mutate import bent_octets, bent_tree, mutate, sign_again
 from tests.fuzz.recipe import Recipe, read, realise, write
+from tests.fuzz.spelling import bent_spelling
 
 METHODS = frozenset(SignatureMethod(uri) for uri in SIGNATURE_METHODS)
 DIGESTS = frozenset(DigestAlgorithm(uri) for uri in OUR_DIGESTS)

@@ -16,15 +16,12 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from types import MappingProxyType, SimpleNamespace
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from gateway._parties import load_parties
@@ -45,8 +42,7 @@ from gateway.errors import (
 from gateway.pipeline import answer, decline, knowledge
 from gateway.security import Known, Sent, diagnose, hub_budget, verify, verify_evidence, write_evidence
 from gateway.security.evidence import EvidenceFacts, JournalLine, JournalStretch
-from gateway.security.pki import TrustSnapshot, Usage, build_trust, check_certificate
-from gateway.security.throwaway import CertificateSpec, issue, new_key, revocation_list
+from gateway.security.pki import Usage, build_trust, check_certificate
 from gateway.settings import load_settings
 from gateway.soap import Limits, parse
 from gateway.transport.listener import is_text_xml
@@ -54,6 +50,7 @@ from gateway.values import Certificate, Proof, Received, Reply
 from tests import foreign
 from tests.encrypted import Cipher, agree, certificate, decrypt, encrypt
 from tests.foreign import A, D
+from tests.fuzz.authority import AT, Authority
 from tests.fuzz.mutate import bent_octets, bent_tree
 from tests.fuzz.recipe import Recipe, read, realise
 from tests.line import BASE, KN, SHV, Line, make_line
@@ -62,9 +59,8 @@ from tests.line import BASE, KN, SHV, Line, make_line
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None
 CPU_SECONDS = 1.0
 GROWTH = 64_000_000  # octets by which one input may raise the process's peak
-_TABLES = ("messages", "deliveries", "payloads", "bridged_payloads", "proofs", "conversations", "refusals", "entries")
-AT = datetime(2026, 11, 24, 12, tzinfo=UTC)  # of the certificates below, whose seeds are dated
-KEY_ID = b"@CA-KEY-IDENTIFIER-@"  # twenty octets, where a seed has the identifier of the CA's key
+_TABLES = ("messages", "deliveries", "payloads", "bridged_payloads", "proofs", "certificates", "conversations",
+           "refusals", "entries")
 
 
 class Finding(Exception):
@@ -179,8 +175,8 @@ class Doors:
         outer = fields.get("outer")
         return bent_tree(root, Random(outer), resign=False) if outer else etree.tostring(root)
 
-    def _peer(self, fields: object) -> bytes:
-        caller, octets = fields.get("caller", "gemeente"), fields.get("peer")  # type: ignore[attr-defined]
+    def _peer(self, fields: Mapping[str, str]) -> bytes:
+        caller, octets = fields.get("caller", "gemeente"), fields.get("peer")
         if octets is None:
             return self.line.peer(caller if caller in _SLUGS else "gemeente")
         try:
@@ -392,36 +388,6 @@ def _values(octets: bytes) -> list[str]:
 
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-class Authority:
-    """A CA of a fixed date that signs whatever it is given."""
-
-    def __init__(self) -> None:
-        spec = CertificateSpec(file="ca", name="Fuzz CA", authority=True, usage=("keyCertSign", "cRLSign"))
-        self.pair = issue(spec, new_key("P-256"), issuer=None, now=AT)
-        self.der = self.pair.certificate.public_bytes(Encoding.DER)
-        leaf = CertificateSpec(file="leaf", name="Voorbeeld", oins=("00000099000000050000",), purposes=("clientAuth",))
-        self.leaf = issue(leaf, new_key("P-256"), issuer=self.pair, now=AT).certificate.public_bytes(Encoding.DER)
-        crl = revocation_list(self.pair, (), this_update=AT - timedelta(hours=1), next_update=AT + timedelta(days=9),
-                              number=1)
-        self.trust: TrustSnapshot = build_trust([("ca", self.der)], [("list", crl.public_bytes(Encoding.DER))],
-                                                loaded_at=AT, max_age=timedelta(hours=4))
-        self.key_id = x509.SubjectKeyIdentifier.from_public_key(self.pair.certificate.public_key()).digest
-
-    def issued(self, inner: bytes) -> bytes:
-        """The inner part of a certificate or list as the CA would sign it (ECDSA with SHA-256)."""
-        inner = inner.replace(KEY_ID, self.key_id)
-        signature = self.pair.key.sign(inner, ec.ECDSA(hashes.SHA256()))
-        algorithm = bytes.fromhex("300a06082a8648ce3d040302")
-        return _tlv(0x30, inner + algorithm + _tlv(0x03, b"\0" + signature))
-
-
-def _tlv(tag: int, content: bytes) -> bytes:
-    size = len(content)
-    length = bytes([size]) if size < 128 else bytes([0x80 | (size.bit_length() + 7) // 8]) + size.to_bytes(
-        (size.bit_length() + 7) // 8)
-    return bytes([tag]) + length + content
 
 
 def name_of(kind: str, data: bytes) -> str:

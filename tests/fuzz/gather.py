@@ -26,7 +26,8 @@ from gateway.security.throwaway import CertificateSpec, issue, new_key, revocati
 from gateway.values import Reply
 from tests import foreign
 from tests.foreign import A, D
-from tests.fuzz.doors import AT, ENCRYPTS, KEY_ID, MESSAGE, RECORD, Authority
+from tests.fuzz.authority import AT, KEY_ID, Authority
+from tests.fuzz.doors import ENCRYPTS, MESSAGE, RECORD
 from tests.fuzz.grammar import seeds
 from tests.fuzz.recipe import CREATED, DIGEST, EXPIRES, METHOD, SIGNATURE, TOKEN, Recipe, write
 from tests.line import KN, POSTBUS, SHV, Line, make_line

@@ -9,7 +9,7 @@ from cryptography import x509
 from gateway.app.instance import utc_now
 from gateway.app.ocsp import Inquiry
 from gateway.app.trust import LiveTrust
-from gateway.errors import CertificateRejected
+from gateway.errors import CertificateRejected, Misconfigured
 from gateway.security import Usage, load_certificate
 from gateway.security.keys import load_private_key
 from gateway.security.throwaway import CertificateSpec, Pair, issue, new_key
@@ -134,3 +134,13 @@ def test_nothing_is_asked_on_the_way_in(hub: Make) -> None:
         target, _, _ = hub(watched.url)
         target.still_serves("gemeente")
         assert watched.asked == []
+
+
+def test_an_issuer_that_is_no_anchor_is_refused_at_the_start(template: Path, tmp_path: Path) -> None:
+    def change(folder: Path) -> None:
+        file = folder / "gateway.toml"
+        asked = '[trust]\nocsp = [{ issuer = "pki/hub-tls.pem", url = "http://ocsp.example" }]'
+        file.write_text(file.read_text("utf-8").replace("[trust]", asked), "utf-8")
+
+    with pytest.raises(Misconfigured, match=r"hub-tls\.pem: is asked after under \[trust\] ocsp, but is none of"):
+        make_line(template, tmp_path / "i", change=change)

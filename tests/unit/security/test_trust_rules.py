@@ -107,6 +107,17 @@ def test_a_change_of_these_rules_reaches_remembered_certificates(hierarchy: Hier
             cache.check(person, trust, one.now, usage=Usage.SIGNING)
 
 
+def test_remembered_certificates_are_known_by_the_key_of_their_ca(hierarchy: Hierarchy) -> None:
+    """Who asks after them names one of the CA's certificates, the path may have gone by another."""
+    one, cache = hierarchy, CertificateCache()
+    other_root = one.authority("Voorbeeld nieuwe Root", None)
+    crossed = one.authority("Voorbeeld Private Services CA", other_root, key=one.services)
+    cache.check(one.leaf(one.services), one.trust(one.root, other_root, one.services, crossed), one.now,
+                usage=Usage.SIGNING)
+    assert len(cache.seen(one.services.certificate)) == len(cache.seen(crossed.certificate)) == 1
+    assert cache.seen(one.persons.certificate) == frozenset()
+
+
 def test_a_refused_ca_that_is_no_certificate_says_so(hierarchy: Hierarchy) -> None:
     anchors = [("ca", der(hierarchy.root))]
     with pytest.raises(Misconfigured, match=r"x\.pem: certificate cannot be read; name the CA's own certificate"):
