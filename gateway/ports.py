@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from gateway.values import (
     Acceptance,
     Conversation,
+    EncryptedBody,
     Entry,
     Listed,
     Party,
@@ -102,8 +103,10 @@ class Mailbox(Protocol):
     def waiting(self, party: str, *, berichttype: str | None, conversatie: str | None, limit: int) -> list[Listed]:
         """Waiting messages of `party`, oldest first; changes nothing."""
 
-    def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, bytes]:
-        """The message and its canonical octets; the first time it is marked collected. Raises MailboxUnknown."""
+    def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, bytes | EncryptedBody]:
+        """The message and its canonical octets, or the whole answer where only its addressee may read it; the first
+        time it is marked collected. Raises MailboxUnknown.
+        """
 
     def confirm(self, party: str, referentienummers: tuple[str, ...], now: datetime) -> dict[str, bool]:
         """Confirm and erase; per number: was it this party's to confirm? Confirming again is no error."""

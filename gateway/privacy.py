@@ -73,6 +73,19 @@ class Key(Protocol):
     def until(self) -> datetime | None: ...
 
 
+class SealedTo(Protocol):
+    """What waits that only the holder of one certificate's key can read."""
+
+    @property
+    def receiver(self) -> str: ...
+    @property
+    def certificate(self) -> str: ...
+    @property
+    def deliveries(self) -> int: ...
+    @property
+    def until(self) -> datetime: ...
+
+
 class Expiry(Protocol):
     """Deliveries that end at one moment."""
 
@@ -89,6 +102,8 @@ class Holdings(Protocol):
     def held(self) -> Sequence[Held]: ...
     @property
     def keys(self) -> Sequence[Key]: ...
+    @property
+    def sealed_to(self) -> Sequence[SealedTo]: ...
     @property
     def expiries(self) -> Sequence[Expiry]: ...
 
@@ -111,17 +126,19 @@ class Privacy:
     holdings: Callable[[], Holdings]
     of_party: Callable[[str], OfParty]  # by id
     erase: Callable[[str, str, str, datetime], int]  # party id, who, why, now → deliveries that were ended
+    certificate: Callable[[str], str | None]  # that what is for a party (id) is encrypted to now: SHA-256, hex
     party: Callable[[str], Party | None]  # by slug, name or id, as the address book has it; None: not in it
     ends: Callable[[datetime, int], datetime]  # so many months after a moment
     months: int  # the retention rule of metadata
     clock: Clock
 
     def report(self) -> dict[str, list[Row]]:
-        """What is held, of each kind; the keys; the next terms that end."""
+        """What is held, of each kind; the keys, of the hub and of addressees; the next terms that end."""
         found = self.holdings()
         return {
             "gehouden": [self._held(one) for one in found.held],
             "sleutels": [{"dag": key.epoch, "berichten": key.payloads, "nodig_tot": key.until} for key in found.keys],
+            "versleuteld_voor": [self._sealed_to(one) for one in found.sealed_to],
             "verloopt": [{"op": one.at, "afleveringen": one.deliveries} for one in found.expiries],
         }
 
@@ -148,6 +165,12 @@ class Privacy:
         by_rule = self.ends(one.oldest, self.months) if one.oldest is not None and kind.setting == _MONTHS else None
         return {"soort": kind.name, "aantal": one.count, "octetten": one.octets, "oudste": one.oldest,
                 "oudste_weg_op": one.until or by_rule, "instelling": kind.setting, "grond": kind.ground}
+
+    def _sealed_to(self, one: SealedTo) -> Row:
+        party = self.party(one.receiver)
+        return {"deelnemer": party.slug if party is not None else one.receiver, "certificaat": one.certificate,
+                "in_gebruik": self.certificate(one.receiver) == one.certificate, "afleveringen": one.deliveries,
+                "nodig_tot": one.until}
 
     def _gone(self, who: str) -> str:
         """The party's id, when it no longer takes part."""

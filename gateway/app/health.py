@@ -19,7 +19,7 @@ from gateway.errors import CertificateRejected, GatewayError, Misconfigured
 from gateway.routing import encryption_certificate
 from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate, read_checkpoint
 from gateway.settings import Token
-from gateway.storage import Checkpoints, Reports, open_store
+from gateway.storage import Checkpoints, Reports, open_store, sealed_to
 from gateway.transport import Check, build_contracts
 
 _STAMP_WAITS = timedelta(hours=1)
@@ -160,6 +160,7 @@ def examine(folder: Path) -> list[Diagnosis]:
               for path, usage in _own_certificates(instance)]
     found.append(_attempt("certificates of parties", lambda: _registered(instance),
                           "ask the party for its present one, and name it in parties.toml"))
+    found.append(_addressed(instance))
     return found
 
 
@@ -238,6 +239,24 @@ def _registered(instance: Instance) -> str:
             raise Misconfigured(f"{registered.name} of {party.slug} is of OIN {checked.certificate.oin}")
         count += 1
     return f"{count} to encrypt to, all of which hold"
+
+
+def _addressed(instance: Instance) -> Diagnosis:
+    """What waits that only its addressee can read, and of that what needs a key it may have put away."""
+    name = "content for addressees alone"
+    try:
+        with open_store(instance.settings.store.url, node=instance.settings.hub.node) as store:
+            waiting = sealed_to(store)
+        old = [one for one in waiting if instance.encrypts_to(one.receiver) != one.certificate]
+        parties = {one.receiver: instance.register.by_id(one.receiver) for one in old}
+    except GatewayError as error:
+        return Diagnosis(name=name, holds=False, detail=error.detail or type(error).__name__,
+                         remedy="see the lines above")
+    needing = ", ".join(sorted(party.slug if party else one for one, party in parties.items()))
+    return Diagnosis(
+        name=name, holds=True, detail=f"{sum(one.deliveries for one in waiting)} waiting" + (
+            f", {sum(one.deliveries for one in old)} of them for an earlier certificate of {needing}" if old else ""),
+        remedy="let the party keep its old key until it has confirmed them (gateway privacy report)" if old else "")
 
 
 def _certificate(instance: Instance, path: Path, usage: Usage) -> str:

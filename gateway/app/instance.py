@@ -20,7 +20,7 @@ from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
 from gateway.party import PartyClient, PartyEncryption
 from gateway.privacy import Privacy
-from gateway.routing import AddressBook, agreed_encrypted
+from gateway.routing import AddressBook, agreed_encrypted, encryption_certificate
 from gateway.security import (
     CheckCertificate,
     DecryptionKey,
@@ -209,13 +209,20 @@ class Instance:
             yield Privacy(
                 holdings=lambda: holdings(store, self.vault), of_party=lambda party: of_party(store, party),
                 erase=lambda party, who, why, now: operator.erase_party(party, who=who, why=why, now=now),
-                party=self.register.resolve, ends=months_later, months=self.settings.retention.metadata_months,
+                certificate=self.encrypts_to, party=self.register.resolve, ends=months_later,
+                months=self.settings.retention.metadata_months,
                 clock=utc_now)
 
     def _prove(self, store: Store, reports: Reports, number: str, sender: str | None) -> bytes:
         """Sign the journal as far as it is first: then the file is short, whatever came after the message."""
         CheckpointWriter(self.settings, self.signing, store, clock=utc_now, observe=lambda event, facts: None).write()
         return evidence_file(reports, number, afzender=sender, signing=self.signing, now=utc_now())
+
+    def encrypts_to(self, party_id: str) -> str | None:
+        """The certificate (SHA-256, hex) that what is for a party is encrypted to at this moment."""
+        party = self.register.by_id(party_id)
+        registered = encryption_certificate(party, utc_now()) if party is not None else None
+        return None if registered is None else registered.sha256
 
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""

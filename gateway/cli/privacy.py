@@ -27,7 +27,8 @@ _HELD = ("soort", "aantal", "octetten", "oudste", "oudste_weg_op", "instelling")
 
 @privacy.command("report")
 def report(folder: Folder, as_json: Json = False) -> None:
-    """Show what this hub holds: of each kind how much, since when, until when and on what ground; keys; next expiries.
+    """Show what this hub holds: of each kind how much, since when, until when and on what ground; keys; whom content
+    is encrypted for; next expiries.
     """
     with gateway_app.open_instance(folder).privacy() as door:
         found = door.report()
@@ -37,6 +38,8 @@ def report(folder: Folder, as_json: Json = False) -> None:
     print_rows("Gehouden", found["gehouden"], _HELD, empty="")
     print_facts({str(one["soort"]).split(":")[0].split(",")[0]: one["grond"] for one in found["gehouden"]})
     print_rows("Sleutels", found["sleutels"], ("dag", "berichten", "nodig_tot"), empty="geen sleutels")
+    print_rows("Versleuteld voor", found["versleuteld_voor"],
+               ("deelnemer", "certificaat", "in_gebruik", "afleveringen", "nodig_tot"), empty="niets")
     print_rows("Verloopt", found["verloopt"], ("op", "afleveringen"), empty="er wacht niets")
 
 

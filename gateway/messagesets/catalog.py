@@ -14,7 +14,7 @@ from gateway.messagesets.rules import read_rules
 from gateway.messagesets.schema import SchemaFile
 from gateway.messagesets.sets import SERVED, MessageSet, compile_set
 from gateway.names import KN
-from gateway.values import RoleRule, Service, SetKey
+from gateway.values import RoleRule, Service, SetKey, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class Catalog:
     services: Mapping[str, Service]  # by path of the SOAP listener
     namespaces: Mapping[str, MessageSet]
     ways: Mapping[tuple[SetKey, str], Mapping[str, Way]]  # set and element → version → the versions on the way to it
+    mailbox: Service | None  # where messages are collected
 
     def get(self, key: SetKey) -> MessageSet | None:
         return self.sets.get(key)
@@ -63,12 +64,14 @@ def load_catalog(root: Path) -> Catalog:
     known: dict[Path, SchemaFile] = {}
     compiled = [compile_set(manifest, rules, known) for manifest in manifests]
     sets = MappingProxyType({message_set.key: message_set for message_set in compiled})
+    services = {path: service for message_set in compiled for path, service in message_set.services.items()}
     check_inverses(sets)
     return Catalog(
         root=root,
         sets=sets,
-        services=MappingProxyType({
-            path: service for message_set in compiled for path, service in message_set.services.items()}),
+        services=MappingProxyType(services),
         namespaces=MappingProxyType({message_set.namespace: message_set for message_set in compiled}),
         ways=ways(sets),
+        mailbox=next((service for service in services.values()
+                      if any(one.step is Step.COLLECT for one in service.operations.values())), None),
     )

@@ -4,16 +4,18 @@ Whoever sends octets to be decrypted learns from the answer whether all of it he
 words, nor from what work was done (docs/decisions/0011).
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
-from gateway.errors import CertificateRejected, Misconfigured, SecurityRefusal
+from gateway.errors import CertificateRejected, Misconfigured, SecurityRefusal, TrustStale
 from gateway.pipeline.gate import Encryption, Gate
-from gateway.routing import check_element, encryption_certificate
-from gateway.security import Recipient, SecurityPolicy, Verified, decrypt_content, recipient_of, verify
-from gateway.soap import Envelope, parse
-from gateway.values import Party, Permit, Received
+from gateway.routing import agreed_encrypted, check_element, encryption_certificate
+from gateway.security import Recipient, SecurityPolicy, Verified, decrypt_content, encrypt_body, recipient_of, verify
+from gateway.soap import Envelope, parse, write_collected
+from gateway.values import Acceptance, Addressed, Party, Permit, Received
 
 
 def open_request(
@@ -52,6 +54,39 @@ def signing_recipient(verified: Verified, gate: Gate, now: datetime) -> Recipien
     Raises  CertificateRejected: one may not encrypt to that certificate, so no answer is possible; TrustStale.
     """
     return _recipient(verified.token, verified.signer.oin, gate, now)
+
+
+def encrypt_for_addressees(acceptance: Acceptance, gate: Gate) -> Mapping[str, Addressed]:
+    """By addressee's id, what it will collect, encrypted now to its certificate alone (docs/decisions/0022).
+
+    Of those that agreed 2W-be-SE for the mailbox and whose registered certificate holds at this moment: what is
+    encrypted to another, nobody could ever open. The hub can't read it again, and only signs its digest later.
+    """
+    mailbox = gate.catalog.mailbox
+    if mailbox is None:
+        return MappingProxyType({})
+    able = {party.id: found for party in acceptance.receivers if agreed_encrypted(party, mailbox)
+            and (found := _addressee(party, gate, acceptance.received_at)) is not None}
+    return MappingProxyType({
+        party: Addressed(certificate=certificate, body=encrypt_body(_to_collect(acceptance, party), to, gate.new_id()))
+        for party, (certificate, to) in able.items()})
+
+
+def _addressee(party: Party, gate: Gate, now: datetime) -> tuple[str, Recipient] | None:
+    """Its certificate's digest, and the certificate to encrypt to; None: none is registered, or it does not hold."""
+    registered = encryption_certificate(party, now)
+    if registered is None or registered.der is None:
+        return None
+    with suppress(CertificateRejected, TrustStale):  # it can't collect either, and a sender can't help that
+        return registered.sha256, _recipient(registered.der, party.oin, gate, now)
+    return None
+
+
+def _to_collect(acceptance: Acceptance, party: str) -> bytes:
+    """The answer of HaalBerichtOp, in the version in which this addressee gets the message."""
+    message = acceptance.bridged.get(party, acceptance)
+    return write_collected(
+        acceptance.header.referentienummer, acceptance.received_at, message.message_digest, message.payload)
 
 
 def _recipient(der: bytes, oin: str, gate: Gate, now: datetime) -> Recipient:

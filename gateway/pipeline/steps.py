@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from gateway.errors import TABLE, ConversationForeign, MailboxUnknown, ReceiverUnknown, RefusedError, SchemaInvalid
 from gateway.messagesets import Catalog, Message, MessageSet
 from gateway.pipeline.bridging import bridge
+from gateway.pipeline.encryption import encrypt_for_addressees
 from gateway.pipeline.gate import Gate
 from gateway.ports import Register, Transaction
 from gateway.routing import address, check_reference, expiry, next_state
@@ -28,6 +29,7 @@ from gateway.values import (
     Acceptance,
     Bridged,
     Conversation,
+    EncryptedBody,
     Entry,
     Finding,
     Party,
@@ -74,7 +76,7 @@ def record(request: Request, gate: Gate) -> bytes:
 
 
 def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet, gate: Gate) -> Acceptance:
-    """The message with its addressees, and what those get who take another version."""
+    """The message with its addressees, and what those get who take another version, or alone may read it."""
     key, message_type = acceptance.key, acceptance.message_type
     bridges = gate.catalog.bridged_to(key, message_type.element)
     receivers = address(
@@ -82,7 +84,9 @@ def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet
         service=request.permit.service, roles=message_set.roles, register=request.register, bridges=bridges,
     )
     bridged = bridge(acceptance.payload, message_type, key, receivers, bridges, gate.catalog)
-    return replace(acceptance, receivers=receivers, bridged=bridged)
+    complete = replace(acceptance, receivers=receivers, bridged=bridged)
+    addressed = encrypt_for_addressees(complete, gate)
+    return replace(complete, addressed=addressed) if addressed else complete
 
 
 def _record(tx: Transaction, acceptance: Acceptance, catalog: Catalog) -> Entry:
@@ -160,11 +164,13 @@ def waiting(request: Request, gate: Gate) -> bytes:
     ))
 
 
-def collect(request: Request, gate: Gate) -> bytes:
+def collect(request: Request, gate: Gate) -> bytes | EncryptedBody:
     """HaalBerichtOp: the message in an envelope of the hub; may be repeated until confirmed."""
     number = _lower(request.field("Referentienummer")) or ""
-    listed, payload = gate.mailbox.collect(request.sender.id, number, request.now)
-    return write_collected(listed, hashlib.sha256(payload).digest(), payload)
+    listed, content = gate.mailbox.collect(request.sender.id, number, request.now)
+    if isinstance(content, EncryptedBody):  # written when the message was accepted; since then the hub can't read it
+        return content
+    return write_collected(listed.referentienummer, listed.received_at, hashlib.sha256(content).digest(), content)
 
 
 def confirm(request: Request, gate: Gate) -> bytes:
@@ -223,7 +229,7 @@ def ping(request: Request, gate: Gate) -> bytes:
     return write_pong(gate.name, gate.software, request.now)
 
 
-LAST_STEPS: Final[Mapping[Step, Callable[[Request, Gate], bytes]]] = {
+LAST_STEPS: Final[Mapping[Step, Callable[[Request, Gate], bytes | EncryptedBody]]] = {
     Step.RECORD: record,
     Step.LIST: waiting,
     Step.COLLECT: collect,

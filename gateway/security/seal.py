@@ -16,6 +16,7 @@ from gateway.security._xmlenc import Recipient
 from gateway.security.algorithms import PrivateKey, method_for, sign
 from gateway.security.encryption import encrypt_content
 from gateway.soap import attribute, declare, leaf, stamp, text
+from gateway.values import EncryptedBody
 
 LIFETIME: Final = timedelta(seconds=300)  # of the Timestamp we emit (docs/profile.md §8)
 _WSA, _WSU, _DS, _EC = declare("wsa", "wsu"), declare("wsu"), declare("ds"), declare("ec")
@@ -47,14 +48,14 @@ class Outgoing:
 
     action: str
     message_id: str
-    body: bytes  # canonical where the prefixes soap and wsu are in scope
+    body: bytes | EncryptedBody  # canonical where the prefixes soap and wsu are in scope; or encrypted earlier
     to: str | None = None
     relates_to: str | None = None
     sender: str | None = None  # address of wsa:From
     reply_to: str | None = None
     confirmations: tuple[str | None, ...] = ()  # SignatureValues of the request; (None,) when it had none
     inclusive: tuple[str, ...] = ()  # prefixes that stand only in text of the Body
-    recipient: Recipient | None = None  # whom the Body is encrypted to (2W-be-SE); None: to nobody (2W-be-S)
+    recipient: Recipient | None = None  # whom a Body in clear is encrypted to (2W-be-SE); None: to nobody (2W-be-S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +84,12 @@ def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> Sig
     token_id, token = _token(signing.certificate)
     timestamp = _timestamp(now, nonce)
     confirmations = [_confirmation(value, number, nonce) for number, value in enumerate(outgoing.confirmations)]
-    start = f'<soap:Body{_BODY} wsu:Id="B-{nonce}">'.encode()
-    body = _part(f"B-{nonce}", start + outgoing.body + _BODY_END, inclusive=outgoing.inclusive)
+    body, key = _body(outgoing, nonce)
     present = [one for one in headers if one is not None]
     references = "".join([part.reference for part in (*present, timestamp, *confirmations, token, body)])
     method = method_for(signing.private_key)
     signed_info = _signed_info(method, references)
     value = b64encode(sign(signing.private_key, signed_info.encode())).decode()
-    key, shown = b"", body.octets
-    if outgoing.recipient is not None:  # sign first, then encrypt (WB006)
-        key, data = encrypt_content(outgoing.body, outgoing.recipient, nonce)
-        shown = start + data + _BODY_END
     octets = b"".join((
         _ENVELOPE,
         *[part.octets for part in present],
@@ -101,13 +97,24 @@ def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> Sig
         token.octets, timestamp.octets, *[part.octets for part in confirmations], key,
         f"<ds:Signature{_DS}>{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>"
         f"{_key_info(token_id)}</ds:Signature></wsse:Security></soap:Header>".encode(),
-        shown, b"</soap:Envelope>",
+        body.octets, b"</soap:Envelope>",
     ))
     return SignedEnvelope(octets=octets, message_id=outgoing.message_id, signature_value=value)
 
 
+def encrypt_body(content: bytes, recipient: Recipient, nonce: str) -> EncryptedBody:
+    """A Body, digested for its signature and encrypted then (WB006); whoever signs its digest later need not read it.
+
+    Takes   `content` as `Outgoing.body`, `nonce` as `seal`.
+    """
+    identifier = f"B-{nonce}"
+    digest = hashlib.sha256(_body_start(identifier) + content + _BODY_END).digest()
+    key, data = encrypt_content(content, recipient, nonce)
+    return EncryptedBody(identifier=identifier, digest=digest, key=key, data=data)
+
+
 class _Part(NamedTuple):
-    """One signed part: its octets, and the Reference that digests them."""
+    """One signed part: its octets as they are shown, and the Reference that digests them in clear."""
 
     octets: bytes
     reference: str
@@ -157,13 +164,33 @@ def _confirmation(value: str | None, number: int, nonce: str) -> _Part:
     ).encode())
 
 
+def _body(outgoing: Outgoing, nonce: str) -> tuple[_Part, bytes]:
+    """The Body, and the EncryptedKey; b"" where it is not encrypted."""
+    body = outgoing.body
+    if isinstance(body, bytes):
+        if outgoing.recipient is None:
+            identifier = f"B-{nonce}"
+            return _part(identifier, _body_start(identifier) + body + _BODY_END, outgoing.inclusive), b""
+        body = encrypt_body(body, outgoing.recipient, nonce)
+    reference = _reference(body.identifier, body.digest, outgoing.inclusive)
+    return _Part(_body_start(body.identifier) + body.data + _BODY_END, reference), body.key
+
+
+def _body_start(identifier: str) -> bytes:
+    return f'<soap:Body{_BODY} wsu:Id="{identifier}">'.encode()
+
+
 def _part(identifier: str, octets: bytes, inclusive: tuple[str, ...] = ()) -> _Part:
-    digest = b64encode(hashlib.sha256(octets).digest()).decode()
+    return _Part(octets, _reference(identifier, hashlib.sha256(octets).digest(), inclusive))
+
+
+def _reference(identifier: str, digest: bytes, inclusive: tuple[str, ...]) -> str:
+    value = b64encode(digest).decode()
     prefixes = (
         f'<ec:InclusiveNamespaces{_EC} PrefixList="{attribute(" ".join(inclusive))}">'
         "</ec:InclusiveNamespaces>" if inclusive else ""
     )
-    return _Part(octets, f'<ds:Reference URI="#{identifier}">{_TRANSFORM}{prefixes}{_DIGEST}{digest}{_REFERENCE_END}')
+    return f'<ds:Reference URI="#{identifier}">{_TRANSFORM}{prefixes}{_DIGEST}{value}{_REFERENCE_END}'
 
 
 def _signed_info(method: str, references: str) -> str:

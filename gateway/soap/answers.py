@@ -85,9 +85,10 @@ def write_waiting(waiting: Iterable[Listed]) -> bytes:
     )
 
 
-def write_collected(listed: Listed, digest: bytes, payload: bytes) -> bytes:
+def write_collected(referentienummer: str, received_at: datetime, digest: bytes, payload: bytes) -> bytes:
     """HaalBerichtOpAntwoord around the unchanged canonical message element.
 
+    A function of what is known when the message is accepted: it may be written, digested and encrypted then.
     The wrapper's prefix must not occur in the message: where an ancestor already declares the same prefix for the
     same namespace, canonical XML would leave out the message's own declaration and the octets would differ.
     """
@@ -97,8 +98,8 @@ def write_collected(listed: Listed, digest: bytes, payload: bytes) -> bytes:
     open_, close = f"<{prefix}:", f"</{prefix}:"
     head = (
         f'{open_}HaalBerichtOpAntwoord xmlns:{prefix}="{KN}">'
-        + leaf(f"{prefix}:Referentienummer", listed.referentienummer)
-        + leaf(f"{prefix}:TijdstipOntvangst", stamp(listed.received_at))
+        + leaf(f"{prefix}:Referentienummer", referentienummer)
+        + leaf(f"{prefix}:TijdstipOntvangst", stamp(received_at))
         + leaf(f"{prefix}:BerichtDigest", b64encode(digest).decode())
         + f"{open_}Bericht>"
     )

@@ -17,7 +17,7 @@ from gateway.storage.chain import START, Head, leaf_hash, link_hash
 from gateway.storage.checkpoints import Checkpoints, Consistency, Draft, SignedCheckpoint
 from gateway.storage.engine import Store, open_store
 from gateway.storage.evidence import Covered, CoveredBy, Evidence, Recorded, Stretch
-from gateway.storage.holdings import holdings, of_party
+from gateway.storage.holdings import holdings, of_party, sealed_to
 from gateway.storage.hsm import TokenVault
 from gateway.storage.journal import SqlJournal
 from gateway.storage.mailbox import SqlMailbox
@@ -34,5 +34,5 @@ __all__ = [
     "Draft", "Evidence", "Head", "KeyDirectory", "KeyVault", "Operator", "Pruned", "Pruning", "Recorded", "Reports",
     "Sealer", "SignedCheckpoint", "SqlJournal", "SqlMailbox", "SqlTolerances", "State", "Store", "Story", "Stretch",
     "TokenVault", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "of_party", "open_store",
-    "upgrade", "verify_chain",
+    "sealed_to", "upgrade", "verify_chain",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Table, bindparam, func, select
+from sqlalchemy import Table, and_, bindparam, func, select
 
 from gateway.storage.chain import heads
 from gateway.storage.engine import Store
@@ -15,6 +15,7 @@ from gateway.storage.listing import OPEN
 from gateway.storage.records import DROPPED, maybe_moment, moment_of
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import (
+    addressed_payloads,
     bridged_payloads,
     certificates,
     checkpoints,
@@ -60,9 +61,20 @@ class Expiry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedTo:
+    """What waits that only the holder of one certificate's key can read."""
+
+    receiver: str  # id
+    certificate: str  # SHA-256, hex
+    deliveries: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
     held: tuple[Held, ...]
     keys: tuple[Key, ...]
+    sealed_to: tuple[SealedTo, ...]
     expiries: tuple[Expiry, ...]  # the next ones
 
 
@@ -79,7 +91,13 @@ _SEALED = tuple(
     Query(select(table.c.epoch, func.count(), func.sum(func.length(table.c.sealed)), func.min(messages.c.received_at),
                  func.max(messages.c.expires_at))
           .select_from(table.join(messages, messages.c.id == table.c.message)).group_by(table.c.epoch))
-    for table in (payloads, bridged_payloads))
+    for table in (payloads, bridged_payloads, addressed_payloads))
+_SEALED_TO = Query(
+    select(deliveries.c.receiver, deliveries.c.sealed_to, func.count(), func.max(deliveries.c.expires_at))
+    .select_from(addressed_payloads.join(deliveries, and_(
+        deliveries.c.message == addressed_payloads.c.message, deliveries.c.receiver == addressed_payloads.c.receiver)))
+    .group_by(deliveries.c.receiver, deliveries.c.sealed_to)
+    .order_by(deliveries.c.receiver, deliveries.c.sealed_to))
 _MESSAGES = Query(select(func.count(), func.min(messages.c.received_at), func.max(messages.c.received_at)))
 _REFUSALS = Query(select(func.count(), func.min(refusals.c.at), func.max(refusals.c.at)))
 _TOLERANCES = Query(select(func.count(), func.min(tolerances.c.first_seen), func.max(tolerances.c.last_seen)))
@@ -101,7 +119,13 @@ def holdings(store: Store, vault: KeyVault, *, expiries: int = 10) -> Holdings:
         return Holdings(
             held=(_content(sealed), *_metadata(session)),
             keys=tuple(_key(epoch, sealed) for epoch in sorted({*epochs, *(row[0] for row in sealed)})),
-            expiries=_expiries(session, expiries))
+            sealed_to=_sealed_to(session), expiries=_expiries(session, expiries))
+
+
+def sealed_to(store: Store) -> tuple[SealedTo, ...]:
+    """To which certificates that which waits is encrypted. Raises StorageError."""
+    with store.read() as session:
+        return _sealed_to(session)
 
 
 def of_party(store: Store, party: str) -> OfParty:
@@ -110,6 +134,11 @@ def of_party(store: Store, party: str) -> OfParty:
         (sent, last_sent), (received, last_received) = (
             session.all(query, party=party)[0] for query in (_SENT, _RECEIVED))
     return OfParty(sent=sent, received=received, newest=maybe_moment(max(last_sent or 0, last_received or 0) or None))
+
+
+def _sealed_to(session: Session) -> tuple[SealedTo, ...]:
+    return tuple(SealedTo(receiver=row[0], certificate=row[1], deliveries=row[2], until=moment_of(row[3]))
+                 for row in session.all(_SEALED_TO))
 
 
 def _content(sealed: list[Row]) -> Held:

@@ -11,9 +11,10 @@ from gateway.errors import DuplicateConflict, Replayed, StorageError
 from gateway.storage.engine import Store
 from gateway.storage.records import ACCEPTED, REFUSED, accepted_record, entry_of, micros, moment_of, refused_facts
 from gateway.storage.reports import Reports
-from gateway.storage.sealing import Sealed, Sealer, context_of
+from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
 from gateway.storage.session import Query
 from gateway.storage.tables import (
+    addressed_payloads,
     bridged_payloads,
     certificates,
     conversations,
@@ -25,7 +26,7 @@ from gateway.storage.tables import (
     refusals,
 )
 from gateway.storage.writer import Write
-from gateway.values import Acceptance, Conversation, DeliveryState, Entry, Proof, Question, Refusal
+from gateway.values import Acceptance, Addressed, Conversation, DeliveryState, Entry, Proof, Question, Refusal
 
 T = TypeVar("T")
 
@@ -83,7 +84,7 @@ _MOVE_CONVERSATION = Query(
 _ADD_DELIVERY = Query(
     insert(deliveries).values({name: bindparam(name) for name in (
         "message", "receiver", "conversation", "state", "received_at", "expires_at", "set_version", "berichttype",
-        "versie")}))
+        "versie", "sealed_to")}))
 _MARK_ANSWERED = Query(
     update(deliveries)
     .where(deliveries.c.message == select(messages.c.id).where(
@@ -96,6 +97,8 @@ _ADD_REFUSAL = Query(insert(refusals).values({column.name: bindparam(column.name
 _ADD_PAYLOAD = Query(insert(payloads).values({column.name: bindparam(column.name) for column in payloads.c}))
 _ADD_BRIDGED_PAYLOAD = Query(
     insert(bridged_payloads).values({column.name: bindparam(column.name) for column in bridged_payloads.c}))
+_ADD_ADDRESSED_PAYLOAD = Query(
+    insert(addressed_payloads).values({column.name: bindparam(column.name) for column in addressed_payloads.c}))
 
 
 class SqlJournal(ports.Journal):
@@ -248,12 +251,13 @@ class SqlTransaction(ports.Transaction):
         return int(row[0])
 
     def _add_delivery(self, message: int, acceptance: Acceptance, receiver: str, conversation: int) -> None:
-        bridged = acceptance.bridged.get(receiver)
+        bridged, addressed = acceptance.bridged.get(receiver), acceptance.addressed.get(receiver)
         self._write.run(
             _ADD_DELIVERY, message=message, receiver=receiver, conversation=conversation,
             state=_AVAILABLE, received_at=micros(acceptance.received_at),
             expires_at=micros(acceptance.expires_at), set_version=bridged and bridged.key.version,
-            berichttype=bridged and bridged.message_type.berichttype, versie=bridged and bridged.message_type.version)
+            berichttype=bridged and bridged.message_type.berichttype, versie=bridged and bridged.message_type.version,
+            sealed_to=addressed and addressed.certificate)
         header = acceptance.header
         if header.cross is not None and acceptance.message_type.answers:
             # The question came from the one who now gets the answer, and was delivered to the one who answers.
@@ -261,15 +265,30 @@ class SqlTransaction(ports.Transaction):
                             within=conversation, answer=message)
 
     def _add_payloads(self, message: int, acceptance: Acceptance) -> None:
-        """Seal what is delivered: as it was sent, when any addressee gets it so, and once in each other version."""
-        if len(acceptance.bridged) < len(acceptance.receivers):
+        """Seal what is delivered: as it was sent, when any addressee gets it so, and once in each other version; but
+        for those for whom it is encrypted, that and no more.
+        """
+        others = [one.id for one in acceptance.receivers if one.id not in acceptance.addressed]
+        bridged = [acceptance.bridged[one] for one in others if one in acceptance.bridged]
+        if len(bridged) < len(others):
             sealed = self._seal(acceptance, acceptance.payload, None)
             self._write.run(_ADD_PAYLOAD, message=message, epoch=sealed.epoch, wrapped=sealed.wrapped,
                             sealed=sealed.octets)
-        for version, payload in {one.key.version: one.payload for one in acceptance.bridged.values()}.items():
+        for version, payload in {one.key.version: one.payload for one in bridged}.items():
             sealed = self._seal(acceptance, payload, version)
             self._write.run(_ADD_BRIDGED_PAYLOAD, message=message, set_version=version, epoch=sealed.epoch,
                             wrapped=sealed.wrapped, sealed=sealed.octets)
+
+        for receiver, addressed in acceptance.addressed.items():
+            self._add_addressed(message, acceptance, receiver, addressed)
+
+    def _add_addressed(self, message: int, acceptance: Acceptance, receiver: str, addressed: Addressed) -> None:
+        """The key of the day around the EncryptedKey: once it is destroyed, no copy of it opens for anybody."""
+        header, body, epoch = acceptance.header, addressed.body, epoch_of(acceptance.received_at)
+        wrapped = self._sealer.keys.wrap(
+            epoch, body.key, context_of(header.referentienummer, header.afzender, receiver))
+        self._write.run(_ADD_ADDRESSED_PAYLOAD, message=message, receiver=receiver, epoch=epoch, wrapped=wrapped,
+                        sealed=body.data, body_id=body.identifier, body_digest=body.digest)
 
     def _seal(self, acceptance: Acceptance, payload: bytes, bridged_to: str | None) -> Sealed:
         header = acceptance.header

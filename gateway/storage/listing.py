@@ -19,9 +19,10 @@ COLUMNS: Final = (
     messages.c.referentienummer, messages.c.cross, messages.c.conversatie, messages.c.afzender, deliveries.c.receiver,
     messages.c.berichttype, messages.c.versie, messages.c.module, deliveries.c.received_at, deliveries.c.expires_at,
     deliveries.c.state, deliveries.c.collected_at, deliveries.c.confirmed_at, deliveries.c.set_version,
-    deliveries.c.berichttype, deliveries.c.versie, messages.c.id,
+    deliveries.c.berichttype, deliveries.c.versie, deliveries.c.sealed_to, messages.c.id,
 )
 BRIDGED_TO: Final = 13  # where in such a row the version stands in which the addressee gets it; None: as it was sent
+SEALED_TO: Final = 16  # … the certificate that its content is encrypted to; None: the hub's keys seal it
 MESSAGE: Final = len(COLUMNS) - 1  # … and the message's number
 
 FROM_DELIVERIES: Final = deliveries.join(messages, messages.c.id == deliveries.c.message)

@@ -2,7 +2,8 @@
 
 A message of another party, an expired one, a confirmed one and one that never was give the same refusal: no oracle.
 Erasing: the sealed payload goes in the transaction in which the last addressee confirms or its term ends; where a
-message is delivered in several versions, each with the last addressee of its version.
+message is delivered in several versions, each with the last addressee of its version. What is encrypted to one
+addressee goes with that delivery.
 """
 
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from gateway.storage.listing import (
     FROM_DELIVERIES,
     MESSAGE,
     OPEN,
+    SEALED_TO,
     find,
     listed,
     not_indexed,
@@ -29,9 +31,16 @@ from gateway.storage.listing import (
 from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, micros
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import bridged_payloads, conversations, deliveries, messages, payloads
+from gateway.storage.tables import (
+    addressed_payloads,
+    bridged_payloads,
+    conversations,
+    deliveries,
+    messages,
+    payloads,
+)
 from gateway.storage.writer import Write
-from gateway.values import DeliveryState, Listed, Search
+from gateway.values import DeliveryState, EncryptedBody, Listed, Search
 
 _IN_TERM = (  # + 0: not by the index of terms, whose order is another
     select(*COLUMNS).select_from(FROM_DELIVERIES)
@@ -63,6 +72,11 @@ _PAYLOAD = Query(select(payloads.c.epoch, payloads.c.wrapped, payloads.c.sealed)
 _BRIDGED_PAYLOAD = Query(select(bridged_payloads.c.epoch, bridged_payloads.c.wrapped, bridged_payloads.c.sealed)
                          .where(bridged_payloads.c.message == bindparam("message"),
                                 bridged_payloads.c.set_version == bindparam("set_version")))
+_ADDRESSED_PAYLOAD = Query(
+    select(addressed_payloads.c.epoch, addressed_payloads.c.wrapped, addressed_payloads.c.sealed,
+           addressed_payloads.c.body_id, addressed_payloads.c.body_digest)
+    .where(addressed_payloads.c.message == bindparam("message"),
+           addressed_payloads.c.receiver == bindparam("receiver")))
 _DUE = Query(select(*COLUMNS).select_from(FROM_DELIVERIES)
              .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
              .order_by(deliveries.c.expires_at).limit(bindparam("limit")).with_for_update(of=messages))
@@ -73,17 +87,19 @@ _COLLECT = Query(update(deliveries).where(*_THIS).values(state=bindparam("next")
 _CONFIRM = Query(update(deliveries).where(*_THIS).values(state=bindparam("next"), confirmed_at=bindparam("at")))
 _END = Query(update(deliveries).where(*_THIS).values(state=bindparam("next")))
 _OPEN_OF_THIS = select(deliveries.c.message).where(
-    deliveries.c.message == bindparam("this"),
+    deliveries.c.message == bindparam("this"), deliveries.c.sealed_to.is_(None),
     deliveries.c.state.in_([bindparam(f"open_{state}", state.value) for state in OPEN]))
 _ERASE = Query(delete(payloads).where(
     payloads.c.message == bindparam("this"), ~exists_(_OPEN_OF_THIS.where(deliveries.c.set_version.is_(None)))))
 _ERASE_BRIDGED = Query(delete(bridged_payloads).where(
     bridged_payloads.c.message == bindparam("this"), bridged_payloads.c.set_version == bindparam("version"),
     ~exists_(_OPEN_OF_THIS.where(deliveries.c.set_version == bindparam("version")))))
+_ERASE_ADDRESSED = Query(delete(addressed_payloads).where(
+    addressed_payloads.c.message == bindparam("this"), addressed_payloads.c.receiver == bindparam("party")))
 _EPOCH_IN_USE = tuple(
     Query(select(table.c.message).join_from(table, messages, messages.c.id == table.c.message)
           .where(table.c.epoch == bindparam("epoch"), messages.c.expires_at > bindparam("now")).limit(1))
-    for table in (payloads, bridged_payloads))
+    for table in (payloads, bridged_payloads, addressed_payloads))
 _STILL_ON_ITS_WAY = timedelta(hours=1)  # no transaction lasts so long, nor do clocks of nodes differ so much
 
 
@@ -108,22 +124,27 @@ class SqlMailbox(ports.Mailbox):
         rows.sort(key=lambda row: (row[8], row[MESSAGE]))
         return [listed(row, now, party) for row in rows[:limit]]
 
-    def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, bytes]:
+    def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, bytes | EncryptedBody]:
         """See ports.Mailbox. Collecting again only reads. Raises StorageError when the payload does not open."""
         with self._store.read() as session:
             row = _first_open(session.all(_FIND, referentienummer=referentienummer, party=party), now)
-            version = row[BRIDGED_TO]
-            sealed = (session.one(_PAYLOAD, message=row[MESSAGE]) if version is None else
-                      session.one(_BRIDGED_PAYLOAD, message=row[MESSAGE], set_version=version))
+            sealed = _sealed_of(session, row)
         if sealed is None:
             raise StorageError(f"the payload of {referentienummer} is missing")
-        octets = self._sealer.unseal(
-            Sealed(epoch=sealed[0], wrapped=bytes(sealed[1]), octets=bytes(sealed[2])),
-            context_of(row[0], row[3], version))
+        content = self._opened(row, sealed)
         if row[10] == DeliveryState.OPGEHAALD:
-            return listed(row, now, party), octets
+            return listed(row, now, party), content
         mark = partial(_mark_collected, message=row[MESSAGE], party=party, referentienummer=referentienummer, now=now)
-        return self._store.write(mark), octets
+        return self._store.write(mark), content
+
+    def _opened(self, row: Row, sealed: Row) -> bytes | EncryptedBody:
+        """The message element; or as far as the hub can open what is encrypted to its addressee."""
+        epoch, wrapped, octets = sealed[0], bytes(sealed[1]), bytes(sealed[2])
+        if row[SEALED_TO] is None:
+            return self._sealer.unseal(Sealed(epoch=epoch, wrapped=wrapped, octets=octets),
+                                       context_of(row[0], row[3], row[BRIDGED_TO]))
+        key = self._sealer.keys.unwrap(epoch, wrapped, context_of(row[0], row[3], row[4]))
+        return EncryptedBody(identifier=sealed[3], digest=bytes(sealed[4]), key=key, data=octets)
 
     def confirm(self, party: str, referentienummers: tuple[str, ...], now: datetime) -> dict[str, bool]:
         """See ports.Mailbox. Only what was collected can be confirmed; all numbers in one commit."""
@@ -154,6 +175,15 @@ class SqlMailbox(ports.Mailbox):
         for epoch in unused:
             self._sealer.keys.destroy(epoch)
         return unused
+
+
+def _sealed_of(session: Session, row: Row) -> Row | None:
+    """What is stored for this delivery."""
+    if row[SEALED_TO] is not None:
+        return session.one(_ADDRESSED_PAYLOAD, message=row[MESSAGE], receiver=row[4])
+    if row[BRIDGED_TO] is not None:
+        return session.one(_BRIDGED_PAYLOAD, message=row[MESSAGE], set_version=row[BRIDGED_TO])
+    return session.one(_PAYLOAD, message=row[MESSAGE])
 
 
 def _first_open(rows: list[Row], now: datetime) -> Row:
@@ -210,7 +240,9 @@ def journal_step(write: Write, kind: str, row: Row, now: datetime, **more: objec
 
 def _erase(write: Write, row: Row) -> None:
     """Erase the payload of a delivery that ended, unless another addressee still waits for the same octets."""
-    if row[BRIDGED_TO] is None:
+    if row[SEALED_TO] is not None:
+        write.run(_ERASE_ADDRESSED, this=row[MESSAGE], party=row[4])
+    elif row[BRIDGED_TO] is None:
         write.run(_ERASE, this=row[MESSAGE])
     else:
         write.run(_ERASE_BRIDGED, this=row[MESSAGE], version=row[BRIDGED_TO])

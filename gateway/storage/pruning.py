@@ -31,6 +31,7 @@ from gateway.storage.listing import OPEN
 from gateway.storage.records import DROPPED, PRUNED, micros
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import (
+    addressed_payloads,
     bridged_payloads,
     certificates,
     checkpoints,
@@ -84,7 +85,7 @@ _DROP_ENTRIES = Query(update(entries).where(entries.c.message == bindparam("this
                       .values(record=bindparam("nothing"), message=null()))
 _CONVERSATIONS_OF = Query(select(deliveries.c.conversation).where(deliveries.c.message == bindparam("this")))
 _DROP_ALL_OF = tuple(Query(delete(table).where(table.c.message == bindparam("this")))
-                     for table in (proofs, payloads, bridged_payloads, deliveries))
+                     for table in (proofs, payloads, bridged_payloads, addressed_payloads, deliveries))
 _DROP_MESSAGE = Query(delete(messages).where(messages.c.id == bindparam("this")))
 _DROP_CONVERSATION = Query(delete(conversations).where(
     conversations.c.id == bindparam("this"),

@@ -54,6 +54,6 @@ class Sealer:
         return decrypt(AESGCM(data_key), sealed.octets, context)
 
 
-def context_of(referentienummer: str, afzender: str, bridged_to: str | None = None) -> bytes:
-    """What ties sealed octets to their message, and to the version it was bridged to."""
-    return "\n".join((referentienummer, afzender, *([bridged_to] if bridged_to else []))).encode()
+def context_of(referentienummer: str, afzender: str, part: str | None = None) -> bytes:
+    """What ties sealed octets to their message, and to the version it was bridged to or the addressee's id."""
+    return "\n".join((referentienummer, afzender, *([part] if part else []))).encode()

@@ -11,6 +11,7 @@ no index more than that needs: at every commit each index is another page to wri
     messages, proofs, certificates  what was accepted and who signed it: metadata and digests, kept
     conversations, deliveries       state: one row per conversation, one per addressee of a message
     payloads, bridged_payloads      sealed octets of messages that are still to be confirmed, and nothing else
+    addressed_payloads              the same, of what only one addressee can read
     tolerances                      figures for a party's page; no journal and no state
 """
 
@@ -32,7 +33,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0004"  # the migration this description equals; a store at another revision is not opened
+REVISION: Final = "0005"  # the migration this description equals; a store at another revision is not opened
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
@@ -185,6 +186,7 @@ deliveries = Table(
     Column("set_version", Text),  # in which this addressee gets it; this and the next two absent: as it was sent
     Column("berichttype", Text),
     Column("versie", Text),
+    Column("sealed_to", Text),  # certificate (SHA-256, hex) that its content is encrypted to; absent: the hub's keys
     PrimaryKeyConstraint("message", "receiver"),
     Index("ix_deliveries_mailbox", "receiver", "state", "received_at", "message"),
     Index("ix_deliveries_due", "state", "expires_at"),
@@ -212,6 +214,20 @@ bridged_payloads = Table(
     Column("sealed", LargeBinary, nullable=False),
     PrimaryKeyConstraint("message", "set_version"),
     Index("ix_bridged_payloads_epoch", "epoch"),
+)
+
+# What one addressee will collect, encrypted to its certificate: the hub's keys open none of it.
+addressed_payloads = Table(
+    "addressed_payloads", metadata,
+    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("epoch", Text, nullable=False),  # which key wraps, once more, what is wrapped to the certificate
+    Column("wrapped", LargeBinary, nullable=False),  # xenc:EncryptedKey
+    Column("sealed", LargeBinary, nullable=False),  # xenc:EncryptedData
+    Column("body_id", Text, nullable=False),
+    Column("body_digest", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("message", "receiver"),
+    Index("ix_addressed_payloads_epoch", "epoch"),
 )
 
 tolerances = Table(

@@ -206,7 +206,7 @@ def test_no_value_of_any_example_is_in_anything_that_is_said(line: Line) -> None
         before.add("rules", rules.read_text("utf-8"))
     every_example(line, said)
     told(line, log, said)
-    assert line.rows("payloads") == line.rows("bridged_payloads") == 0
+    assert line.rows("payloads") == line.rows("bridged_payloads") == line.rows("addressed_payloads") == 0
     said.add("log", re.sub(r'"timestamp": "[^"]*"', "", stderr.getvalue()))
     assert len(said.messages) > 200
     assert all(said.texts[where] for where in ("faults", "log", "database", "evidence"))

@@ -8,8 +8,10 @@ from uuid import NAMESPACE_URL, uuid5
 from gateway import ports
 from gateway.values import (
     Acceptance,
+    Addressed,
     Bridged,
     Conversation,
+    EncryptedBody,
     Entry,
     Header,
     MessageType,
@@ -83,6 +85,20 @@ def bridged(message: Acceptance, *receivers: Party, version: str = "1.1") -> Acc
     return replace(message, bridged={**message.bridged, **{receiver.id: Bridged(
         key=replace(KEY, version=version), message_type=kind, outcomes=frozenset(), payload=payload,
         message_digest=sha256(payload).digest()) for receiver in receivers}})
+
+
+def addressed(message: Acceptance, *receivers: Party) -> Acceptance:
+    """The same message, which only these addressees can read: the store sees noise, the same for the same message."""
+    def body(receiver: Party) -> EncryptedBody:
+        noise = sha256((message.message_id + receiver.id).encode())
+        return EncryptedBody(
+            identifier=f"B-{number(receiver.slug)}", digest=noise.digest(),
+            key=b"<xenc:EncryptedKey>" + noise.hexdigest().encode() + b"</xenc:EncryptedKey>",
+            data=b"<xenc:EncryptedData>" + noise.hexdigest().encode() * 40 + b"</xenc:EncryptedData>")
+
+    return replace(message, addressed={
+        receiver.id: Addressed(certificate=sha256(receiver.oin.encode()).hexdigest(), body=body(receiver))
+        for receiver in receivers})
 
 
 class Accept:

@@ -137,9 +137,10 @@ def test_sealed_octets_open_as_their_own_version_only(hub: Hub) -> None:
 
 def test_keys_stay_as_long_as_a_bridged_payload_needs_them(hub: Hub) -> None:
     hub.accept(bridged(acceptance("a"), ENERGIE))
-    later = NOW + 3 * TERM
+    later = NOW + TERM / 2
     assert hub.mailbox.retire_keys(later) == []
-    hub.mailbox.expire(NOW + TERM, 9)
+    hub.mailbox.collect(ENERGIE.id, number("a"), later)
+    hub.mailbox.confirm(ENERGIE.id, (number("a"),), later)
     assert hub.mailbox.retire_keys(later) == [f"{NOW:%Y-%m-%d}"]
 
 

@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import Table, select
 
 from gateway.errors import StorageError
-from gateway.storage import KeyDirectory, Sealer, SqlMailbox, Store, open_store
+from gateway.storage import KeyDirectory, Sealer, SqlMailbox, Store, open_store, sealed_to
 from gateway.storage.sealing import Sealed, context_of, epoch_of
 from gateway.storage.session import Query
-from gateway.storage.tables import bridged_payloads, payloads
+from gateway.storage.tables import addressed_payloads, bridged_payloads, payloads
 from tests.contract.conftest import Hub
-from tests.contract.samples import BANK, ENERGIE, GEMEENTE, NOW, TERM, acceptance, bridged, number
+from tests.contract.samples import BANK, ENERGIE, GEMEENTE, NOW, TERM, acceptance, addressed, bridged, number
 
 MARKER = b"HERKENBAAR-999990019"
 
@@ -79,6 +79,76 @@ def test_sealed_octets_and_their_key_are_overwritten_at_every_end(end: Callable[
     assert (hub.payloads(), hub.payloads("bridged_payloads")) == (0, 0)
     hub.store.close()  # the log is copied into the file and removed
     assert not any(on_disk(hub.folder, octets) for octets in sealed)
+
+
+@pytest.mark.parametrize("end", [confirm, cancel, expire, erase_party])
+def test_what_is_encrypted_for_an_addressee_is_overwritten_at_every_end(end: Callable[[Hub], None], hub: Hub) -> None:
+    """Its wrapped key too; beside an addressee for whom the hub's keys seal it."""
+    hub.accept(addressed(acceptance("a", receivers=(ENERGIE, BANK), payload=MARKER * 40 + b"/>"), BANK))
+    assert on_disk(hub.folder, MARKER) == []
+    sealed = [octets for table in (payloads, addressed_payloads) for row in sealed_rows(hub.store, table)
+              for octets in (row[0], row[1][-100:])]
+    assert len(sealed) == 4
+    assert all(on_disk(hub.folder, octets) for octets in sealed)
+    end(hub)
+    assert (hub.payloads(), hub.payloads("addressed_payloads")) == (0, 0)
+    hub.store.close()
+    assert not any(on_disk(hub.folder, octets) for octets in sealed)
+
+
+@pytest.mark.parametrize("version", [None, "1.1"])
+def test_each_is_erased_when_its_own_addressees_have_it(hub: Hub, version: str | None) -> None:
+    """Whoever the hub's keys seal it for does not wait for those with keys of their own, nor they for him."""
+    table = "payloads" if version is None else "bridged_payloads"
+    for first, left in ((ENERGIE, (0, 1)), (BANK, (1, 0))):
+        message = acceptance(first.slug, receivers=(ENERGIE, BANK))
+        if version is not None:
+            message = bridged(message, ENERGIE, BANK, version=version)
+        hub.accept(addressed(message, BANK))
+        before = hub.payloads(table), hub.payloads("addressed_payloads")
+        hub.mailbox.collect(first.id, number(first.slug), NOW)
+        hub.mailbox.confirm(first.id, (number(first.slug),), NOW)
+        after = hub.payloads(table), hub.payloads("addressed_payloads")
+        assert (after[0] - before[0] + 1, after[1] - before[1] + 1) == left
+
+
+def test_where_all_have_keys_of_their_own_the_hub_s_keys_seal_no_content(hub: Hub) -> None:
+    message = addressed(bridged(acceptance("a", receivers=(ENERGIE, BANK)), BANK), ENERGIE, BANK)
+    hub.accept(message)
+    assert [hub.payloads(table) for table in ("payloads", "bridged_payloads", "addressed_payloads")] == [0, 0, 2]
+    for party in (ENERGIE, BANK):
+        listed, body = hub.mailbox.collect(party.id, number("a"), NOW)
+        assert body == message.addressed[party.id].body
+        assert listed.ontvanger == party.id
+
+
+def test_requeued_it_is_collected_as_it_was(hub: Hub) -> None:
+    hub.accept(addressed(acceptance("a"), ENERGIE))
+    first = hub.mailbox.collect(ENERGIE.id, number("a"), NOW)[1]
+    hub.operator.requeue(number("a"), ENERGIE.id, who="beheerder", why="proef", now=NOW)
+    assert hub.mailbox.collect(ENERGIE.id, number("a"), NOW)[1] == first
+
+
+def test_what_is_encrypted_for_an_addressee_needs_the_key_of_its_day_as_well(hub: Hub) -> None:
+    """So a copy of the database is noise from then on, also to whoever gets the addressee's key."""
+    hub.accept(addressed(acceptance("a"), ENERGIE))
+    tomorrow = NOW + timedelta(days=1)
+    assert hub.mailbox.retire_keys(tomorrow) == []
+    assert on_disk(hub.folder, b"<xenc:EncryptedData>")
+    assert on_disk(hub.folder, b"<xenc:EncryptedKey>") == []
+    hub.keys.destroy(epoch_of(NOW))
+    with pytest.raises(StorageError):
+        hub.mailbox.collect(ENERGIE.id, number("a"), tomorrow)
+
+
+def test_what_waits_is_told_by_the_certificate_that_reads_it(hub: Hub) -> None:
+    for name in ("a", "b"):
+        hub.accept(addressed(acceptance(name, receivers=(ENERGIE, BANK)), BANK))
+    hub.mailbox.collect(BANK.id, number("a"), NOW)
+    (told,) = sealed_to(hub.store)
+    assert (told.receiver, told.deliveries, told.until) == (BANK.id, 2, NOW + TERM)
+    hub.mailbox.confirm(BANK.id, (number("a"),), NOW)
+    assert [one.deliveries for one in sealed_to(hub.store)] == [1]
 
 
 def test_key_of_a_day_is_destroyed_when_it_seals_nothing_any_more(hub: Hub) -> None:

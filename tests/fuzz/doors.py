@@ -69,8 +69,8 @@ from tests.line import BASE, KN, SHV, Line, make_line
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None
 CPU_SECONDS = 1.0
 GROWTH = 64_000_000  # octets by which one input may raise the process's peak
-_TABLES = ("messages", "deliveries", "payloads", "bridged_payloads", "proofs", "certificates", "conversations",
-           "refusals", "entries")
+_TABLES = ("messages", "deliveries", "payloads", "bridged_payloads", "addressed_payloads", "proofs", "certificates",
+           "conversations", "refusals", "entries")
 
 
 class Finding(Exception):
