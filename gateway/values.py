@@ -258,20 +258,13 @@ class Bridged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptedBody:
-    """A soap:Body that was encrypted before the envelope around it is written (docs/profile.md §14)."""
+    """A soap:Body, readable for the holder of one key alone, before the envelope around it is written (profile §14)."""
 
+    certificate: str  # SHA-256 (hex) of the one it is encrypted to
     identifier: str  # its wsu:Id
     digest: bytes  # SHA-256 of the canonical Body in clear, which is what is signed
     key: bytes = field(repr=False)  # the xenc:EncryptedKey element
     data: bytes = field(repr=False)  # the xenc:EncryptedData element
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addressed:
-    """What an addressee will collect, readable for nobody but the holder of its key (docs/decisions/0022)."""
-
-    certificate: str  # SHA-256 (hex) of the one it is encrypted to
-    body: EncryptedBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +284,7 @@ class Acceptance:
     received_at: datetime
     expires_at: datetime
     bridged: Mapping[str, Bridged] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
-    addressed: Mapping[str, Addressed] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
+    addressed: Mapping[str, EncryptedBody] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
 
 
 # --- what the store tells ------------------------------------------------------------------------------------

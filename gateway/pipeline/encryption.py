@@ -15,7 +15,7 @@ from gateway.pipeline.gate import Encryption, Gate
 from gateway.routing import agreed_encrypted, check_element, encryption_certificate
 from gateway.security import Recipient, SecurityPolicy, Verified, decrypt_content, encrypt_body, recipient_of, verify
 from gateway.soap import Envelope, parse, write_collected
-from gateway.values import Acceptance, Addressed, Party, Permit, Received
+from gateway.values import Acceptance, EncryptedBody, Party, Permit, Received
 
 
 def open_request(
@@ -38,7 +38,7 @@ def open_request(
 
 
 def registered_recipient(caller: Party, gate: Gate, now: datetime) -> Recipient | None:
-    """Whom the answer is encrypted to by the address book; None when it names no certificate.
+    """Whom an answer to this party is encrypted to by the address book; None when it names no certificate.
 
     Raises  CertificateRejected: the certificate does not hold, or is another organisation's; TrustStale.
     """
@@ -56,7 +56,7 @@ def signing_recipient(verified: Verified, gate: Gate, now: datetime) -> Recipien
     return _recipient(verified.token, verified.signer.oin, gate, now)
 
 
-def encrypt_for_addressees(acceptance: Acceptance, gate: Gate) -> Mapping[str, Addressed]:
+def encrypt_for_addressees(acceptance: Acceptance, gate: Gate) -> Mapping[str, EncryptedBody]:
     """By addressee's id, what it will collect, encrypted now to its certificate alone (docs/decisions/0022).
 
     Of those that agreed 2W-be-SE for the mailbox and whose registered certificate holds at this moment: what is
@@ -68,17 +68,14 @@ def encrypt_for_addressees(acceptance: Acceptance, gate: Gate) -> Mapping[str, A
     able = {party.id: found for party in acceptance.receivers if agreed_encrypted(party, mailbox)
             and (found := _addressee(party, gate, acceptance.received_at)) is not None}
     return MappingProxyType({
-        party: Addressed(certificate=certificate, body=encrypt_body(_to_collect(acceptance, party), to, gate.new_id()))
-        for party, (certificate, to) in able.items()})
+        party: encrypt_body(_to_collect(acceptance, party), recipient, gate.new_id())
+        for party, recipient in able.items()})
 
 
-def _addressee(party: Party, gate: Gate, now: datetime) -> tuple[str, Recipient] | None:
-    """Its certificate's digest, and the certificate to encrypt to; None: none is registered, or it does not hold."""
-    registered = encryption_certificate(party, now)
-    if registered is None or registered.der is None:
-        return None
-    with suppress(CertificateRejected, TrustStale):  # it can't collect either, and a sender can't help that
-        return registered.sha256, _recipient(registered.der, party.oin, gate, now)
+def _addressee(party: Party, gate: Gate, now: datetime) -> Recipient | None:
+    """Whom to encrypt to for this party; None: it registered no certificate, or it does not hold."""
+    with suppress(CertificateRejected, TrustStale):  # then it can't collect either, and a sender can't help that
+        return registered_recipient(party, gate, now)
     return None
 
 

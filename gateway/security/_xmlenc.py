@@ -64,6 +64,7 @@ class Recipient:
 
     public_key: rsa.RSAPublicKey
     thumbprint: str  # base64
+    sha256: str  # of the certificate, hex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,9 @@ def key_names(certificate: x509.Certificate, der: bytes) -> frozenset[KeyName]:
 def recipient_of(der: bytes) -> Recipient | None:
     """Whom this certificate lets us encrypt to; None when its key is no RSA key. It must have been checked before."""
     key = x509.load_der_x509_certificate(der).public_key()
-    return Recipient(public_key=key, thumbprint=_thumbprint(der)) if isinstance(key, rsa.RSAPublicKey) else None
+    if not isinstance(key, rsa.RSAPublicKey):
+        return None
+    return Recipient(public_key=key, thumbprint=_thumbprint(der), sha256=hashlib.sha256(der).hexdigest())
 
 
 def _thumbprint(der: bytes) -> str:

@@ -110,7 +110,7 @@ def encrypt_body(content: bytes, recipient: Recipient, nonce: str) -> EncryptedB
     identifier = f"B-{nonce}"
     digest = hashlib.sha256(_body_start(identifier) + content + _BODY_END).digest()
     key, data = encrypt_content(content, recipient, nonce)
-    return EncryptedBody(identifier=identifier, digest=digest, key=key, data=data)
+    return EncryptedBody(certificate=recipient.sha256, identifier=identifier, digest=digest, key=key, data=data)
 
 
 class _Part(NamedTuple):

@@ -26,7 +26,7 @@ from gateway.storage.tables import (
     refusals,
 )
 from gateway.storage.writer import Write
-from gateway.values import Acceptance, Addressed, Conversation, DeliveryState, Entry, Proof, Question, Refusal
+from gateway.values import Acceptance, Conversation, DeliveryState, EncryptedBody, Entry, Proof, Question, Refusal
 
 T = TypeVar("T")
 
@@ -279,12 +279,12 @@ class SqlTransaction(ports.Transaction):
             self._write.run(_ADD_BRIDGED_PAYLOAD, message=message, set_version=version, epoch=sealed.epoch,
                             wrapped=sealed.wrapped, sealed=sealed.octets)
 
-        for receiver, addressed in acceptance.addressed.items():
-            self._add_addressed(message, acceptance, receiver, addressed)
+        for receiver, body in acceptance.addressed.items():
+            self._add_addressed(message, acceptance, receiver, body)
 
-    def _add_addressed(self, message: int, acceptance: Acceptance, receiver: str, addressed: Addressed) -> None:
+    def _add_addressed(self, message: int, acceptance: Acceptance, receiver: str, body: EncryptedBody) -> None:
         """The key of the day around the EncryptedKey: once it is destroyed, no copy of it opens for anybody."""
-        header, body, epoch = acceptance.header, addressed.body, epoch_of(acceptance.received_at)
+        header, epoch = acceptance.header, epoch_of(acceptance.received_at)
         wrapped = self._sealer.keys.wrap(
             epoch, body.key, context_of(header.referentienummer, header.afzender, receiver))
         self._write.run(_ADD_ADDRESSED_PAYLOAD, message=message, receiver=receiver, epoch=epoch, wrapped=wrapped,

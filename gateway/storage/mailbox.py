@@ -144,7 +144,8 @@ class SqlMailbox(ports.Mailbox):
             return self._sealer.unseal(Sealed(epoch=epoch, wrapped=wrapped, octets=octets),
                                        context_of(row[0], row[3], row[BRIDGED_TO]))
         key = self._sealer.keys.unwrap(epoch, wrapped, context_of(row[0], row[3], row[4]))
-        return EncryptedBody(identifier=sealed[3], digest=bytes(sealed[4]), key=key, data=octets)
+        return EncryptedBody(certificate=row[SEALED_TO], identifier=sealed[3], digest=bytes(sealed[4]), key=key,
+                             data=octets)
 
     def confirm(self, party: str, referentienummers: tuple[str, ...], now: datetime) -> dict[str, bool]:
         """See ports.Mailbox. Only what was collected can be confirmed; all numbers in one commit."""

@@ -8,7 +8,6 @@ from uuid import NAMESPACE_URL, uuid5
 from gateway import ports
 from gateway.values import (
     Acceptance,
-    Addressed,
     Bridged,
     Conversation,
     EncryptedBody,
@@ -92,13 +91,11 @@ def addressed(message: Acceptance, *receivers: Party) -> Acceptance:
     def body(receiver: Party) -> EncryptedBody:
         noise = sha256((message.message_id + receiver.id).encode())
         return EncryptedBody(
-            identifier=f"B-{number(receiver.slug)}", digest=noise.digest(),
+            certificate=sha256(receiver.oin.encode()).hexdigest(), identifier=f"B-{number(receiver.slug)}", digest=noise.digest(),
             key=b"<xenc:EncryptedKey>" + noise.hexdigest().encode() + b"</xenc:EncryptedKey>",
             data=b"<xenc:EncryptedData>" + noise.hexdigest().encode() * 40 + b"</xenc:EncryptedData>")
 
-    return replace(message, addressed={
-        receiver.id: Addressed(certificate=sha256(receiver.oin.encode()).hexdigest(), body=body(receiver))
-        for receiver in receivers})
+    return replace(message, addressed={receiver.id: body(receiver) for receiver in receivers})
 
 
 class Accept:

@@ -118,7 +118,7 @@ def test_where_all_have_keys_of_their_own_the_hub_s_keys_seal_no_content(hub: Hu
     assert [hub.payloads(table) for table in ("payloads", "bridged_payloads", "addressed_payloads")] == [0, 0, 2]
     for party in (ENERGIE, BANK):
         listed, body = hub.mailbox.collect(party.id, number("a"), NOW)
-        assert body == message.addressed[party.id].body
+        assert body == message.addressed[party.id]
         assert listed.ontvanger == party.id
 
 
