@@ -21,16 +21,19 @@ from gateway.pipeline.gate import Gate
 from gateway.ports import Register
 from gateway.routing import agreed_encrypted, certificate_refusal, represented
 from gateway.security import CheckCertificate, Known, SecurityPolicy, Sent, TrustSnapshot, diagnose, hub_budget
-from gateway.soap import Limits
+from gateway.soap import Envelope, Limits
 from gateway.values import RSA_PSS, Explained, Party, Purpose, Received, Service
 
 # Refusals to which the engine adds a cause; of the others the fault says all there is.
 _ADDS: Final = (SecurityRefusal, MalformedEnvelope, NotXml, UnsupportedContent, AddressingError, UnknownMessage,
                 SenderMismatch)
+_LARGEST: Final = 2_000_000  # octets: of a larger message no copy is made while its fault waits
 _SAYS_ALL: Final = (Replayed, DecryptionFailed)
 
 
-def explained(received: Received, caller: Party | None, error: GatewayError, gate: Gate) -> tuple[Explained, ...]:
+def explained(
+    received: Received, caller: Party | None, envelope: Envelope | None, error: GatewayError, gate: Gate
+) -> tuple[Explained, ...]:
     """Why a caller's request was refused, for the journal; nothing for strangers and where nothing could be added.
 
     Nor for what is encrypted: how long an answer takes may not depend on what was found inside (docs/decisions/0014).
@@ -38,10 +41,12 @@ def explained(received: Received, caller: Party | None, error: GatewayError, gat
     """
     if caller is None or not isinstance(error, _ADDS) or isinstance(error, _SAYS_ALL):
         return ()
-    if b"Encrypted" in received.octets:
+    if len(received.octets) > _LARGEST:
+        return ()
+    if b"EncryptedKey" in received.octets or b"EncryptedData" in received.octets:
         return ()
     sent = Sent(octets=received.octets, content_type=received.content_type, soap_action=received.soap_action,
-                path=received.path, peer=received.peer)
+                path=received.path, peer=received.peer, envelope=envelope, refused_as=error)
     policy = replace(gate.policy, pss=True) if RSA_PSS in caller.agreements else gate.policy
     known = knowledge(
         now=received.at, policy=policy, limits=gate.limits, check_signer=gate.check_signer, trust=gate.trust(),

@@ -109,7 +109,7 @@ def _journal(trail: Trail, error: GatewayError, ticket: str, gate: Gate) -> None
         message_id=trail.message_id, action=trail.addressing.action if trail.addressing is not None else None,
         referentienummer=trail.header.referentienummer if trail.header is not None else None,
         octets=len(received.octets), octets_digest=hashlib.sha256(received.octets).digest(),
-        explained=explained(received, trail.caller, error, gate),
+        explained=explained(received, trail.caller, trail.envelope, error, gate),
     )
     if not isinstance(error, _CHEAP) or gate.tally.write_down(refusal):
         _write(refusal, gate)

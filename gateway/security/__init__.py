@@ -50,7 +50,7 @@ from gateway.security.pki import (
 from gateway.security.seal import Outgoing, SignedEnvelope, Signing, seal
 from gateway.security.sealed import check_sealed, open_message, seal_message
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
-from gateway.security.timestamp import check_token, timestamp_request, token_in
+from gateway.security.timestamp import check_token, stamped_at, timestamp_request, token_in
 from gateway.security.tolerated import is_short_key, tolerated_header
 from gateway.security.wsse import (
     CheckCertificate,
@@ -74,6 +74,6 @@ __all__ = [
     "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust",
     "local_budget", "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "open_message",
     "read_checkpoint", "read_ocsp_answer", "recipient_of", "same_key", "seal", "seal_message", "sign_checkpoint",
-    "stated_created", "tell", "timestamp_request", "token_in", "tolerated_header", "verify", "verify_evidence",
-    "with_token", "write_evidence",
+    "stamped_at", "stated_created", "tell", "timestamp_request", "token_in", "tolerated_header", "verify",
+    "verify_evidence", "with_token", "write_evidence",
 ]

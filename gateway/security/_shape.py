@@ -28,7 +28,12 @@ def only_attributes(element: etree._Element, allowed: frozenset[str]) -> None:
         raise SecurityMissing(f"{etree.QName(element).localname} has an attribute that XML Signature does not know")
 
 
+def has_words(signature: etree._Element) -> bool:
+    """Does text stand between the elements of this ds:Signature, or of the header around it?"""
+    return bool(_WORDS(signature))
+
+
 def no_words(signature: etree._Element) -> None:
     """Raises SecurityMissing when text stands between the elements of this ds:Signature or of the header around it."""
-    if _WORDS(signature):
+    if has_words(signature):
         raise SecurityMissing("wsse:Security or ds:Signature holds text where its schema has none")

@@ -10,21 +10,21 @@ Source: PKCS #11 v3.0 current mechanisms §2.13.
 import os
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from gateway.errors import Misconfigured, StorageError
 from gateway.storage.vault import KEY, NONCE, KeyVault
 
-if TYPE_CHECKING:
-    from pkcs11 import Session
-
 _LABEL: Final = "gateway "  # and the epoch
 _ID: Final = 16  # octets
 _TAG_BITS: Final = 128
+# python-pkcs11 initialises a module without asking it to lock (C_Initialize without arguments): then a process may make
+# one call at a time, whatever session it is for. SoftHSM crashes otherwise.
+_one_at_a_time = Lock()
 
 
 class TokenVault(KeyVault):
-    """The keys of one token. One session, behind a lock: a session does one thing at a time."""
+    """The keys of one token, over one session."""
 
     def __init__(self, *, module: Path, token: str, pin: str) -> None:
         """Raises Misconfigured: python-pkcs11 or the module is missing, no such token, or a wrong PIN."""
@@ -34,22 +34,25 @@ class TokenVault(KeyVault):
             raise Misconfigured("'keys' in [store] names a PKCS#11 token, and python-pkcs11 is not installed; "
                                 "remedy: pip install 'schuldenknooppunt-gateway[pkcs11]'") from cause
         self._pkcs11: Any = pkcs11
+        with _one_at_a_time:
+            self._session = self._open(module, token, pin)
+        self._mine: dict[str, bytes] = {}  # by epoch: the identifier of a key to wrap with
+
+    def _open(self, module: Path, token: str, pin: str) -> Any:
         try:
-            found = pkcs11.lib(str(module)).get_token(token_label=token)
+            found = self._pkcs11.lib(str(module)).get_token(token_label=token)
             try:
-                self._session: Session = found.open(rw=True, user_pin=pin)
-            except pkcs11.UserAlreadyLoggedIn:  # who logs in is the process: another vault did
-                self._session = found.open(rw=True)
-        except (pkcs11.PKCS11Error, RuntimeError) as cause:
+                return found.open(rw=True, user_pin=pin)
+            except self._pkcs11.UserAlreadyLoggedIn:  # who logs in is the process: another vault did
+                return found.open(rw=True)
+        except (self._pkcs11.PKCS11Error, RuntimeError) as cause:
             raise Misconfigured(f"the PKCS#11 token '{token}' can't be opened: {type(cause).__name__}; see 'keys' in "
                                 "[store]: module, token and pin_file") from cause
-        self._lock = Lock()
-        self._mine: dict[str, bytes] = {}  # by epoch: the identifier of a key to wrap with
 
     def wrap(self, epoch: str, data_key: bytes, context: bytes) -> bytes:
         """See KeyVault: the key's identifier, then nonce, ciphertext and tag of AES-256-GCM."""
         nonce = os.urandom(NONCE)
-        with self._lock, _Told(self._pkcs11, f"the key of {epoch} can't be used"):
+        with _one_at_a_time, _Told(self._pkcs11, f"the key of {epoch} can't be used"):
             identifier = self._mine.get(epoch)
             key = self._find(epoch, identifier) if identifier is not None else next(iter(self._all(epoch)), None)
             key = key if key is not None else self._make(epoch)
@@ -59,7 +62,7 @@ class TokenVault(KeyVault):
     def unwrap(self, epoch: str, wrapped: bytes, context: bytes) -> bytes:
         """See KeyVault."""
         identifier, nonce, octets = wrapped[:_ID], wrapped[_ID:_ID + NONCE], wrapped[_ID + NONCE:]
-        with self._lock, _Told(self._pkcs11, "sealed octets do not open"):
+        with _one_at_a_time, _Told(self._pkcs11, "sealed octets do not open"):
             key = self._find(epoch, identifier)
             if key is None:
                 raise StorageError(f"the key of {epoch} is not in the token")
@@ -67,13 +70,13 @@ class TokenVault(KeyVault):
 
     def epochs(self) -> list[str]:
         """See KeyVault."""
-        with self._lock, _Told(self._pkcs11, "the token does not list its keys"):
+        with _one_at_a_time, _Told(self._pkcs11, "the token does not list its keys"):
             labels = {str(key.label) for key in self._objects({})}
         return sorted(label.removeprefix(_LABEL) for label in labels if label.startswith(_LABEL))
 
     def destroy(self, epoch: str) -> None:
         """See KeyVault: every key of that day."""
-        with self._lock, _Told(self._pkcs11, f"the key of {epoch} can't be destroyed"):
+        with _one_at_a_time, _Told(self._pkcs11, f"the key of {epoch} can't be destroyed"):
             self._mine.pop(epoch, None)
             for key in self._all(epoch):
                 key.destroy()

@@ -29,6 +29,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 REVISION: Final = "0004"  # the migration this description equals; a store at another revision is not opened
@@ -124,6 +125,9 @@ checkpoints = Table(
     Column("note", LargeBinary, nullable=False),  # security/checkpoint.py
     Column("certificate", ForeignKey("certificates.sha256"), nullable=False),  # that it is signed with
     PrimaryKeyConstraint("node", "size"),
+    # Of the time-stamped ones alone: where no authority is configured it is empty, and says so at once.
+    Index("ix_checkpoints_stamped", "node", "size", "stamped_at", sqlite_where=text("stamped_at IS NOT NULL"),
+          postgresql_where=text("stamped_at IS NOT NULL")),
 )
 
 # Roots of full subtrees of 2^8, 2^16, 2^24 … leaves. The leaves themselves are in `entries`.

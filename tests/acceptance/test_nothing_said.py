@@ -36,6 +36,7 @@ from tests.test_docs import page, section, table
 
 KN = "urn:schuldenknooppunt:knooppunt:1.0"
 SHORTEST = 4  # characters of a value that is looked for
+_OWN_WORDS = {"reason", "error", "who", "why", "checks", "diagnoses"}  # fields of a record that hold no identifier
 _UNBROKEN = 200  # characters without a space: base64
 
 
@@ -72,13 +73,13 @@ def strings(value: object) -> Iterator[str]:
 
 
 def stated(records: Iterable[str]) -> set[str]:
-    """What the published fields hold: identifiers, and the days of their times. The reason of a refusal is no excuse.
+    """What the published fields hold: identifiers, and the days of their times. Why something was refused is no excuse.
     """
     found: set[str] = set()
     for record in records:
         facts = json.loads(record)
         assert facts.keys() <= published(), facts.keys() - published()
-        found |= set(strings([value for name, value in facts.items() if name not in ("reason", "error", "who", "why")]))
+        found |= set(strings([value for name, value in facts.items() if name not in _OWN_WORDS]))
         found |= {(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=facts[name])).date().isoformat()
                   for name in ("at", "expires_at") if name in facts}
     return found

@@ -248,6 +248,14 @@ def test_the_header_is_held_to_its_schema_and_rules(hub: Line) -> None:
     assert rules(reply) == {"berichttype"}
 
 
+def test_a_sealed_file_is_judged_as_the_hub_does(hub: Line) -> None:
+    octets = sealed(hub, message("SaldoVerzoek", str(uuid.uuid4())))
+    find = hub.instance.catalog.by_namespace
+    assert validate_text(octets, find) == ()
+    assert {one.rule for one in validate_text(sealed(hub, message("SaldoVerzoek", str(uuid.uuid4())),
+                                                     SHAPES["text beside it"]), find)} == {"sealed"}
+
+
 def test_a_touched_seal_is_a_broken_signature(hub: Line) -> None:
     def touch(root: etree._Element) -> None:
         value = root.findall(f".//{{{E}}}CipherValue")[-1]

@@ -59,6 +59,29 @@ def test_the_journal_is_verified_and_a_change_is_found(hub, tmp_path):
     assert "breaks at" in broken.err
 
 
+def test_checkpoints_are_listed_proven_and_compared_with_one_that_was_kept(hub, tmp_path):
+    gateway("evidence", "export", NUMBER, "--instance", hub.folder)  # signs what is not signed yet
+    rows = gateway("journal", "checkpoints", hub.folder, "--json").json
+    newest = rows[-1]
+    assert (hub.folder / "checkpoints" / "hub.txt").read_text("utf-8") == newest["note"]
+    assert str(newest["entries"]) in gateway("journal", "checkpoints", hub.folder).out
+    proven = gateway("journal", "consistency", hub.folder, "--from", 1, "--to", newest["entries"], "--json")
+    assert proven.json["holds"] is True
+    assert proven.json["to_root"] == newest["note"].splitlines()[2]
+    assert gateway("journal", "consistency", hub.folder, "--from", 5, "--to", 2).code == 1
+    kept, other = tmp_path / "kept.txt", tmp_path / "other.txt"
+    kept.write_text(newest["note"], "utf-8")
+    other.write_text(newest["note"].replace("chain ", "chain A", 1).replace("=\ncert", "\ncert", 1), "utf-8")
+    good = gateway("journal", "verify", hub.folder, "--checkpoint", kept, "--json")
+    assert (good.code, good.json["checkpoints"] >= 1) == (0, True)
+    assert "no checkpoint" in gateway("journal", "verify", hub.folder, "--checkpoint", other).err
+    root = newest["note"].splitlines()[2]
+    kept.write_text(newest["note"].replace(root, "A" * 43 + "="), "utf-8")
+    found = gateway("journal", "verify", hub.folder, "--checkpoint", kept)
+    assert found.code == 1
+    assert "published" in found.err
+
+
 def test_evidence_is_written_and_verified_without_an_instance(hub, tmp_path):
     ran = gateway("evidence", "export", NUMBER, "--instance", hub.folder)
     assert ran.code == 0

@@ -73,6 +73,8 @@ def assert_indexed(sql: str, steps: list[str]) -> None:
 
 # Which index, where more than one would do and only one is quick: the mailbox of a large party is long.
 BY = {
+    "checkpoints._FIRST_STAMPED": "ix_checkpoints_stamped (node=? AND size>?)",
+    "checkpoints._NEWEST_STAMPED": "ix_checkpoints_stamped (node=?)",
     "pruning._OLD_MESSAGES": "ix_messages_received_at (received_at>? AND received_at<?)",
     "mailbox._FIND": "PRIMARY KEY (message=? AND receiver=?)",
     "mailbox._FIND_TO_CHANGE": "PRIMARY KEY (message=? AND receiver=?)",

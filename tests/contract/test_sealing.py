@@ -3,19 +3,20 @@
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from gateway.errors import StorageError
 from gateway.storage import KeyDirectory, Sealer, SqlMailbox, Store, open_store
 from gateway.storage.sealing import Sealed, context_of, epoch_of
 from gateway.storage.session import Query
-from gateway.storage.tables import payloads
+from gateway.storage.tables import bridged_payloads, payloads
 from tests.contract.conftest import Hub
 from tests.contract.samples import BANK, ENERGIE, GEMEENTE, NOW, TERM, acceptance, bridged, number
 
@@ -27,10 +28,10 @@ def on_disk(folder: Path, needle: bytes) -> list[str]:
     return [file.name for file in folder.rglob("*") if file.is_file() and needle in file.read_bytes()]
 
 
-def sealed_rows(store: Store) -> list[tuple[bytes, bytes]]:
+def sealed_rows(store: Store, table: Table = payloads) -> list[tuple[bytes, bytes]]:
     """Wrapped data key and sealed octets of each payload, oldest first."""
     with store.read() as session:
-        rows = session.all(Query(select(payloads.c.wrapped, payloads.c.sealed).order_by(payloads.c.message)))
+        rows = session.all(Query(select(table.c.wrapped, table.c.sealed).order_by(table.c.message)))
     return [(bytes(wrapped), bytes(sealed)) for wrapped, sealed in rows]
 
 
@@ -46,16 +47,38 @@ def test_content_never_reaches_the_disk(hub: Hub) -> None:
     assert on_disk(hub.folder, MARKER) == []
 
 
-def test_sealed_octets_are_overwritten_after_confirming(hub: Hub) -> None:
-    hub.accept(acceptance("a", payload=MARKER * 40))
-    ((wrapped, sealed),) = sealed_rows(hub.store)
-    assert on_disk(hub.folder, sealed[:64])
-    assert on_disk(hub.folder, wrapped)
-    hub.mailbox.collect(ENERGIE.id, number("a"), NOW)
-    hub.mailbox.confirm(ENERGIE.id, (number("a"),), NOW)
+def confirm(hub: Hub) -> None:
+    for party in (ENERGIE, BANK):
+        hub.mailbox.collect(party.id, number("a"), NOW)
+        hub.mailbox.confirm(party.id, (number("a"),), NOW)
+
+
+def cancel(hub: Hub) -> None:
+    for party in (ENERGIE, BANK):
+        hub.operator.cancel(number("a"), party.id, who="beheerder", why="proef", now=NOW)
+
+
+def expire(hub: Hub) -> None:
+    assert hub.mailbox.expire(NOW + TERM, 10) == 2
+
+
+def erase_party(hub: Hub) -> None:
+    hub.mailbox.collect(BANK.id, number("a"), NOW)  # also what the other side has, and did not confirm
+    assert hub.operator.erase_party(GEMEENTE.id, who="beheerder", why="proef", now=NOW) == 2
+
+
+@pytest.mark.parametrize("end", [confirm, cancel, expire, erase_party])
+def test_sealed_octets_and_their_key_are_overwritten_at_every_end(end: Callable[[Hub], None], hub: Hub) -> None:
+    """In both versions in which it is delivered, in the transaction that says so."""
+    hub.accept(bridged(acceptance("a", receivers=(ENERGIE, BANK), payload=MARKER * 40 + b"/>"), BANK))
+    sealed = [octets for table in (payloads, bridged_payloads) for row in sealed_rows(hub.store, table)
+              for octets in (row[0], row[1][:64])]
+    assert len(sealed) == 4
+    assert all(on_disk(hub.folder, octets) for octets in sealed)
+    end(hub)
+    assert (hub.payloads(), hub.payloads("bridged_payloads")) == (0, 0)
     hub.store.close()  # the log is copied into the file and removed
-    assert on_disk(hub.folder, sealed[:64]) == []
-    assert on_disk(hub.folder, wrapped) == []
+    assert not any(on_disk(hub.folder, octets) for octets in sealed)
 
 
 def test_key_of_a_day_is_destroyed_when_it_seals_nothing_any_more(hub: Hub) -> None:

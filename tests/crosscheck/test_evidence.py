@@ -4,6 +4,7 @@ import hashlib
 import re
 import subprocess
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,16 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from lxml import etree
 from signxml.verifier import SignatureConfiguration
 
-from gateway.app.evidence import evidence_file
+from gateway.app.checkpoints import CheckpointWriter
+from gateway.app.evidence import _facts, evidence_file
+from gateway.app.instance import utc_now
+from gateway.security import load_certificate, read_checkpoint, sign_checkpoint, verify_evidence, write_evidence
 from gateway.storage import Reports
 from tests import foreign
 from tests.crosscheck.referee import XMLSEC1, needs_xmlsec1
 from tests.foreign import D
 from tests.line import KN, POSTBUS, Line, code, example
+from tests.tsa import Authority, needs_openssl, served
 
 
 @pytest.fixture
@@ -158,3 +163,58 @@ def test_it_holds_no_content(evidence):
     decoded = evidence + b"".join(b64decode(one) for one in re.findall(rb">([A-Za-z0-9+/]{40,}={0,2})<", evidence)
                                   if len(one) % 4 == 0)
     assert not [word for word in words if word.encode() in decoded]
+
+
+@needs_openssl
+@pytest.mark.clause("§7.4")
+def test_a_time_stamp_of_a_third_party_is_in_the_file_and_is_checked(line, number, tmp_path):
+    """Stamped after the message; stated without the authority's anchor, proven with it, refused by another."""
+    authority = Authority(folder=tmp_path)
+    settings = line.instance.settings
+    with served(authority.reply) as url:
+        stamping = replace(settings, journal=replace(settings.journal, tsa=url, tsa_certificates=(authority.ca,)))
+        writer = CheckpointWriter(stamping, line.instance.signing, line.store, clock=utc_now, observe=_must_succeed)
+        writer.write()
+        writer.stamp()
+    octets = evidence_file(Reports(line.store), number, afzender=None, signing=line.instance.signing, now=line.at)
+    ca = load_certificate(line.instance.folder / "pki" / "ca.pem")
+
+    def judged(*anchors):
+        checks = verify_evidence(octets, None, [ca], settings.hub.oin, anchors)
+        return {one.holds for one in checks if "tijdstempel op" in one.name}, all(
+            one.holds for one in checks if "tijdstempel op" not in one.name)
+
+    assert judged() == ({None}, True)
+    assert judged(load_certificate(authority.ca)) == ({True}, True)
+    assert judged(ca) == ({False}, True)
+
+
+def _must_succeed(event, facts):
+    assert event in ("checkpoint", "time-stamp"), facts
+
+
+@pytest.mark.parametrize(("change", "wrong"), [
+    (lambda proof, key: replace(proof, node="north"), "journaal"),
+    (lambda proof, key: replace(proof, lines=()), "journaal"),
+    (lambda proof, key: replace(proof, lines=(replace(proof.lines[0], position=2), *proof.lines[1:])), "journaal"),
+    (lambda proof, key: replace(proof, lines=(replace(proof.lines[0], path=proof.lines[0].path[1:]),)), "journaal"),
+    (lambda proof, key: replace(proof, certificate=key.certificate), "controlepunt van het knooppunt"),
+    (lambda proof, key: _signed_by(proof, key), "certificaat van het controlepunt"),
+], ids=["node", "empty", "position", "path", "certificate", "signer"])
+def test_a_checkpoint_that_does_not_fit_is_found_though_the_file_is_signed(line, number, change, wrong):
+    """Whoever holds the hub's key writes the file; its journal must still be one the hub had signed before."""
+    with line.instance.operations() as operations:
+        operations.evidence(number)  # signs the journal
+    facts = _facts(number, Reports(line.store).evidence_of(number))
+    (proof,) = facts.journals
+    octets = write_evidence(replace(facts, journals=(change(proof, line.signing_key("gemeente")),)),
+                            line.instance.signing[0], line.at)
+    ca = load_certificate(line.instance.folder / "pki" / "ca.pem")
+    checks = verify_evidence(octets, None, [ca], line.instance.settings.hub.oin)
+    assert wrong in {one.name for one in checks if one.holds is False} or [one.holds for one in checks] == [False]
+
+
+def _signed_by(proof, key):
+    """The same state, signed by another organisation under the same CA."""
+    told = replace(read_checkpoint(proof.note).checkpoint, certificate=hashlib.sha256(key.certificate).digest())
+    return replace(proof, note=sign_checkpoint(told, key), certificate=key.certificate)

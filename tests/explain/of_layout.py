@@ -4,6 +4,7 @@ import copy
 import hashlib
 from base64 import b64encode
 
+import signxml
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, pkcs7
 from lxml import etree
@@ -209,7 +210,18 @@ def _inclusive(world: World):
     return world.look(world.octets(after_digests=state, after_signing=sign))
 
 
+def _signxml(world: World):
+    """Nothing set: enveloped, C14N 1.1, the whole document, the certificate as X509Data."""
+    who = world.line.identity("gemeente")
+    unsigned = world.tree(**last(at(SIGNATURE, removed)))
+    certificate = x509.load_der_x509_certificate(who.certificate)
+    return world.look(etree.tostring(signxml.XMLSigner().sign(unsigned, key=who.key, cert=[certificate])))
+
+
 LAYOUT = [
+    ("signxml as it comes", {
+        "envelope-layout", "signature-outside-security", "key-info-x509-data", "c14n-inclusive", "transform-enveloped",
+        "reference-whole-document", "part-not-signed"}, _signxml),
     # --- layout
     ("no WS-Security at all", {"security-missing"}, _after(at(SECURITY, removed))),
     ("signing switched off", {"signature-missing"}, _after(at(SIGNATURE, removed))),
@@ -250,6 +262,8 @@ LAYOUT = [
     ("an enveloping signature", {"signature-object"}, _after(at(SIGNATURE, appending(f'<Object xmlns="{D}"/>')))),
     ("SignatureValue before SignedInfo", {"signature-layout"}, _after(
         at(SIGNATURE, lambda one: one.insert(0, one[1])))),
+    ("a template with text left between its elements", {"signature-words"}, _after(
+        at(SECURITY, lambda one: setattr(one, "text", "handtekening:")))),
     ("no KeyInfo", {"key-info-missing"}, _after(at(f"{SIGNATURE}/d:KeyInfo", removed))),
     ("WCF and CXF by default: key identifier", {"key-identifier"}, _pointer(
         f'<KeyIdentifier xmlns="{O}" ValueType="{PROFILE}#X509SubjectKeyIdentifier">AAAA</KeyIdentifier>')),

@@ -119,6 +119,12 @@ def _lost_schema(body: Element) -> bytes:
     return c14n(_with_schema(body.getroottree().getroot())[1], exclusive=False)
 
 
+def _with_vendor_prefix(body: Element) -> bytes:
+    """A vendor's prefix, declared on the Envelope and named in the PrefixList; an ESB dropped it as unused."""
+    octets = replaced(foreign.octets(body.getroottree().getroot()), "<s:Envelope ", '<s:Envelope xmlns:lev="urn:lev" ')
+    return _listed(["lev"])(etree.fromstring(octets)[1])
+
+
 def _nfd(body: Element) -> bytes:
     return unicodedata.normalize("NFD", c14n(body).decode()).encode()
 
@@ -299,6 +305,8 @@ SIGNING = [
     ("WSS4J's PrefixList, not written down", {"prefix-list-differs"}, _body(_listed(["s", "a", "u"]))),
     ("a PrefixList written down and not used", {"prefix-list-differs"}, _plan(
         inclusive="a s", **digesting("Body", c14n))),
+    ("declarations dropped that the PrefixList names", {"prefix-list-unresolved"}, _plan(
+        inclusive="lev", **digesting("Body", _with_vendor_prefix))),
     ("digests in the wrong References", {"digest-of-other-part"}, _plan(after_digests=_swapped)),
     ("a digest in hexadecimal", {"digest-hex"}, _plan(after_digests=_upper_case_hex)),
     ("base64 of the hexadecimal digest", {"digest-hex-base64"}, _plan(after_digests=_hex_in_base64)),

@@ -1,5 +1,6 @@
 """2W-be-SE under attack: other ciphers, moved parts, oracles (standards catalogue 4.2; docs/decisions/0011)."""
 
+import json
 import os
 import statistics
 import time
@@ -421,6 +422,8 @@ def test_every_failure_of_decryption_looks_alike(closed: Closed, case: str) -> N
     reply = closed.repels(closed.signed(cipher=ORACLES[case]), DecryptionFailed, SignatureInvalid)
     other = closed.line.post(closed.signed(after_signing=lambda r: setattr(body(r)[0], "tail", " ")))
     assert _told(closed, reply) == _told(closed, other)
+    ticket = json.loads(closed.last_refusal)["ticket"]
+    assert closed.line.gate.journal.refused(ticket).explained == ()  # HaalFoutToelichtingOp says no more than the fault
     assert (reply.status, len(reply.octets)) == (other.status, len(other.octets))
 
 

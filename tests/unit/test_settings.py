@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Misconfigured
-from gateway.settings import Change, ChangeKind, Limits, dump_parties, load_parties, load_settings, plan
+from gateway.settings import Change, ChangeKind, Journal, Limits, dump_parties, load_parties, load_settings, plan
 from gateway.values import Allowance, Party
 
 HUB = """\
@@ -137,9 +137,18 @@ connection_requests = 1_000
 session_seconds = 300
 [sets]
 xsd = "xsd"
+[journal]
+checkpoint_entries = 500
+checkpoint_seconds = 30
+checkpoints = "/srv/worm"
+tsa = "http://tsa.example/stamp"
+tsa_certificate = "pki/ca.pem"
 """)
     settings = load_settings(folder)
     assert settings.hub.node == "hub-2"
+    assert settings.journal == Journal(
+        checkpoint_entries=500, checkpoint_seconds=30, checkpoints=Path("/srv/worm"), tsa="http://tsa.example/stamp",
+        tsa_certificates=(folder / "pki" / "ca.pem",))
     assert (settings.soap.listen.host, settings.soap.listen.port) == ("::1", 0)
     assert str(settings.soap.listen) == "[::1]:0"
     assert settings.soap.max_octets == 2_000_000
@@ -160,6 +169,9 @@ xsd = "xsd"
 @pytest.mark.parametrize(("added", "message"), [
     ('[soap]\nlisen = "x"', "gateway.toml line 7: unknown key 'lisen' in [soap]; did you mean 'listen'?"),
     ("[sope]", "gateway.toml line 6: unknown key 'sope' in the file; did you mean 'soap'?"),
+    ('[journal]\ntsa = "ftp://tsa.example"', "gateway.toml line 7: 'tsa' in [journal] is no URL; use http"),
+    ('[journal]\ntsa = "http://tsa.example"', "'tsa' and 'tsa_certificate' in [journal] go together; name the URL"),
+    ('[journal]\ntsa_certificate = "pki/ca.pem"', "'tsa' and 'tsa_certificate' in [journal] go together"),
     ("[web]\ncolour = 1", "gateway.toml line 7: unknown key 'colour' in [web]; known here: listen"),
     ("[web]\nlisten = 8080", "gateway.toml line 7: 'listen' in [web] is a whole number; make it a text"),
     ("web = 3", "gateway.toml line 6: unknown key 'web' in [hub]"),

@@ -119,6 +119,11 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "ds:Signature does not hold SignedInfo, SignatureValue and KeyInfo as XML Signature has them.",
         "Laat een bibliotheek de handtekening maken.",
         "Let a library make the signature."),
+    "signature-words": (
+        "Tussen de elementen van wsse:Security of ds:Signature staat losse tekst.",
+        "Loose text stands between the elements of wsse:Security or ds:Signature.",
+        "Haal de tekst weg; tussen de elementen mag alleen witruimte staan.",
+        "Remove the text; only white space may stand between the elements."),
     "key-info-missing": (
         "ds:KeyInfo ontbreekt in de handtekening.",
         "ds:KeyInfo is missing in the signature.",

@@ -49,6 +49,11 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "{part}: the InclusiveNamespaces that were used are not the ones in the Transform.",
         "Schrijf de PrefixList die u gebruikt in de Transform, of gebruik er geen (WSS4J: addInclusivePrefixes=false).",
         "Write the PrefixList you use in the Transform, or use none (WSS4J: addInclusivePrefixes=false)."),
+    "prefix-list-unresolved": (
+        "{part}: de PrefixList noemt prefixen die hier nergens zijn gedeclareerd.",
+        "{part}: the PrefixList names prefixes that are declared nowhere here.",
+        "Haal na het ondertekenen geen declaraties van de Envelope weg, of gebruik geen PrefixList.",
+        "Remove no declarations from the Envelope after signing, or use no PrefixList."),
     "to-rewritten": (
         "{part}: het adres is na het ondertekenen herschreven (proxy: schema, host of poort).",
         "{part}: the address was rewritten after signing (proxy: scheme, host or port).",

@@ -12,11 +12,12 @@ from typing import Final
 
 from lxml import etree
 
+from gateway.errors import GatewayError
 from gateway.names import ALGORITHM_NAMES, DS, SOAP, SOAP12, WSA, WSA_OLD, WSSE, WSSE11, WSU, XENC, clark
 from gateway.ports import Register
 from gateway.security._trust import TrustSnapshot
 from gateway.security.wsse import CheckCertificate, SecurityPolicy
-from gateway.soap import Element, Limits
+from gateway.soap import Element, Envelope, Limits
 from gateway.values import Diagnosis, Party, Service
 
 WSU_ID: Final = clark(WSU, "Id")
@@ -46,6 +47,8 @@ class Sent:
     path: str | None = None  # of the service that was called
     peer: bytes | None = None  # TLS client certificate, DER
     signed: bytes | None = None  # what its sender says was digested, or signed as SignedInfo
+    envelope: Envelope | None = None  # these octets as the line has parsed them, where it came that far
+    refused_as: GatewayError | None = None  # what the line said, where it is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,6 +78,7 @@ class Budget:
 
     octets: int  # hashed or rewritten; canonicalising counts `C14N` fold
     verifications: int  # of signatures by public key
+    declarations: int = 2_000  # of namespaces, in octets that are parsed here
 
     def take(self, octets: int) -> bool:
         """May so many more be worked through?"""
@@ -106,7 +110,6 @@ class Case:
     signature: Element | None = None  # the one under wsse:Security, else the first there is
     message: Element | None = None  # the Body's first element
     certificates: list[bytes] = field(default_factory=list)  # DER, as found in the message; the signer's first
-    intact: bool = False  # every digest and the SignatureValue hold
     shown: list[str] = field(default_factory=list)  # differences from what the sender says it signed
 
     def take_in(self, root: Element) -> None:

@@ -10,7 +10,14 @@ from gateway.errors import GatewayError
 from gateway.names import DS, EXC_C14N, clark
 from gateway.security.explain.case import C14N, Case, algorithm, found, name_of, place_of
 from gateway.security.explain.difference import difference
-from gateway.security.explain.references import prefixes, references, target_of, transform_of
+from gateway.security.explain.references import (
+    MAX_REFERENCES,
+    prefixes,
+    references,
+    signed_info,
+    target_of,
+    transform_of,
+)
 from gateway.security.explain.search import GUESSES, Guess, View, declared_form, search
 from gateway.soap import Element, many_namespaces
 from gateway.values import Diagnosis
@@ -47,11 +54,14 @@ def digests(case: Case) -> list[Diagnosis] | None:
     """Every DigestValue against the part it points at, by the algorithms the message names."""
     listed = [(one, target_of(case, one)) for one in references(case)]
     pairs = [(one, target) for one, target in listed if target is not None]
-    if not pairs or many_namespaces(case.octets):
+    info = signed_info(case)
+    if not pairs or info is None or len(info) > MAX_REFERENCES + 2 or many_namespaces(case.octets):
         return None
     wrong: list[Diagnosis] = []
     mismatches: list[_Mismatch] = []
     seen: dict[bytes, str] = {}
+    if len({id(target) for _, target in pairs}) < len(pairs):
+        return None  # a part that is signed more than once: what is told of that comes first
     for reference, target in pairs:
         if target is case.body and case.encrypted:
             continue  # what was digested is inside
@@ -61,7 +71,6 @@ def digests(case: Case) -> list[Diagnosis] | None:
         elif one is not None:
             mismatches.append(one)
     wrong += _explained(case, sorted(mismatches, key=lambda one: len(one.view.octets)), seen)
-    case.intact = not wrong and len(pairs) == len(listed)
     return wrong
 
 
@@ -113,6 +122,15 @@ def _spelling(view: View, name: str, text: str, expected: bytes) -> Diagnosis | 
     return None
 
 
+def _unexplained(view: View, complete: bool) -> str:
+    """No guess matched: is there a sign of what happened all the same?"""
+    if b"\xef\xbf\xbd" in view.octets:
+        return "replacement-characters"
+    if set(view.inclusive) - {"#default"} - view.element.nsmap.keys():
+        return "prefix-list-unresolved"
+    return "digest-unexplained" if complete else "search-stopped"
+
+
 def _first(identifier: str) -> tuple[Guess, ...]:
     """What explained one part, then its kin (white-space-…), then the rest."""
     kin = identifier.rpartition("-")[0]
@@ -131,9 +149,7 @@ def _explained(case: Case, mismatches: list[_Mismatch], seen: dict[bytes, str]) 
             continue
         identifier, complete = search(one.view, one.matches, guesses)
         if identifier is None:
-            lossy = b"\xef\xbf\xbd" in one.view.octets
-            identifier = ("replacement-characters" if lossy
-                          else "digest-unexplained" if complete else "search-stopped")
+            identifier = _unexplained(one.view, complete)
         else:
             guesses = _first(identifier)
         yield found(identifier, one.place, part=part)

@@ -40,16 +40,20 @@ CHECKS: Final[tuple[tuple[str, Callable[[Case], list[Diagnosis] | None]], ...]] 
 _TOLD: Final = 12  # diagnoses of one check
 _OCTETS_EACH: Final = 160  # times the message: hashing it so often costs less than accepting it
 _OCTETS_BASE: Final = 400_000
+_SEARCHED: Final = 250_000  # octets: a larger message is canonicalised once and hardly searched; a fault may not wait
+_ONCE: Final = 14
+_DECLARATIONS: Final = 2_000  # `xmlns` in octets that the line did not take in; parsing them anew would cost memory
 
 
 def hub_budget(octets: int) -> Budget:
     """What the hub spends on explaining a refusal: less than four times what accepting a message of this size costs."""
-    return Budget(octets=_OCTETS_BASE + _OCTETS_EACH * octets, verifications=6)
+    searched = _OCTETS_BASE + _OCTETS_EACH * min(octets, _SEARCHED) + _ONCE * octets
+    return Budget(octets=searched, verifications=6, declarations=_DECLARATIONS)
 
 
 def local_budget() -> Budget:
     """What a person's own command may spend on own messages."""
-    return Budget(octets=10_000_000_000, verifications=200)
+    return Budget(octets=10_000_000_000, verifications=200, declarations=1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,8 @@ def _explained(name: str, wrong: list[Diagnosis] | None) -> Explained:
 
 def _line(case: Case) -> GatewayError | None:
     """What the line itself refuses of a message in which nothing was found: an explanation may not call that good."""
+    if case.sent.refused_as is not None:
+        return case.sent.refused_as
     known = case.known
     try:
         parsed = parse(case.sent.octets, known.limits)

@@ -9,7 +9,7 @@ from lxml import etree
 from gateway.errors import MalformedEnvelope, NotUtf8, NotXml, TooLarge
 from gateway.names import SOAP, SOAP12, WSA, WSA_OLD, WSSE, clark
 from gateway.security.explain.case import SIGNATURE, WSU_ID, Case, actor_of, elements, found
-from gateway.soap import Element, read_bounded
+from gateway.soap import Element, many_namespaces, read_bounded, scopes_are_bounded
 from gateway.values import Diagnosis
 
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9._-]+)", re.IGNORECASE)
@@ -51,11 +51,19 @@ def http(case: Case) -> list[Diagnosis] | None:
 def xml(case: Case) -> list[Diagnosis]:
     """Octets and well-formedness; brings what is in another encoding to UTF-8, so that the rest can be looked at."""
     octets = case.octets = case.sent.octets
+    if case.sent.envelope is not None:
+        case.take_in(case.sent.envelope.root)
+        return []
     wrong = _packaging(octets) or _encoding(case)
     if wrong and not case.octets:
         return wrong
+    if case.octets.count(b"xmlns") > case.budget.declarations:
+        return [*wrong, found("beyond-limits", "/")]
     try:
-        case.take_in(read_bounded(case.octets, case.known.limits))
+        root = read_bounded(case.octets, case.known.limits)
+        if many_namespaces(case.octets) and not scopes_are_bounded(root):
+            return [*wrong, found("beyond-limits", "/")]
+        case.take_in(root)
     except (TooLarge, MalformedEnvelope):
         return [*wrong, found("beyond-limits", "/")]
     except NotXml as error:

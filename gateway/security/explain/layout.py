@@ -14,6 +14,7 @@ from lxml import etree
 
 from gateway.names import BASE64_BINARY, DS, PKCS7, WSSE, X509PKIPATH, X509V3, XENC, clark
 from gateway.security import _x509
+from gateway.security._shape import has_words
 from gateway.security.explain.case import (
     CONFIRMATION,
     SIGNATURE,
@@ -38,7 +39,7 @@ _KEY_FORMS: Final = {
 }
 _MAX_TOKEN: Final = 65_536  # characters of base64; a chain of four certificates is 12,000
 _PKCS7_SIGNED: Final = bytes.fromhex("06092a864886f70d010702")
-_PEM: Final = re.compile(r"-----BEGIN ([A-Z ]{3,40})-----(.+?)-----END", re.DOTALL)
+_PEM: Final = re.compile(r"-----BEGIN ([A-Z ]{3,40})-----")
 
 
 def layout(case: Case) -> list[Diagnosis] | None:
@@ -58,6 +59,8 @@ def layout(case: Case) -> list[Diagnosis] | None:
         wrong += _token(case, token)
     if case.signature is not None:
         wrong += _signature(case.signature, tokens)
+        if not wrong and has_words(case.signature):  # what else is wrong may well hold words
+            wrong.append(found("signature-words", case.security))
     return wrong
 
 
@@ -110,7 +113,7 @@ def _token(case: Case, token: Element) -> list[Diagnosis]:
     if token.get("EncodingType", BASE64_BINARY) != BASE64_BINARY:
         wrong.append(found("token-encoding-type", token))
     if pem := _PEM.search(text[:_MAX_TOKEN]):
-        case.certificates += _certificates(_base64(pem[2]))
+        case.certificates += _certificates(_base64(text[pem.end():_MAX_TOKEN].partition("-----END")[0]))
         private = "PRIVATE KEY" in pem[1]
         return [*wrong, found("token-private-key" if private else "token-pem", token)]
     octets = _base64(text[:_MAX_TOKEN])
@@ -142,18 +145,16 @@ def _is_pkcs7(octets: bytes) -> bool:
 
 def _certificates(octets: bytes) -> list[bytes]:
     """The certificates in DER, PKCS#7 or PKIPath (a SEQUENCE of certificates, the CA first); the holder's own first."""
-    if not octets:
-        return []
     try:
         if _is_pkcs7(octets):
             found_ = pkcs7.load_der_pkcs7_certificates(octets)
             return _own_first([one.public_bytes(Encoding.DER) for one in found_[:8]])
-    except _x509.UNREADABLE:
+        path = _sequence(octets)
+        if len(path) > 1 and all(_readable(one) for one in path):
+            return _own_first(path)
+        return [octets] if _readable(octets) else path if path and _readable(path[0]) else []
+    except (*_x509.UNREADABLE, Warning):  # the library warns of PKCS#7 in BER; where warnings are errors, it stops
         return []
-    path = _sequence(octets)
-    if len(path) > 1 and all(_readable(one) for one in path):
-        return _own_first(path)
-    return [octets] if _readable(octets) else path if path and _readable(path[0]) else []
 
 
 def _own_first(certificates: list[bytes]) -> list[bytes]:

@@ -19,7 +19,7 @@ _TRANSFORM: Final = clark(DS, "Transform")
 _INCLUSIVE: Final = clark(EC, "InclusiveNamespaces")
 _BY_ID: Final = etree.XPath("//*[@*[contains('Id ID id iD', local-name())] = $value]")
 _LOOKED_UP: Final = 4  # References that lead nowhere are looked up in the whole document, each at the cost of a walk
-_MAX_REFERENCES: Final = 12
+MAX_REFERENCES: Final = 12
 _MAX_PREFIXES: Final = 32
 
 
@@ -31,7 +31,7 @@ def signed_info(case: Case) -> Element | None:
 def references(case: Case) -> list[Element]:
     """The References, as many as the profile takes."""
     info = signed_info(case)
-    return [] if info is None else [one for one in elements(info) if one.tag == REFERENCE][:_MAX_REFERENCES]
+    return [] if info is None else [one for one in elements(info) if one.tag == REFERENCE][:MAX_REFERENCES]
 
 
 def prefixes(element: Element | None) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ def coverage(case: Case) -> list[Diagnosis] | None:
         return None
     wrong: list[Diagnosis] = []
     listed = references(case)
-    if sum(1 for _ in info.iterchildren(REFERENCE)) > _MAX_REFERENCES:
+    if sum(1 for _ in info.iterchildren(REFERENCE)) > MAX_REFERENCES:
         wrong.append(found("references-many", info))
     targets = [target_of(case, one) for one in listed]
     lost = [one for one, target in zip(listed, targets, strict=True) if target is None]

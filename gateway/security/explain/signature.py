@@ -22,7 +22,7 @@ from gateway.security.algorithms import PublicKey
 from gateway.security.explain.case import C14N, Case, algorithm, found, place_of
 from gateway.security.explain.difference import difference
 from gateway.security.explain.digests import DIGESTS
-from gateway.security.explain.references import prefixes, signed_info
+from gateway.security.explain.references import MAX_REFERENCES, prefixes, signed_info
 from gateway.security.explain.search import GUESSES, View, declared_form, search
 from gateway.soap import Element
 from gateway.values import Diagnosis
@@ -65,7 +65,7 @@ def signature(case: Case) -> list[Diagnosis] | None:
     """SignatureValue against SignedInfo and the key of the token."""
     info = signed_info(case)
     element = None if case.signature is None else case.signature.find(clark(DS, "SignatureValue"))
-    if info is None or not case.certificates or case.budget.octets < 0:
+    if info is None or len(info) > MAX_REFERENCES + 2 or not case.certificates or case.budget.octets < 0:
         return None
     if element is None:
         return [found("signature-layout", info)]
@@ -88,7 +88,6 @@ def signature(case: Case) -> list[Diagnosis] | None:
     wrong = _rsa(signed, own, others) if isinstance(own, rsa.RSAPublicKey) else _ec(signed, own, others)
     if wrong is None:
         return []
-    case.intact = False
     given = case.sent.signed
     if given is not None and b"SignedInfo" in given[:_TAG_LENGTH]:
         case.shown += difference("SignedInfo", given, view.octets)

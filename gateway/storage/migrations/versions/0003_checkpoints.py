@@ -23,6 +23,9 @@ def upgrade() -> None:
                                 name="fk_checkpoints_certificate"),
         sa.PrimaryKeyConstraint("node", "size", name="pk_checkpoints"),
     )
+    stamped = sa.text("stamped_at IS NOT NULL")
+    op.create_index("ix_checkpoints_stamped", "checkpoints", ["node", "size", "stamped_at"],
+                    sqlite_where=stamped, postgresql_where=stamped)
     op.create_table(
         "subtrees",
         sa.Column("node", sa.Text(), nullable=False),
