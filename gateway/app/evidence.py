@@ -15,7 +15,7 @@ from gateway.security import (
     SigningKey,
     write_evidence,
 )
-from gateway.storage import CoveredBy, Journaled, Reports, Stretch
+from gateway.storage import CoveredBy, Evidence, Journaled, Reports, Stretch
 
 
 class EvidenceFiles(ports.Evidence):
@@ -35,8 +35,7 @@ def evidence_file(
     party: str | None = None,
 ) -> bytes:
     """The signed file of a message, as far as `party` may see it. Raises MailboxUnknown, SigningError."""
-    found = reports.evidence_of(referentienummer, afzender=afzender, party=party)
-    facts = EvidenceFacts(referentienummer=referentienummer, proof=found.proof, journals=_journals(found))
+    facts = _facts(referentienummer, reports.evidence_of(referentienummer, afzender=afzender, party=party))
     return write_evidence(facts, Signers(keys=signing).matching(None, now), now)
 
 
@@ -44,6 +43,10 @@ def refusal_file(reports: Reports, ticket: str, *, signing: tuple[SigningKey, ..
     """The signed file of a refusal. Raises MailboxUnknown, SigningError."""
     facts = RefusalFacts(ticket=ticket, journals=_journals(reports.evidence_of_refusal(ticket)))
     return write_evidence(facts, Signers(keys=signing).matching(None, now), now)
+
+
+def _facts(referentienummer: str, found: Evidence) -> EvidenceFacts:
+    return EvidenceFacts(referentienummer=referentienummer, proof=found.proof, journals=_journals(found))
 
 
 def _journals(found: Journaled) -> tuple[Journal, ...]:
