@@ -113,6 +113,7 @@ class Operations:
     checkpoints: Callable[[], Sequence[Checkpoint]]
     proof: Callable[[str, int, int], Consistency]  # node, old size, new size
     prove: Callable[[str, str | None], bytes]  # Referentienummer, sender's id → evidence file
+    prove_refusal: Callable[[str], bytes]  # ticket → evidence file
     explain: Callable[[Sequence[Explained]], list[Row]]  # the checks of a refusal in words
     clock: Clock
 
@@ -217,6 +218,10 @@ class Operations:
     def evidence(self, referentienummer: str, *, sender: str | None = None) -> bytes:
         """The evidence file of one message. Raises MailboxUnknown."""
         return self.prove(referentienummer.lower(), self.resolve(sender).id if sender else None)
+
+    def refusal_evidence(self, ticket: str) -> bytes:
+        """The evidence file of the refusal whose fault carried this ticket. Raises MailboxUnknown."""
+        return self.prove_refusal(ticket.lower())
 
     def _legs(self, referentienummer: str) -> Sequence[Listed]:
         stories = self.reports.stories(referentienummer.lower(), self.clock())

@@ -87,6 +87,17 @@ class Journal(Protocol):
         """The refusal whose fault carried this ticket."""
 
 
+class Evidence(Protocol):
+    """What the hub can prove of a message (docs/evidence.md §3)."""
+
+    def file(self, party: str, referentienummer: str, *, afzender: str | None, now: datetime) -> bytes:
+        """The signed evidence file, for its sender or one of its addressees (id).
+
+        An addressee's holds nothing of what other addressees did. Raises MailboxUnknown: unknown, another's, or sent
+        by two senders under one number and `afzender` names none; SigningError.
+        """
+
+
 class Tolerances(Protocol):
     """How often each party uses which tolerance (gateway/tolerances.py)."""
 

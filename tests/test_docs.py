@@ -31,7 +31,8 @@ from gateway.routing.identities import Relation
 from gateway.soap import Receipt
 from gateway.storage import Checkpoints, Reports
 from gateway.tolerances import TABLE as TOLERANCES
-from tests.line import POSTBUS, SE, Line, code, example, make_line
+from tests import foreign
+from tests.line import POSTBUS, SE, Line, code, example, fault, make_line
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -404,6 +405,26 @@ def test_evidence_of_a_bridged_message_holds_by_hand(template: Path, tmp_path: P
         assert said["got.xml"].startswith("this is the message as the hub bridged it for an addressee")
     finally:
         line.store.close()
+
+
+@pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="needs xmlsec1, openssl, xmllint and xxd")
+def test_evidence_of_a_refusal_holds_by_hand(line: Line, tmp_path: Path) -> None:
+    write_script(tmp_path)
+    signed = foreign.octets(foreign.build(line.plan(example("Kennisgeving-volledig"))))
+    sent = signed.replace(b"</s:Body>", b" </s:Body>")
+    refused = fault(line.post(sent))
+    assert refused is not None
+    ticket = refused.findtext(".//{urn:schuldenknooppunt:knooppunt:1.0}Ticket")
+    with line.instance.operations() as operations:
+        (tmp_path / "bewijs.xml").write_bytes(operations.refusal_evidence(ticket or ""))
+    (tmp_path / "sent.xml").write_bytes(sent)
+    (tmp_path / "other.xml").write_bytes(sent + b" ")
+    command = ["sh", "check-evidence.sh", "bewijs.xml", str(line.instance.folder / "pki" / "ca.pem")]
+    said = [subprocess.run([*command, *names], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+            for names in ((), ("sent.xml",), ("other.xml",))]
+    assert [one.returncode for one in said] == [0, 0, 1]
+    assert said[1].stdout.splitlines()[-2].startswith("refused: SKP015, SignatureInvalid, ")
+    assert "FAILS: octets_digest" in said[2].stderr
 
 
 def takes_1_1_only(folder: Path) -> None:

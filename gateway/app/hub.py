@@ -16,6 +16,7 @@ from gateway import __version__
 from gateway.app import front
 from gateway.app.checkpoints import CheckpointWriter
 from gateway.app.configuration import ConfigurationJournal, digest_of
+from gateway.app.evidence import EvidenceFiles
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
 from gateway.app.log import Log
@@ -105,6 +106,7 @@ def build_gate(
         signers=Signers(keys=instance.signing),
         encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         journal=SqlJournal(store, sealer), tally=Tally(), mailbox=SqlMailbox(store, sealer, clock),
+        evidence=EvidenceFiles(Reports(store), instance.signing),
         tolerances=SqlTolerances(store),
         dispatch=Host(instance.catalog.services).dispatch, addresses=addresses_of(instance.catalog.services, urls),
         limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,

@@ -3,15 +3,15 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from gateway.app.checkpoints import CheckpointWriter, audit
-from gateway.app.evidence import evidence_file
+from gateway.app.evidence import evidence_file, refusal_file
 from gateway.app.profiles import check_profiles
 from gateway.app.trust import LiveTrust
 from gateway.app.words import in_words
@@ -198,7 +198,9 @@ class Instance:
                 reports=reports, acts=Operator(store), resolve=self.resolve, explain=in_words, clock=utc_now,
                 walk=lambda progress, kept: audit(self.settings, self.signing, progress, kept),
                 proof=Checkpoints(store).consistency, checkpoints=Checkpoints(store).all,
-                prove=lambda number, sender: self._prove(store, reports, number, sender),
+                prove=lambda number, sender: self._prove(store, partial(
+                    evidence_file, reports, number, afzender=sender)),
+                prove_refusal=lambda ticket: self._prove(store, partial(refusal_file, reports, ticket)),
             )
 
     @contextmanager
@@ -213,10 +215,10 @@ class Instance:
                 months=self.settings.retention.metadata_months,
                 clock=utc_now)
 
-    def _prove(self, store: Store, reports: Reports, number: str, sender: str | None) -> bytes:
+    def _prove(self, store: Store, write: Callable[..., bytes]) -> bytes:
         """Sign the journal as far as it is first: then the file is short, whatever came after the message."""
         CheckpointWriter(self.settings, self.signing, store, clock=utc_now, observe=lambda event, facts: None).write()
-        return evidence_file(reports, number, afzender=sender, signing=self.signing, now=utc_now())
+        return write(signing=self.signing, now=utc_now())
 
     def encrypts_to(self, party_id: str) -> str | None:
         """The certificate (SHA-256, hex) that what is for a party is encrypted to at this moment."""

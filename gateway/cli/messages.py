@@ -164,21 +164,44 @@ def prove_consistency(
 
 @evidence.command("export")
 def export_evidence(
-    number: Annotated[str, typer.Argument(metavar="REF", help="Referentienummer.")], instance: InstanceOption = None,
+    number: Annotated[str | None, typer.Argument(metavar="[REF]", help="Referentienummer.")] = None,
+    instance: InstanceOption = None,
     party: Annotated[str | None, typer.Option(help="The sender, where two parties used one number.")] = None,
+    ticket: Annotated[str | None, typer.Option(help="Of a refusal: the ticket of its fault, in place of REF.")] = None,
 ) -> None:
-    """Write the evidence file of one message to stdout: signatures, digests and times, no content."""
+    """Write the evidence file of one message or refusal to stdout: signatures, digests and times, no content."""
+    if (number is None) == (ticket is None) or (ticket is not None and party is not None):
+        raise typer.BadParameter("give REF (and --party), or --ticket")
     folder, _ = instance_and_words((), instance, 0)
     with gateway_app.open_instance(folder).operations() as operations:
-        sys.stdout.buffer.write(operations.evidence(number, sender=party))
+        _write_out(operations.evidence(number, sender=party) if number else operations.refusal_evidence(ticket or ""))
+
+
+@evidence.command("fetch")
+def fetch_evidence(
+    folder: Folder, number: Annotated[str, typer.Argument(metavar="REF", help="Referentienummer.")],
+    party: Annotated[str, typer.Option(metavar="NAME", help="Slug, name or id of the party to act as.")],
+    sender: Annotated[str | None, typer.Option(help="The sender, where two parties used one number.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where the hub listens, if not where this instance says.")] = None,
+) -> None:
+    """As PARTY, ask the hub for the evidence file of a message it sent or received (HaalBewijsOp); to stdout."""
+    instance = gateway_app.open_instance(folder)
+    with instance.acting(party, url=url) as client:
+        _write_out(client.evidence(number, afzender=instance.resolve(sender).id if sender else None))
+
+
+def _write_out(octets: bytes) -> None:
+    sys.stdout.buffer.write(octets)
     sys.stdout.buffer.flush()
 
 
 @evidence.command("verify")
 def verify_evidence(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
-    message: Annotated[Path | None, typer.Option("--message", exists=True, dir_okay=False,
-                                                 help="The message element: proves that this is the content.")] = None,
+    message: Annotated[Path | None, typer.Option(
+        "--message", exists=True, dir_okay=False,
+        help="The message element: proves that this is the content. Of a refusal: the exact octets of the request.",
+    )] = None,
     anchor: Annotated[list[Path] | None, typer.Option("--anchor", exists=True, dir_okay=False,
                                                       help="A CA certificate (PEM) to trust.")] = None,
     hub_oin: Annotated[str | None, typer.Option("--hub-oin", help="The OIN of the hub that must have signed.")] = None,

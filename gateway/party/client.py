@@ -3,6 +3,7 @@ it, and believe only a signed answer to it.
 """
 
 import hashlib
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -200,6 +201,15 @@ class PartyClient:
             line.findtext(clark(KN, "Referentienummer")) or "": line.findtext(clark(KN, "Bevestigd")) == "true"
             for line in answer
         }
+
+    def evidence(self, referentienummer: str, *, afzender: str | None = None) -> bytes:
+        """The evidence file of a message this party sent or is an addressee of (docs/evidence.md §3)."""
+        answer = self.ask("logboek", "HaalBewijsOp", leaf("kn:Referentienummer", referentienummer)
+                          + leaf("kn:Afzender", afzender))
+        try:
+            return b64decode(answer.findtext(clark(KN, "Bewijs")) or "", validate=True)
+        except ValueError as error:
+            raise ReceiptInvalid("the answer holds no evidence file") from error
 
     def _prepared(self, message: bytes) -> tuple[Service, str, bytes]:
         """A message element → its service, Action and canonical form."""

@@ -18,6 +18,7 @@ from gateway.security import Verified, message_octets, tell
 from gateway.soap import (
     write_collected,
     write_confirmed,
+    write_evidence,
     write_explanation,
     write_log,
     write_parties,
@@ -212,6 +213,13 @@ def search_log(request: Request, gate: Gate) -> bytes:
     return write_log(gate.mailbox.search(search))
 
 
+def prove(request: Request, gate: Gate) -> bytes:
+    """HaalBewijsOp: the evidence file of a message the caller sent or is an addressee of. Raises MailboxUnknown."""
+    number = _lower(request.field("Referentienummer")) or ""
+    file = gate.evidence.file(request.sender.id, number, afzender=_lower(request.field("Afzender")), now=request.now)
+    return write_evidence(number, file)
+
+
 def explain_fault(request: Request, gate: Gate) -> bytes:
     """HaalFoutToelichtingOp: why a request of the caller was refused, or of a party it acts for.
 
@@ -237,6 +245,7 @@ LAST_STEPS: Final[Mapping[Step, Callable[[Request, Gate], bytes | EncryptedBody]
     Step.FIND_PARTIES: find_parties,
     Step.SHOW_PARTY: show_party,
     Step.SEARCH_LOG: search_log,
+    Step.PROVE: prove,
     Step.EXPLAIN_FAULT: explain_fault,
     Step.PING: ping,
 }

@@ -13,7 +13,7 @@ from gateway.security.checkpoint import (
     with_token,
 )
 from gateway.security.encryption import decrypt_content, is_encrypted
-from gateway.security.evidence import EvidenceFacts, verify_evidence, write_evidence
+from gateway.security.evidence import EvidenceFacts, RefusalFacts, verify_evidence, write_evidence
 from gateway.security.explain import (
     Explanation,
     Known,
@@ -24,7 +24,7 @@ from gateway.security.explain import (
     stated_created,
     tell,
 )
-from gateway.security.journal import EvidenceCheck, JournalLine, JournalProof, JournalStretch, ProvenLine
+from gateway.security.journal import EvidenceCheck, Journal, JournalLine, JournalProof, JournalStretch, ProvenLine
 from gateway.security.keys import (
     SigningKey,
     decryption_keys_of,
@@ -64,8 +64,9 @@ from gateway.security.wsse import (
 
 __all__ = [
     "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "Checkpoint",
-    "DecryptionKey", "EvidenceCheck", "EvidenceFacts", "Explanation", "JournalLine", "JournalProof", "JournalStretch",
-    "Known", "Lapse", "Note", "OcspAnswer", "Outgoing", "ProvenLine", "Recipient", "SecurityPolicy", "Sent",
+    "DecryptionKey", "EvidenceCheck", "EvidenceFacts", "Explanation", "Journal", "JournalLine", "JournalProof",
+    "JournalStretch", "Known", "Lapse", "Note", "OcspAnswer", "Outgoing", "ProvenLine", "Recipient", "RefusalFacts",
+    "SecurityPolicy", "Sent",
     "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "accept_list",
     "canonical", "check_certificate", "check_checkpoint", "check_sealed", "check_signer", "check_token",
     "claimed_signatures", "confirms_something", "decrypt_content", "decryption_keys_of", "default_description",

@@ -1,9 +1,11 @@
-"""The evidence file: what proves one message without its content, and the check that needs no hub and no database.
+"""The evidence file: what proves one message, or one refusal, without content, and the check that needs no hub and no
+database.
 
 One XML document, signed by the hub as a whole (XML Signature 1.1, enveloped, exclusive C14N), so any tool can check it;
 signxml does here. Inside: what the sender signed (SignedInfo, value, certificate), the canonical octets of the sender's
 soap:Body around the message, the journal's records of this message, and the chain of leaves up to a head.
-Documented for a reader with xmlsec1 and openssl at hand in docs/evidence.md.
+Documented for a reader with xmlsec1 and openssl in docs/evidence.md. docs/verify/bewijs_controleren.py makes the
+same checks without this package; a test holds their verdicts equal.
 """
 
 import hashlib
@@ -13,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import ClassVar
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -44,14 +47,22 @@ _ROOT = clark(KN, "Bewijs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceFacts:
-    """Everything the file says."""
+    """Everything the file of a message says."""
 
     referentienummer: str
     proof: Proof
     journals: tuple[Journal, ...]  # of each node that wrote of this message: one per checkpoint, one for the rest
 
 
-def write_evidence(facts: EvidenceFacts, signing: Signing, now: datetime) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalFacts:
+    """Everything the file of a refused request says. Of what was not accepted no signature is kept."""
+
+    ticket: str  # of the fault
+    journals: tuple[Journal, ...]
+
+
+def write_evidence(facts: EvidenceFacts | RefusalFacts, signing: Signing, now: datetime) -> bytes:
     """The signed file. Uses signxml: exporting is rare, and the checker uses the same well-known form."""
     from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMethod
     from signxml.signer import XMLSigner  # heavy to import; only exporting needs it
@@ -78,7 +89,8 @@ def verify_evidence(
     journaled; 6 the journal: each entry in the tree of a checkpoint that the hub signed, and its time-stamp, or in the
     chain of leaves up to its end; 7 what the records say: accepted, bridged, collected, confirmed; 8 with the message
     element at hand: that it is that content, and that the sender signed exactly it; or that it is that content as it
-    was bridged for an addressee.
+    was bridged for an addressee. Of a refusal there is no 3 to 5; 7 is when, why and whose request; 8 is asked of the
+    exact octets of the request.
 
     Takes   `anchors`: CA certificates (DER), and the hub's OIN. Without these two nobody knows whose word the
             file is: any organisation under the CA could write one. `tsa_anchors`: the certificate of the time-stamp
@@ -88,7 +100,7 @@ def verify_evidence(
     try:
         check_xml_octets(octets)
         root, hub = _signed_root(octets)
-        file = _File(root)
+        file = _RefusalFile(root) if root.find(clark(KN, "Ticket")) is not None else _MessageFile(root)
         told = [*file.sender(issuers), *file.checkpoints(issuers, oin_of(hub), tsa_anchors), *file.journal()]
     except Exception as error:  # a signer may have put anything in it; whatever cannot be read is not proven
         return [EvidenceCheck(name="handtekening van het knooppunt", holds=False, detail=_reason(error))]
@@ -103,13 +115,20 @@ def verify_evidence(
     return checks
 
 
-def _document(facts: EvidenceFacts, now: datetime) -> bytes:
-    proof = facts.proof
+def _document(facts: EvidenceFacts | RefusalFacts, now: datetime) -> bytes:
+    if isinstance(facts, RefusalFacts):
+        about = leaf("kn:Ticket", facts.ticket)
+    else:
+        about = leaf("kn:Referentienummer", facts.referentienummer) + _signed_by_sender(facts.proof)
     return (
-        f"<kn:Bewijs{declare('kn')}>"
-        + leaf("kn:Opgemaakt", stamp(now))
-        + leaf("kn:Referentienummer", facts.referentienummer)
-        + "<kn:Ondertekening>"
+        f"<kn:Bewijs{declare('kn')}>" + leaf("kn:Opgemaakt", stamp(now)) + about
+        + "".join(map(write_journal, facts.journals)) + "</kn:Bewijs>"
+    ).encode()
+
+
+def _signed_by_sender(proof: Proof) -> str:
+    return (
+        "<kn:Ondertekening>"
         + leaf("kn:SignedInfo", b64encode(proof.signed_info).decode())
         + leaf("kn:SignatureValue", b64encode(proof.signature_value).decode())
         + leaf("kn:SignatureMethod", proof.signature_method)
@@ -118,9 +137,7 @@ def _document(facts: EvidenceFacts, now: datetime) -> bytes:
         + leaf("kn:BodyVoor", None if proof.before is None else b64encode(proof.before).decode())
         + leaf("kn:BodyNa", None if proof.after is None else b64encode(proof.after).decode())
         + "</kn:Ondertekening>"
-        + "".join(map(write_journal, facts.journals))
-        + "</kn:Bewijs>"
-    ).encode()
+    )
 
 
 def _signed_root(octets: bytes) -> tuple[Element, x509.Certificate]:
@@ -142,50 +159,16 @@ def _signed_root(octets: bytes) -> tuple[Element, x509.Certificate]:
 
 
 class _File:
-    """The signed content of an evidence file, read once."""
+    """What the files of a message and of a refusal have in common, read once from the signed content."""
+
+    kind: ClassVar[str]  # of the record that all is about
 
     def __init__(self, root: Element) -> None:
-        signing = clark(KN, "Ondertekening")
-
-        def field(group: str, name: str) -> str:
-            return root.findtext(f"{group}/{clark(KN, name)}") or ""
-
         self.written_at = datetime.fromisoformat(root.findtext(clark(KN, "Opgemaakt")) or "")
-        self.signed_info = b64decode(field(signing, "SignedInfo"))
-        self.signature = b64decode(field(signing, "SignatureValue"))
-        self.method = field(signing, "SignatureMethod")
-        self.certificate = x509.load_der_x509_certificate(b64decode(field(signing, "Certificaat")))
-        self.body_reference = field(signing, "BodyReferentie")
-        shell = [root.findtext(f"{signing}/{clark(KN, name)}") for name in ("BodyVoor", "BodyNa")]
-        self.shell = tuple(b64decode(part) for part in shell if part is not None)
         self.journals = [read_journal(one) for one in root.findall(clark(KN, "Journaal"))]
         records = [json.loads(line.record) for one in self.journals for line in one.lines if line.record]
         self.records = sorted(records, key=lambda record: int(record.get("at", 0)))
-        self.accepted: dict[str, object] = next((one for one in self.records if one.get("kind") == "accepted"), {})
-        bridged = self.accepted.get("bridged")
-        self.bridged: list[dict[str, object]] = bridged if isinstance(bridged, list) else []
-
-    @property
-    def accepted_at(self) -> datetime:
-        """When the hub took the message, by its journal."""
-        return _EPOCH + timedelta(microseconds=int(str(self.accepted.get("at", 0))))
-
-    def sender(self, anchors: Sequence[x509.Certificate]) -> list[EvidenceCheck]:
-        key = self.certificate.public_key()
-        method, digest = self._body_digest
-        tied = hashlib.sha256(self.signed_info + self.signature).hexdigest() == self.accepted.get("signature_digest")
-        holds = tied and signature_holds(self.method, key, self.signature, self.signed_info)  # type: ignore[arg-type]
-        journaled = self.accepted.get("body_digest")
-        return [
-            EvidenceCheck(name="handtekening van de afzender, zoals in het journaal", holds=holds,
-                          detail=_subject(self.certificate)),
-            _under_anchor("certificaat van de afzender", self.certificate, anchors, self.accepted_at),
-            EvidenceCheck(
-                name="ondertekende Body is de aangenomen Body",
-                holds=digest.hex() == journaled if method == "sha256" else None,
-                detail=f"SHA-256 {journaled}" if method == "sha256" else f"ondertekend met {method}",
-            ),
-        ]
+        self.about: dict[str, object] = next((one for one in self.records if one.get("kind") == self.kind), {})
 
     def checkpoints(
         self, anchors: Sequence[x509.Certificate], hub_oin: str, tsa_anchors: Sequence[bytes]
@@ -202,16 +185,100 @@ class _File:
                 checks += [signed, path, *check_token_of(note, tsa_anchors)]
         return checks
 
-    def journal(self) -> list[EvidenceCheck]:
-        checks = [
-            EvidenceCheck(name="journaal", holds=one.holds() and bool(self.accepted), detail=one.detail)
+    def places(self, *, fits: bool) -> list[EvidenceCheck]:
+        """Each stretch or proof of the journal; `fits`: are the records about the one thing the file is about?"""
+        return [
+            EvidenceCheck(name="journaal", holds=one.holds() and bool(self.about) and fits, detail=one.detail)
             for one in self.journals
         ] or [EvidenceCheck(name="journaal", holds=False, detail="geen regels")]
+
+
+class _RefusalFile(_File):
+    """Of a refused request."""
+
+    kind = "refused"
+
+    def __init__(self, root: Element) -> None:
+        super().__init__(root)
+        self.ticket = root.findtext(clark(KN, "Ticket"))
+
+    def sender(self, anchors: Sequence[x509.Certificate]) -> list[EvidenceCheck]:
+        """Nothing: the hub keeps no signature of what it did not accept."""
+        return []
+
+    def journal(self) -> list[EvidenceCheck]:
+        checks = self.places(fits=len(self.records) == 1 and self.about.get("ticket") == self.ticket)
+        sound = all(check.holds for check in checks)
+        about = self.about
+        caller = about.get("caller_oin")
+        who = f"OIN {caller}, TLS-certificaat SHA-256 {about.get('caller_certificate')}" if caller else "onbekend"
+        return [
+            *checks,
+            EvidenceCheck(name="geweigerd door het knooppunt", holds=sound,
+                          detail=f"{_time(about['at'])}, {about['code']}: {about['error']}, {about['reason']}"),
+            EvidenceCheck(name="het verzoek kwam van", holds=sound, detail=who),
+        ]
+
+    def content(self, message: bytes) -> list[EvidenceCheck]:
+        """Of the octets as they were sent, envelope and all."""
+        digest = hashlib.sha256(message).hexdigest()
+        return [EvidenceCheck(name="dit is het geweigerde verzoek", detail=f"SHA-256 {digest}",
+                              holds=digest == self.about["octets_digest"])]
+
+
+class _MessageFile(_File):
+    """Of an accepted message."""
+
+    kind = "accepted"
+
+    def __init__(self, root: Element) -> None:
+        super().__init__(root)
+        signing = clark(KN, "Ondertekening")
+
+        def field(group: str, name: str) -> str:
+            return root.findtext(f"{group}/{clark(KN, name)}") or ""
+
+        self.referentienummer = root.findtext(clark(KN, "Referentienummer"))
+        self.signed_info = b64decode(field(signing, "SignedInfo"))
+        self.signature = b64decode(field(signing, "SignatureValue"))
+        self.method = field(signing, "SignatureMethod")
+        self.certificate = x509.load_der_x509_certificate(b64decode(field(signing, "Certificaat")))
+        self.body_reference = field(signing, "BodyReferentie")
+        shell = [root.findtext(f"{signing}/{clark(KN, name)}") for name in ("BodyVoor", "BodyNa")]
+        self.shell = tuple(b64decode(part) for part in shell if part is not None)
+        bridged = self.about.get("bridged")
+        self.bridged: list[dict[str, object]] = bridged if isinstance(bridged, list) else []
+
+    @property
+    def accepted_at(self) -> datetime:
+        """When the hub took the message, by its journal."""
+        return _EPOCH + timedelta(microseconds=int(str(self.about.get("at", 0))))
+
+    def sender(self, anchors: Sequence[x509.Certificate]) -> list[EvidenceCheck]:
+        key = self.certificate.public_key()
+        method, digest = self._body_digest
+        tied = hashlib.sha256(self.signed_info + self.signature).hexdigest() == self.about.get("signature_digest")
+        holds = tied and signature_holds(self.method, key, self.signature, self.signed_info)  # type: ignore[arg-type]
+        journaled = self.about.get("body_digest")
+        return [
+            EvidenceCheck(name="handtekening van de afzender, zoals in het journaal", holds=holds,
+                          detail=_subject(self.certificate)),
+            _under_anchor("certificaat van de afzender", self.certificate, anchors, self.accepted_at),
+            EvidenceCheck(
+                name="ondertekende Body is de aangenomen Body",
+                holds=digest.hex() == journaled if method == "sha256" else None,
+                detail=f"SHA-256 {journaled}" if method == "sha256" else f"ondertekend met {method}",
+            ),
+        ]
+
+    def journal(self) -> list[EvidenceCheck]:
+        checks = self.places(fits=self.about.get("referentienummer") == self.referentienummer and all(
+            one.get("message") == self.about.get("message") for one in self.records))
         words = {"accepted": "aangenomen door het knooppunt", "collected": "opgehaald door de ontvanger",
                  "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd"}
         sound = all(check.holds for check in checks)
         checks += [
-            EvidenceCheck(name=words[record["kind"]], holds=sound, detail=_time(record["at"]))
+            EvidenceCheck(name=words[record["kind"]], holds=sound, detail=_event(record))
             for record in self.records if record.get("kind") in words
         ]
         checks += [
@@ -222,7 +289,7 @@ class _File:
 
     def _bridging(self, one: dict[str, object]) -> str:
         return (f"{one['berichttype']} {one['versie']}, SHA-256 {one['delivered_digest']}; verzonden: "
-                f"{self.accepted['berichttype']} {self.accepted['versie']}, SHA-256 {self.accepted['message_digest']}")
+                f"{self.about['berichttype']} {self.about['versie']}, SHA-256 {self.about['message_digest']}")
 
     def content(self, message: bytes) -> list[EvidenceCheck]:
         check_xml_octets(message)
@@ -236,7 +303,7 @@ class _File:
                 EvidenceCheck(name="de afzender tekende precies deze inhoud", holds=None,
                               detail="hij tekende het bericht voordat het knooppunt het overzette"),
             ]
-        same = digest == self.accepted.get("message_digest")
+        same = digest == self.about.get("message_digest")
         checks = [EvidenceCheck(name="dit bericht is de inhoud", holds=same, detail=f"SHA-256 {digest}")]
         if len(self.shell) != 2:
             return [*checks, EvidenceCheck(name="de afzender tekende precies deze inhoud", holds=None,
@@ -302,8 +369,14 @@ def _issuer(certificate: x509.Certificate) -> str:
     return certificate.issuer.rfc4514_string({NameOID.SERIAL_NUMBER: "OIN"})
 
 
-def _time(microseconds: int) -> str:
-    return stamp(_EPOCH + timedelta(microseconds=microseconds))
+def _event(record: dict[str, object]) -> str:
+    """When, and with whom where it is about one addressee."""
+    receiver = record.get("ontvanger")
+    return _time(record["at"]) + (f", ontvanger {receiver}" if receiver else "")
+
+
+def _time(microseconds: object) -> str:
+    return stamp(_EPOCH + timedelta(microseconds=int(str(microseconds))))
 
 
 def _reason(error: Exception) -> str:

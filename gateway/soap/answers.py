@@ -146,6 +146,12 @@ def write_log(found: Iterable[Listed]) -> bytes:
     )
 
 
+def write_evidence(referentienummer: str, file: bytes) -> bytes:
+    """HaalBewijsOpAntwoord: the file as octets, for it is signed on its own and must leave this envelope unchanged."""
+    return _answer("HaalBewijsOpAntwoord", leaf("kn:Referentienummer", referentienummer),
+                   leaf("kn:Bewijs", b64encode(file).decode()))
+
+
 def write_parties(operation: str, parties: Iterable[Party]) -> bytes:
     """ZoekDeelnemerAntwoord or HaalDeelnemerOpAntwoord (docs/contract.md §9)."""
     return _answer(f"{operation}Antwoord", *map(_party, parties))

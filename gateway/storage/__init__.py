@@ -16,7 +16,7 @@ from gateway.storage.audit import BACKWARDS, ChainReport, Computed, State, verif
 from gateway.storage.chain import START, Head, leaf_hash, link_hash
 from gateway.storage.checkpoints import Checkpoints, Consistency, Draft, SignedCheckpoint
 from gateway.storage.engine import Store, open_store
-from gateway.storage.evidence import Covered, CoveredBy, Evidence, Recorded, Stretch
+from gateway.storage.evidence import Covered, CoveredBy, Evidence, Journaled, Recorded, Stretch
 from gateway.storage.holdings import holdings, of_party, sealed_to
 from gateway.storage.hsm import TokenVault
 from gateway.storage.journal import SqlJournal
@@ -31,7 +31,8 @@ from gateway.storage.vault import KeyDirectory, KeyVault
 
 __all__ = [
     "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Covered", "CoveredBy",
-    "Draft", "Evidence", "Head", "KeyDirectory", "KeyVault", "Operator", "Pruned", "Pruning", "Recorded", "Reports",
+    "Draft", "Evidence", "Head", "Journaled", "KeyDirectory", "KeyVault", "Operator", "Pruned", "Pruning", "Recorded",
+    "Reports",
     "Sealer", "SignedCheckpoint", "SqlJournal", "SqlMailbox", "SqlTolerances", "State", "Store", "Story", "Stretch",
     "TokenVault", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "of_party", "open_store",
     "sealed_to", "upgrade", "verify_chain",

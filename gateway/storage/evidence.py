@@ -1,10 +1,12 @@
-"""What the store knows of one message for good: proof, digests, events, and what ties those to the journal.
+"""What the store knows of one message, or one refusal, for good: proof, digests, events, and what ties those to the
+journal.
 
 Entries that a checkpoint covers come with their inclusion proof in its tree; the others with the stretch of chain from
 the first of them to its end. Taken from kept metadata alone, so it is the same before and after the content is erased.
 Records of other messages are not given away: of those only the leaf, which is a digest.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,7 +18,7 @@ from gateway.storage.chain import START, Head
 from gateway.storage.checkpoints import SignedCheckpoint, covering
 from gateway.storage.records import entry_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import certificates, chain_heads, entries, messages, proofs
+from gateway.storage.tables import certificates, chain_heads, deliveries, entries, messages, proofs, refusals
 from gateway.storage.tree import Tree
 from gateway.values import Entry, Proof
 
@@ -60,16 +62,22 @@ class CoveredBy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Journaled:
+    """Entries of the journal, and their place in it."""
+
+    recorded: tuple[Recorded, ...]  # oldest first; of a message the first is its acceptance
+    covered: tuple[CoveredBy, ...]  # those with a checkpoint at or after them: the first time-stamped one, if any
+    stretches: tuple[Stretch, ...]  # the others: one per node that wrote one of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence(Journaled):
     """Everything an evidence file needs of one message."""
 
     entry: Entry  # the receipt's facts
     afzender: str
     body_digest: bytes
     proof: Proof
-    recorded: tuple[Recorded, ...]  # of this message, oldest first; the first is its acceptance
-    covered: tuple[CoveredBy, ...]  # those with a checkpoint at or after them: the first time-stamped one, if any
-    stretches: tuple[Stretch, ...]  # the others: one per node that wrote one of them
 
 
 _FACTS = (
@@ -85,6 +93,13 @@ _BY_NUMBER_AND_SENDER = Query(_FACTS.where(messages.c.afzender == bindparam("afz
 _RECORDED = Query(
     select(entries.c.node, entries.c.position, entries.c.kind, entries.c.record, entries.c.hash)
     .where(entries.c.message == bindparam("message")).order_by(entries.c.at, entries.c.node, entries.c.position))
+_IS_ADDRESSEE = Query(select(deliveries.c.message).where(deliveries.c.message == bindparam("message"),
+                                                        deliveries.c.receiver == bindparam("party")))
+_REFUSED = Query(
+    select(entries.c.node, entries.c.position, entries.c.kind, entries.c.record, entries.c.hash)
+    .select_from(refusals.join(
+        entries, and_(entries.c.node == refusals.c.node, entries.c.position == refusals.c.position)))
+    .where(refusals.c.ticket == bindparam("ticket")))
 _HEAD = Query(select(chain_heads.c.position).where(chain_heads.c.node == bindparam("node")))
 _HASH_AT = Query(select(entries.c.hash).where(entries.c.node == bindparam("node"),
                                               entries.c.position == bindparam("position")))
@@ -97,30 +112,55 @@ _LEAVES = Query(
 
 def recorded_of(session: Session, message: int) -> tuple[Recorded, ...]:
     """The journal's entries about one message, oldest first."""
-    return tuple(Recorded(node=node, position=position, kind=kind, record=record, hash=bytes(end))
-                 for node, position, kind, record, end in session.all(_RECORDED, message=message))
+    return tuple(map(_recorded, session.all(_RECORDED, message=message)))
 
 
-def gather(session: Session, referentienummer: str, afzender: str | None) -> Evidence:
+def gather(session: Session, referentienummer: str, afzender: str | None, party: str | None = None) -> Evidence:
     """The evidence of one message.
 
+    `party`: only if this party sent it or is an addressee, and then nothing of what other addressees did with it.
     Raises MailboxUnknown when there is no such message, or two senders used the number and none was named.
     """
     rows = (session.all(_BY_NUMBER, referentienummer=referentienummer) if afzender is None else
             session.all(_BY_NUMBER_AND_SENDER, referentienummer=referentienummer, afzender=afzender))
+    if party is not None:
+        rows = [row for row in rows if party == row[3] or session.one(_IS_ADDRESSEE, message=row[0], party=party)]
     if len(rows) != 1:
         raise MailboxUnknown(f"{len(rows)} messages have the number {referentienummer}"
                              + ("; name the sender" if rows else ""))
     row = rows[0]
     recorded = recorded_of(session, row[0])
+    if party not in (None, row[3]):
+        recorded = tuple(one for one in recorded if json.loads(one.record).get("ontvanger") in (None, party))
     accepted = next(item for item in recorded if (item.node, item.position) == (row[1], row[2]))
-    covered, loose = _sorted_out(session, recorded)
+    covered, stretches = _placed(session, recorded)
     return Evidence(
         entry=entry_of(accepted.position, accepted.hash, accepted.record),
         afzender=row[3], body_digest=bytes(row[4]), proof=_proof(row), recorded=recorded, covered=covered,
-        stretches=tuple(_stretch(session, node, min(item.position for item in loose if item.node == node))
-                        for node in dict.fromkeys(item.node for item in loose)),
+        stretches=stretches,
     )
+
+
+def gather_refusal(session: Session, ticket: str) -> Journaled:
+    """The entry of the refusal whose fault carried this ticket. Raises MailboxUnknown."""
+    row = session.one(_REFUSED, ticket=ticket)
+    if row is None or not row[3]:  # "": dropped by the retention rule
+        raise MailboxUnknown(f"no refusal has the ticket {ticket}")
+    recorded = (_recorded(row),)
+    covered, stretches = _placed(session, recorded)
+    return Journaled(recorded=recorded, covered=covered, stretches=stretches)
+
+
+def _recorded(row: Row) -> Recorded:
+    node, position, kind, record, end = row
+    return Recorded(node=node, position=position, kind=kind, record=record, hash=bytes(end))
+
+
+def _placed(session: Session, recorded: tuple[Recorded, ...]) -> tuple[tuple[CoveredBy, ...], tuple[Stretch, ...]]:
+    """What ties these entries to the journal."""
+    covered, loose = _sorted_out(session, recorded)
+    return covered, tuple(_stretch(session, node, min(item.position for item in loose if item.node == node))
+                          for node in dict.fromkeys(item.node for item in loose))
 
 
 def _sorted_out(session: Session, recorded: Iterable[Recorded]) -> tuple[tuple[CoveredBy, ...], list[Recorded]]:

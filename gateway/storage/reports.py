@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, func, select
 from gateway.errors import MailboxUnknown
 from gateway.storage.chain import Head, heads
 from gateway.storage.engine import Store
-from gateway.storage.evidence import Evidence, Recorded, gather, recorded_of
+from gateway.storage.evidence import Evidence, Journaled, Recorded, gather, gather_refusal, recorded_of
 from gateway.storage.listing import COLUMNS, FROM_DELIVERIES, MESSAGE, find, listed
 from gateway.storage.records import maybe_moment, micros, moment_of, refusal_of
 from gateway.storage.session import Query
@@ -134,7 +134,17 @@ class Reports:
         with self._store.read() as session:
             return heads(session)
 
-    def evidence_of(self, referentienummer: str, *, afzender: str | None = None) -> Evidence:
-        """Proof, digests, journal records and their place in the journal (evidence.py). Raises MailboxUnknown."""
+    def evidence_of(
+        self, referentienummer: str, *, afzender: str | None = None, party: str | None = None
+    ) -> Evidence:
+        """Proof, digests, journal records and their place in the journal, as far as `party` may see them (evidence.py).
+
+        Raises MailboxUnknown.
+        """
         with self._store.read() as session:
-            return gather(session, referentienummer, afzender)
+            return gather(session, referentienummer, afzender, party)
+
+    def evidence_of_refusal(self, ticket: str) -> Journaled:
+        """What the journal says of a refusal, and its place there. Raises MailboxUnknown."""
+        with self._store.read() as session:
+            return gather_refusal(session, ticket)

@@ -91,7 +91,8 @@ def addressed(message: Acceptance, *receivers: Party) -> Acceptance:
     def body(receiver: Party) -> EncryptedBody:
         noise = sha256((message.message_id + receiver.id).encode())
         return EncryptedBody(
-            certificate=sha256(receiver.oin.encode()).hexdigest(), identifier=f"B-{number(receiver.slug)}", digest=noise.digest(),
+            certificate=sha256(receiver.oin.encode()).hexdigest(), identifier=f"B-{number(receiver.slug)}",
+            digest=noise.digest(),
             key=b"<xenc:EncryptedKey>" + noise.hexdigest().encode() + b"</xenc:EncryptedKey>",
             data=b"<xenc:EncryptedData>" + noise.hexdigest().encode() * 40 + b"</xenc:EncryptedData>")
 

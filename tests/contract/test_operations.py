@@ -21,7 +21,7 @@ def operations(hub: Hub) -> Operations:
         raise AssertionError
 
     return Operations(reports=hub.reports, acts=hub.operator, resolve=unused, walk=unused, prove=unused,
-                      checkpoints=unused, proof=unused, explain=unused, clock=lambda: NOW)
+                      checkpoints=unused, proof=unused, explain=unused, prove_refusal=unused, clock=lambda: NOW)
 
 
 def states(operations: Operations) -> set[object]:
