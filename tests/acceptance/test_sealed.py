@@ -52,14 +52,16 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sealed_sets(tmp_path_factory.mktemp("sealed"))
 
 
+def take(sets: Path, folder: Path) -> None:
+    """An instance of these sets alone."""
+    path = folder / "gateway.toml"
+    text = path.read_text("utf-8") + f'\n[sets]\nxsd = "{sets / "xsd"}"\nwsdl = "{sets / "wsdl"}"\n'
+    path.write_text(text, "utf-8")
+
+
 @pytest.fixture(scope="module")
 def hub(template: Path, sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
-    def change(folder: Path) -> None:
-        path = folder / "gateway.toml"
-        text = path.read_text("utf-8") + f'\n[sets]\nxsd = "{sets / "xsd"}"\nwsdl = "{sets / "wsdl"}"\n'
-        path.write_text(text, "utf-8")
-
-    made = make_line(template, tmp_path_factory.mktemp("hub") / "instance", change=change)
+    made = make_line(template, tmp_path_factory.mktemp("hub") / "instance", change=lambda folder: take(sets, folder))
     yield made
     made.store.close()
 
@@ -104,6 +106,21 @@ def test_documentation_contract_and_samples_know_that_it_is_sealed(sets: Path) -
     assert "De inhoud is verzegeld" in contract
     sample = sample_message(catalog.sets[KEY], "SaldoVerzoek", seed=1, mode="random")
     assert validate_text(sample, catalog.by_namespace) == ()  # in clear, as its sender has it
+
+
+def test_a_sealed_body_in_a_mailbox_that_is_taken_encrypted(template: Path, sets: Path, tmp_path: Path) -> None:
+    """Twice encrypted to the addressee: by its sender, and by the hub when it was accepted."""
+    def change(folder: Path) -> None:
+        take(sets, folder)
+        encrypted.agree(folder, parties=("energie",), services=("postbus",))
+
+    line = make_line(template, tmp_path / "instance", change=change)
+    with closing(line.store):
+        sent = message("SaldoVerzoek", str(uuid.uuid4()))
+        reference = client(line, "gemeente").send(sent).receipt.referentienummer
+        assert (line.rows("payloads"), line.rows("addressed_payloads")) == (0, 1)
+        collected = client(line, "energie").collect(reference).octets
+        assert collected == foreign.canonical(etree.fromstring(sent))
 
 
 def test_a_message_arrives_sealed_and_is_opened_by_its_addressee(hub: Line) -> None:
