@@ -49,11 +49,11 @@ def verify(file, message=None, anchors=(), hub_oin=None):
     try:
         root, hub = signed_part(file)
         about, checks = read(root, hub, anchors)
+        written_at = datetime.fromisoformat(root.findtext(f"{KN}Opgemaakt"))
+        path = certificate_check("certificaat van het knooppunt", hub, anchors, written_at)
     except Exception as error:  # a signer may have put anything in it; whatever can't be read is not proven
         return [("handtekening van het knooppunt", False, f"{type(error).__name__}: {error}")]
-    written_at = datetime.fromisoformat(root.findtext(f"{KN}Opgemaakt"))
-    checks = [("handtekening van het knooppunt", True, name_of(hub)),
-              certificate_check("certificaat van het knooppunt", hub, anchors, written_at),
+    checks = [("handtekening van het knooppunt", True, name_of(hub)), path,
               ("ondertekenaar van dit bestand is het knooppunt", None if hub_oin is None else oin_of(hub) == hub_oin,
                f"OIN {oin_of(hub)}" + ("" if hub_oin else "; geen OIN opgegeven om mee te vergelijken")), *checks]
     if message is not None:
@@ -128,7 +128,7 @@ def sender(root, about, anchors):
 def content(root, about, message):
     """Step 6: is this file the content, and did the sender sign exactly it?"""
     if root.find(f"{KN}Ticket") is not None:
-        return [("dit is het geweigerde verzoek", sha(message).hex() == about["octets_digest"],
+        return [("dit is het geweigerde verzoek", sha(message).hex() == about.get("octets_digest"),
                  f"SHA-256 {sha(message).hex()}")]
     payload = etree.tostring(parse(message), method="c14n", exclusive=True, with_comments=False)
     digest, signed = sha(payload).hex(), "de afzender tekende precies deze inhoud"

@@ -27,7 +27,9 @@ from gateway.values import RSA_PSS, Explained, Party, Purpose, Received, Service
 # Refusals to which the engine adds a cause; of the others the fault says all there is.
 _ADDS: Final = (SecurityRefusal, MalformedEnvelope, NotXml, UnsupportedContent, AddressingError, UnknownMessage,
                 SenderMismatch)
-_LARGEST: Final = 2_000_000  # octets: of a larger message no copy is made while its fault waits
+# Of a message that takes much memory no copy is made while its fault waits; `gateway explain` has the time.
+_LARGEST: Final = 2_000_000  # octets
+_MOST_TAGS: Final = 40_000  # a tree takes 120 octets for each
 _SAYS_ALL: Final = (Replayed, DecryptionFailed)
 
 
@@ -41,7 +43,7 @@ def explained(
     """
     if caller is None or not isinstance(error, _ADDS) or isinstance(error, _SAYS_ALL):
         return ()
-    if len(received.octets) > _LARGEST:
+    if len(received.octets) > _LARGEST or received.octets.count(b"<") > _MOST_TAGS:
         return ()
     if b"EncryptedKey" in received.octets or b"EncryptedData" in received.octets:
         return ()

@@ -223,7 +223,7 @@ class _RefusalFile(_File):
         """Of the octets as they were sent, envelope and all."""
         digest = hashlib.sha256(message).hexdigest()
         return [EvidenceCheck(name="dit is het geweigerde verzoek", detail=f"SHA-256 {digest}",
-                              holds=digest == self.about["octets_digest"])]
+                              holds=digest == self.about.get("octets_digest"))]
 
 
 class _MessageFile(_File):

@@ -6,7 +6,6 @@ the document. So a part that was moved, wrapped or doubled is not found, and the
 
 import hmac
 import re
-import unicodedata
 from binascii import a2b_base64
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from gateway.names import (
     XENC,
     clark,
 )
+from gateway.security._ids import all_ids_unique
 from gateway.security._shape import ALGORITHM, ID, NOTHING, OF_REFERENCE, no_words, only_attributes
 from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS, PublicKey, signature_holds
 from gateway.security.c14n import canonical
@@ -57,8 +57,6 @@ _TRANSFORM: Final = clark(DS, "Transform")
 _SIGNATURE_CHILDREN: Final = [clark(DS, name) for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
 _INFO_CHILDREN: Final = [clark(DS, name) for name in ("CanonicalizationMethod", "SignatureMethod")]
 _REFERENCE_CHILDREN: Final = [clark(DS, name) for name in ("Transforms", "DigestMethod", "DigestValue")]
-# One function call per attribute; that an attribute named I, d or D counts too does no harm.
-_ALL_IDS: Final = etree.XPath("/descendant::*/@*[contains('Id ID id iD', local-name())]", smart_strings=False)
 _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _MAX_REFERENCES: Final = 12
@@ -207,14 +205,6 @@ def _layout(envelope: Envelope, *, encrypted: bool) -> _Parts:
         token=found[_TOKEN][0], timestamp=found[_TIMESTAMP][0], signature=found[_SIGNATURE][0],
         confirmations=tuple(found[_CONFIRMATION]),
     )
-
-
-def all_ids_unique(root: Element) -> bool:
-    """Does no id-like attribute occur twice, also when case, white space and Unicode form are ignored?"""
-    found = _ALL_IDS(root)
-    assert isinstance(found, list)
-    ids = [value if value.isascii() else unicodedata.normalize("NFC", value) for value in map(str, found)]
-    return len({value.strip().casefold() for value in ids}) == len(ids)
 
 
 def _targets(envelope: Envelope, parts: _Parts) -> dict[str, Element]:

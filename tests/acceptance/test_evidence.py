@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from lxml import etree
 
 from gateway.app import verify_evidence
 from gateway.errors import PeerRefused
+from gateway.party import PartyClient
 from gateway.security import EXAMPLE_HUB_OIN
 from tests.acceptance.hub import ROOT, Hub
 from tests.acceptance.load import kennisgeving
@@ -59,24 +62,30 @@ def failing(hub: Hub, file: bytes, message: bytes | None = None) -> set[str]:
 
 
 @pytest.fixture(scope="module")
+def parties(hub: Hub) -> Callable[[str], PartyClient]:
+    """A party's client, made once: it reads every message set."""
+    return cache(lambda slug: hub.party(slug))
+
+
+@pytest.fixture(scope="module")
 def message() -> bytes:
     return kennisgeving(str(uuid.uuid4()), receiver=ENERGIE)
 
 
 @pytest.fixture(scope="module")
-def number(hub: Hub, message: bytes) -> str:
+def number(parties, message: bytes) -> str:
     """Of a message that was sent, collected and confirmed: its content is gone."""
-    receipt = hub.party("gemeente").send(message).receipt
-    client = hub.party("energie")
+    receipt = parties("gemeente").send(message).receipt
+    client = parties("energie")
     client.collect(receipt.referentienummer)
     assert client.confirm(receipt.referentienummer) == {receipt.referentienummer: True}
     return receipt.referentienummer
 
 
 @pytest.mark.clause("§3.8", "§7.4")
-def test_after_confirmation_it_proves_all_and_one_changed_character_nothing(hub, number, message, tmp_path):
+def test_after_confirmation_it_proves_all_and_one_changed_character_nothing(hub, parties, number, message, tmp_path):
     """Sender, time, digest, collection, confirmation; with the message the content; with one other character not."""
-    file = hub.party("gemeente").evidence(number)
+    file = parties("gemeente").evidence(number)
     code, verdicts = alone(tmp_path, file, message, hub)
     assert (code, failing(hub, file, message)) == (0, set())
     for name in ("handtekening van de afzender, zoals in het journaal", "ondertekende Body is de aangenomen Body",
@@ -109,27 +118,27 @@ def test_it_is_fetched_by_command_and_by_a_foreign_client(hub, number, message, 
     assert alone(tmp_path, answer.Bewijs, message, hub)[0] == 0
 
 
-def test_nobody_else_learns_even_that_there_is_one(hub, number):
+def test_nobody_else_learns_even_that_there_is_one(parties, number):
     faults = []
     for asked in (number, str(uuid.uuid4())):
         with pytest.raises(PeerRefused) as caught:
-            hub.party("deurwaarder").evidence(asked)
+            parties("deurwaarder").evidence(asked)
         faults.append(re.sub(r"[0-9a-f-]{36}|[0-9T:.-]+Z", "", str(caught.value.detail)))
     assert faults[0] == faults[1]
     assert faults[0].startswith("SKP014")
 
 
-def test_an_addressee_sees_nothing_of_what_others_did(hub):
+def test_an_addressee_sees_nothing_of_what_others_did(hub, parties):
     sent = (ROOT / "xsd/meldingen-bewindvoering/1.0/examples/valid/"
             "MeldingBewindAanmelding-meer-schuldeisers.xml").read_bytes()
     assert all(f"Ontvanger>{one}<".encode() in sent for one in (ENERGIE, DEURWAARDER))
-    number = hub.party("bewindvoerder").send(sent).receipt.referentienummer
+    number = parties("bewindvoerder").send(sent).receipt.referentienummer
     for slug in ("energie", "deurwaarder"):
-        hub.party(slug).collect(number)
-    hub.party("deurwaarder").confirm(number)
+        parties(slug).collect(number)
+    parties("deurwaarder").confirm(number)
 
     def events(slug: str) -> list[tuple[str, str]]:
-        file = hub.party(slug).evidence(number)
+        file = parties(slug).evidence(number)
         assert failing(hub, file, sent) == set()
         records = list(etree.fromstring(file).iter(f"{{{KN}}}Record"))
         return sorted((re.search('"kind":"([a-z]+)"', one.text)[1], found[1] if (
@@ -141,11 +150,11 @@ def test_an_addressee_sees_nothing_of_what_others_did(hub):
     assert events("deurwaarder") == [("accepted", ""), ("collected", DEURWAARDER), ("confirmed", DEURWAARDER)]
 
 
-def test_a_refusal_is_proven_to_the_octet(hub, number, tmp_path):
+def test_a_refusal_is_proven_to_the_octet(hub, parties, number, tmp_path):
     """Who was refused, when and why, and that it was this request: the operator exports it by the fault's ticket."""
     kept: list[bytes] = []
     with pytest.raises(PeerRefused) as caught:
-        hub.party("gemeente").send(kennisgeving(number, receiver=ENERGIE), kept.append)  # the number is used
+        parties("gemeente").send(kennisgeving(number, receiver=ENERGIE), kept.append)  # the number is used
     ticket = caught.value.fault.ticket
     ran = gateway("evidence", "export", "--ticket", ticket.upper(), "--instance", hub.folder)
     assert ran.code == 0

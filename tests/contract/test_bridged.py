@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import bindparam, select, update
@@ -137,11 +138,10 @@ def test_sealed_octets_open_as_their_own_version_only(hub: Hub) -> None:
 
 def test_keys_stay_as_long_as_a_bridged_payload_needs_them(hub: Hub) -> None:
     hub.accept(bridged(acceptance("a"), ENERGIE))
-    later = NOW + TERM / 2
-    assert hub.mailbox.retire_keys(later) == []
-    hub.mailbox.collect(ENERGIE.id, number("a"), later)
-    hub.mailbox.confirm(ENERGIE.id, (number("a"),), later)
-    assert hub.mailbox.retire_keys(later) == [f"{NOW:%Y-%m-%d}"]
+    in_term = NOW + TERM - timedelta(seconds=1)
+    assert hub.mailbox.retire_keys(in_term) == []
+    hub.mailbox.expire(NOW + TERM, 9)
+    assert hub.mailbox.retire_keys(in_term) == [f"{NOW:%Y-%m-%d}"]
 
 
 def test_questions_and_counts_go_by_family(hub: Hub) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import MailboxUnknown, RefusedError
 from gateway.storage import leaf_hash, link_hash, verify_chain
-from gateway.storage.records import entry_of
+from gateway.storage.records import entry_of, refusal_of
 from gateway.values import DeliveryState, Refusal, Search
 from tests.contract.conftest import Hub
 from tests.contract.samples import BANK, ENERGIE, GEMEENTE, NOW, TERM, acceptance, number
@@ -133,6 +133,47 @@ def test_evidence_needs_one_message(hub: Hub) -> None:
     assert hub.reports.evidence_of(number("a"), afzender=BANK.id).afzender == BANK.id
     with pytest.raises(MailboxUnknown):
         hub.reports.evidence_of(number("x"))
+
+
+def test_evidence_is_for_sender_and_addressees_and_each_addressee_sees_its_own_leg(hub: Hub) -> None:
+    hub.accept(acceptance("a", receivers=(ENERGIE, BANK)))
+    for who in (ENERGIE, BANK):
+        hub.mailbox.collect(who.id, number("a"), NOW)
+    hub.mailbox.confirm(BANK.id, (number("a"),), NOW)
+
+    def legs(party: str) -> list[tuple[str, str | None]]:
+        return [(one.kind, json.loads(one.record).get("ontvanger"))
+                for one in hub.reports.evidence_of(number("a"), party=party).recorded]
+
+    own = [("accepted", None), ("collected", ENERGIE.id)]
+    assert legs(ENERGIE.id) == own
+    assert legs(BANK.id) == [("accepted", None), ("collected", BANK.id), ("confirmed", BANK.id)]
+    assert legs(GEMEENTE.id) == [*own, ("collected", BANK.id), ("confirmed", BANK.id)]
+    with pytest.raises(MailboxUnknown):
+        legs("11111111-1111-4111-8111-000000000099")
+
+
+def test_one_number_of_two_senders_is_told_apart_by_who_may_see_it(hub: Hub) -> None:
+    hub.accept(acceptance("a"))
+    hub.accept(acceptance("a", sender=BANK))
+    assert hub.reports.evidence_of(number("a"), party=GEMEENTE.id).afzender == GEMEENTE.id
+    with pytest.raises(MailboxUnknown):  # the addressee of both has to say which
+        hub.reports.evidence_of(number("a"), party=ENERGIE.id)
+    assert hub.reports.evidence_of(number("a"), party=ENERGIE.id, afzender=BANK.id).afzender == BANK.id
+    with pytest.raises(MailboxUnknown):
+        hub.reports.evidence_of(number("a"), party=GEMEENTE.id, afzender=BANK.id)
+
+
+def test_evidence_of_a_refusal_is_its_one_entry(hub: Hub) -> None:
+    refusal = Refusal(ticket=number("t"), code="SKP001", error="NotXml", reason="line 1", path="/", at=NOW,
+                      caller_oin=GEMEENTE.oin, octets=9, octets_digest=bytes(32))
+    hub.accept(acceptance("before"))
+    hub.journal.refuse(refusal)
+    found = hub.reports.evidence_of_refusal(refusal.ticket)
+    assert [(one.position, one.kind) for one in found.recorded] == [(2, "refused")]
+    assert refusal_of(found.recorded[0].record) == refusal
+    with pytest.raises(MailboxUnknown):
+        hub.reports.evidence_of_refusal(number("another"))
 
 
 def test_certificate_is_kept_once_and_a_missing_shell_stays_missing(hub: Hub) -> None:

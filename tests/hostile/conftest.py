@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.app.hub import settle
 from gateway.app.instance import utc_now
 from tests.hostile.attack import Target
 from tests.hostile.watch import WATCH, Canary
@@ -32,6 +33,8 @@ def target(template: Path, tmp_path_factory: pytest.TempPathFactory, canary: Can
     """The example world."""
     line = make_line(template, tmp_path_factory.mktemp("hostile") / "instance")
     made = Target(line=line, canary=canary)
+    settle()  # as a hub that serves
+    made.warm_up()
     yield made
     made.close()
 

@@ -14,6 +14,7 @@ from lxml import etree
 
 from gateway.names import BASE64_BINARY, DS, PKCS7, WSSE, X509PKIPATH, X509V3, XENC, clark
 from gateway.security import _x509
+from gateway.security._ids import all_ids_unique
 from gateway.security._shape import has_words
 from gateway.security.explain.case import (
     CONFIRMATION,
@@ -27,7 +28,6 @@ from gateway.security.explain.case import (
     name_of,
 )
 from gateway.security.explain.identities import oin_in
-from gateway.security.wsse import all_ids_unique
 from gateway.soap import Element
 from gateway.values import Diagnosis
 

@@ -6,7 +6,14 @@ from collections.abc import Callable
 import pytest
 
 from gateway.names import RSA_SHA256, SHA256
-from gateway.security import EvidenceFacts, JournalLine, JournalStretch, verify_evidence, write_evidence
+from gateway.security import (
+    EvidenceFacts,
+    JournalLine,
+    JournalStretch,
+    RefusalFacts,
+    verify_evidence,
+    write_evidence,
+)
 from gateway.values import Proof
 from tests.conftest import Pki
 
@@ -41,6 +48,13 @@ def test_a_signed_file_of_nonsense_does_not_hold(pki: Pki, made: Change) -> None
     octets = write_evidence(made(pki), pki.signing_key("hub-sign"), pki.now)
     checks = verify_evidence(octets, b"<a/>", [pki.der("ca")], "00000099000000000000")
     assert [one.holds for one in checks] == [False]
+
+
+@pytest.mark.parametrize("record", [{}, [], {"kind": "refused"}, {"kind": "refused", "ticket": "t", "at": 1}])
+def test_a_signed_refusal_of_nonsense_does_not_hold(pki: Pki, record: object) -> None:
+    octets = write_evidence(RefusalFacts(ticket="t", journals=facts(pki, record=record).journals),
+                            pki.signing_key("hub-sign"), pki.now)
+    assert False in [one.holds for one in verify_evidence(octets, b"", [pki.der("ca")], "00000099000000000000")]
 
 
 def test_what_is_readable_is_judged_line_by_line(pki: Pki) -> None:
