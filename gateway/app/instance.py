@@ -212,8 +212,7 @@ class Instance:
                 holdings=lambda: holdings(store, self.vault), of_party=lambda party: of_party(store, party),
                 erase=lambda party, who, why, now: operator.erase_party(party, who=who, why=why, now=now),
                 certificate=self.encrypts_to, party=self.register.resolve, ends=months_later,
-                months=self.settings.retention.metadata_months,
-                clock=utc_now)
+                months=self.settings.retention.metadata_months, clock=utc_now)
 
     def _prove(self, store: Store, write: Callable[..., bytes]) -> bytes:
         """Sign the journal as far as it is first: then the file is short, whatever came after the message."""

@@ -26,8 +26,9 @@ class KeyVault(Protocol):
     """Keys of days by their epoch, `YYYY-MM-DD`. Safe for many threads; nodes that share one share its keys."""
 
     def wrap(self, epoch: str, data_key: bytes, context: bytes) -> bytes:
-        """Encrypt a data key, or one that is encrypted already, bound to `context`; the day's key is made when it is not
-        there. Raises StorageError.
+        """Encrypt a data key, which may be encrypted already, bound to `context`; a day's first use makes its key.
+
+        Raises StorageError.
         """
 
     def unwrap(self, epoch: str, wrapped: bytes, context: bytes) -> bytes:
