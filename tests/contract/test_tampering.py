@@ -210,13 +210,14 @@ def _forge(records: list[str], data: st.DataObject) -> None:
         facts["at"] -= data.draw(st.integers(1, 10**12), label="by")
     record = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     if what == "insert":
-        records.insert(at, record)
+        records.insert(min(at, len(records) - 2), record)  # a copy at the very end would be the next entry, not a change
     elif what == "remove":
         del records[at]
     elif what == "cut":
         del records[at:]
     elif what == "swap":
-        other = data.draw(st.integers(0, len(records) - 1).filter(lambda other: other != at), label="with")
+        other = data.draw(st.integers(0, len(records) - 2), label="with, of the others")
+        other += other >= at
         records[at], records[other] = records[other], records[at]
     else:
         records[at] = record

@@ -1,5 +1,6 @@
 """Weak keys, weak or foreign algorithms, and the least change to what was signed (standards catalogue 5.2)."""
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 
@@ -184,7 +185,7 @@ def test_ten_thousand_transforms(target: Target) -> None:
 @pytest.mark.clause("§4.1")
 def test_ten_thousand_references_to_a_large_part(target: Target) -> None:
     root = target.build(message(surname="x" * 1_000_000))
-    one = etree.tostring(reference(root))
+    one = re.sub(rb' xmlns(:\w+)?="[^"]*"', b"", etree.tostring(reference(root)))
     octets = foreign.octets(root).replace(b"</SignedInfo>", one * 10_000 + b"</SignedInfo>")
     target.repels(octets, ReferenceMissing, reason="more than 12", cpu=0.3)
 
