@@ -210,7 +210,7 @@ def _forge(records: list[str], data: st.DataObject) -> None:
         facts["at"] -= data.draw(st.integers(1, 10**12), label="by")
     record = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     if what == "insert":
-        records.insert(min(at, len(records) - 2), record)  # a copy at the very end would be the next entry, not a change
+        records.insert(min(at, len(records) - 2), record)  # at the very end it would be a next entry, no change
     elif what == "remove":
         del records[at]
     elif what == "cut":
