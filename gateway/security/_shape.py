@@ -4,6 +4,7 @@ Outside SignedInfo no signature covers a stray word or attribute; and what we ac
 later, who hold to the schema.
 """
 
+import re
 from typing import Final
 
 from lxml import etree
@@ -15,6 +16,11 @@ NOTHING: Final[frozenset[str]] = frozenset()
 ID: Final = frozenset({"Id"})
 ALGORITHM: Final = frozenset({"Algorithm"})
 OF_REFERENCE: Final = frozenset({"URI", "Id", "Type"})
+_STARTS: Final = (  # of XML's NameStartChar, what the basic plane holds of letters; no colon
+    "A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u2070-\u218f\u2c00-\u2fef"
+    "\u3001-\ud7ff"
+)
+_NCNAME: Final = re.compile(f"[{_STARTS}][{_STARTS}0-9.\u00b7\u0300-\u036f\u203f-\u2040-]*")
 _WORDS: Final = etree.XPath(
     "boolean(../text()[normalize-space()] | descendant::text()[normalize-space()]"
     "[not(parent::ds:DigestValue or parent::ds:SignatureValue)])",
@@ -26,6 +32,9 @@ def only_attributes(element: etree._Element, allowed: frozenset[str]) -> None:
     """Raises SecurityMissing when the element has another attribute than the schema gives it."""
     if not allowed.issuperset(element.keys()):  # element.attrib would cost another object
         raise SecurityMissing(f"{etree.QName(element).localname} has an attribute that XML Signature does not know")
+    identifier = element.get("Id") if "Id" in allowed else None
+    if identifier is not None and not _NCNAME.fullmatch(identifier):
+        raise SecurityMissing(f"{etree.QName(element).localname} has an Id that is no NCName (XML Signature: xs:ID)")
 
 
 def has_words(signature: etree._Element) -> bool:

@@ -298,6 +298,7 @@ def _key_reference(key_info: Element, token: Element) -> None:
     reference = key_info[0][0] if len(key_info) == 1 and len(key_info[0]) == 1 else None
     if (
         reference is None
+        or len(reference)
         or key_info[0].tag != clark(WSSE, "SecurityTokenReference")
         or reference.tag != clark(WSSE, "Reference")
         or reference.get("ValueType") not in (None, X509V3)

@@ -68,9 +68,12 @@ def _read(value: str) -> datetime | None:
         return None
 
 
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
 def _span(case: Case, element: Element, created: datetime, expires: datetime | None) -> list[Diagnosis]:
     policy, now, wrong = case.known.policy, case.known.now, []
-    limit = created + policy.max_age
+    limit = created + min(policy.max_age, _LAST - created)
     if expires is not None:
         if expires <= created:
             wrong.append(found("timestamp-expires-before-created", element))

@@ -364,3 +364,20 @@ def test_any_one_changed_octet_is_refused_or_changes_nothing_that_is_signed(plac
         return
     before, after = check(OCTETS), verified
     assert (after.body, after.signed_info) == (before.body, before.signed_info)
+
+
+def test_an_id_that_is_no_name_is_refused_in_the_signature():
+    """Found by the comparison with signxml: its schema has xs:ID there."""
+    for child, name in ((None, "#x"), (0, "1x"), (2, "a b")):
+        root = foreign.build(plan())
+        (signature(root) if child is None else signature(root)[child]).set("Id", name)
+        with pytest.raises(SecurityMissing):
+            check(foreign.octets(root))
+
+
+def test_the_reference_to_the_token_holds_nothing():
+    """Found by the comparison with signxml: nothing signs what stands in there."""
+    root = foreign.build(plan())
+    etree.SubElement(signature(root)[2][0][0], "{http://www.w3.org/2000/09/xmldsig#}DigestValue").text = "AAAA"
+    with pytest.raises(SecurityMissing):
+        check(foreign.octets(root))
