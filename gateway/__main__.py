@@ -2,16 +2,17 @@
 
 A serving hub must not keep what it has forgotten. The memory of a finished request is free, but its octets stay in it
 until somebody needs the room. So `serve` begins anew with an allocator that overwrites what is freed
-(docs/decisions/0020): glibc does so when it is told at the start of a process, and only then. Python's own allocator
-for small objects and glibc's cache per thread would pass by it, and are switched off.
+(docs/decisions/0020). Python's own allocator for small objects and glibc's cache per thread would pass by it, and
+can be switched off only at the start of a process; overwriting begins once the hub is loaded (app/hub.py, settle).
 """
 
+import gc
 import os
 import resource
 import sys
 from typing import Final
 
-_TUNABLES: Final = "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0"
+_TUNABLES: Final = "glibc.malloc.tcache_count=0"
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         forget_what_is_freed()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what is at work at that moment
+        gc.disable()  # while what stays is loaded; settle() switches it on
     from gateway.cli import main as command  # loading it takes most of a second, which a new beginning would take twice
 
     command()

@@ -23,7 +23,6 @@ from gateway.storage import Checkpoints, Reports, open_store, sealed_to
 from gateway.transport import Check, build_contracts
 
 _STAMP_WAITS = timedelta(hours=1)
-_SOON = timedelta(days=56)  # renewal takes eight weeks with a TSP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,9 @@ from gateway.values import Service
 
 Ready = Callable[[str, str], None]
 _REREAD_SECONDS = 300  # the certificates that parties.toml pins may have been replaced in place
-_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 1 << 20  # mallopt(3): blocks from this size are the system's again when freed
+# mallopt(3): blocks from this size are the system's again when freed; what is freed is overwritten with this octet.
+_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 1 << 20
+_PERTURB, _OVERWRITTEN = -6, 255
 _EXPIRE_AT_ONCE = 1000  # messages per commit of the expiry work
 
 
@@ -134,6 +136,7 @@ def run(folder: Path, *, soap_port: int | None, web_port: int | None, workers: i
             serve(instance, soap, web, public, announce, OwnMeter())
             return
         SharedMeter.make(meter)
+        settle()  # this process stays too, beside its workers
         argument = json.dumps({"folder": str(instance.folder), "public": public})
         supervisor = Supervisor(target="gateway.app.hub:serve_worker", argument=argument, count=workers,
                                 soap_socket=soap, web_socket=web, ready=announce)
@@ -201,13 +204,17 @@ def serve(
 def settle() -> None:
     """Make the memory of a process that is to serve for long behave.
 
-    What is there now stays: the cycle collector would take 70 ms to walk its hundred thousand objects. And a large
-    block goes back to the system when it is let go; glibc else learns to keep blocks of up to 32 MB, in pieces.
+    What is there now stays: the cycle collector would take 70 ms to walk its hundred thousand objects. From now on what
+    is freed is overwritten (docs/decisions/0020; what was loaded until now is nobody's). And a large block goes back to
+    the system when it is let go; glibc else learns to keep blocks of up to 32 MB, in pieces.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
     with suppress(AttributeError, OSError):  # another C library than glibc
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
+        library = ctypes.CDLL(None)
+        library.mallopt(_PERTURB, _OVERWRITTEN)
+        library.mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def _chores(

@@ -4,6 +4,7 @@ Loaded once, at start or on renewal, never per message: OpenSSL proves an RSA ke
 is wrong with a file becomes Misconfigured that names the file, the cause and the remedy; never what the file holds.
 """
 
+import os
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -186,8 +187,8 @@ def _point(key: PublicKey) -> bytes:
 
 def _octets(path: Path, *, absent: str = "correct the path in the settings, or put the file there") -> bytes:
     try:
-        with path.open("rb") as file:
-            octets = file.read(_MAX_FILE + 1)
+        with path.open("rb") as file:  # its size first: room for the largest there may be costs 64 MB each time
+            octets = file.read(min(os.fstat(file.fileno()).st_size, _MAX_FILE) + 1)
     except FileNotFoundError as error:
         raise _wrong(path, "does not exist", absent) from error
     except OSError as error:

@@ -357,14 +357,14 @@ def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> boo
     if tags not in ([clark(WSU, "Created")], [clark(WSU, "Created"), clark(WSU, "Expires")]):
         raise TimestampStale("a Timestamp holds Created, then at most one Expires")
     created = _moment(timestamp[0])
+    if created > now + policy.skew:  # first: nothing can be added to the last moment there is
+        raise TimestampStale(f"Created is {(created - now).total_seconds():.0f} s ahead of the hub's clock")
     limit = created + policy.max_age
     if len(tags) == 2:
         expires = _moment(timestamp[1])
         if not created < expires <= created + policy.max_span:
             raise TimestampStale("Expires is not within the allowed span after Created")
         limit = min(limit, expires)
-    if created > now + policy.skew:
-        raise TimestampStale(f"Created is {(created - now).total_seconds():.0f} s ahead of the hub's clock")
     if now > limit + policy.skew:
         raise TimestampStale(f"expired {(now - limit).total_seconds():.0f} s ago by the hub's clock")
     return created > now + _DRIFT or now > limit

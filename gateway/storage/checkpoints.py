@@ -28,7 +28,6 @@ _NEWEST = Query(_SELECT.where(checkpoints.c.node == bindparam("node")).order_by(
 _NEWEST_STAMPED = Query(select(checkpoints.c.stamped_at).where(
     checkpoints.c.node == bindparam("node"), checkpoints.c.stamped_at.is_not(None))
     .order_by(checkpoints.c.size.desc()).limit(1))
-_OF_SIZE = Query(_SELECT.where(checkpoints.c.node == bindparam("node"), checkpoints.c.size == bindparam("size")))
 _COVERING = _SELECT.where(checkpoints.c.node == bindparam("node"), checkpoints.c.size >= bindparam("position")) \
     .order_by(checkpoints.c.size).limit(1)
 _FIRST_COVERING = Query(_COVERING)

@@ -94,10 +94,6 @@ def _inclusive(view: View) -> Iterator[bytes]:
         yield _c14n(alone, exclusive=False)
 
 
-def _exclusive(view: View) -> Iterator[bytes]:
-    yield _c14n(view.element, exclusive=True)
-
-
 def _other_prefixes(view: View) -> Iterator[bytes]:
     """Without the stated list; with that of Envelope and Header, as WSS4J takes it; with every prefix in scope."""
     if view.inclusive:

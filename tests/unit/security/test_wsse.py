@@ -381,3 +381,8 @@ def test_the_reference_to_the_token_holds_nothing():
     etree.SubElement(signature(root)[2][0][0], "{http://www.w3.org/2000/09/xmldsig#}DigestValue").text = "AAAA"
     with pytest.raises(SecurityMissing):
         check(foreign.octets(root))
+
+
+def test_a_time_to_which_nothing_can_be_added_is_refused_like_any_other():
+    with pytest.raises(TimestampStale):
+        check(signed(created="9999-12-31T23:59:59.999Z"))
