@@ -28,9 +28,10 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
 
 
 GROUND = frozenset({"names", "set_values", "refusals", "values", "errors", "ports", "toml_lines", "tolerances",
-                    "merkle"})
+                    "merkle", "push_values"})
 WITHIN_GROUND = {"names": set(), "set_values": set(), "refusals": set(),
-                 "values": {"set_values", "refusals"}, "errors": {"values"}, "ports": {"values", "errors"},
+                 "values": {"set_values", "refusals"}, "errors": {"values"}, "push_values": {"set_values"},
+                 "ports": {"values", "errors", "push_values"},
                  "toml_lines": set(), "tolerances": set(), "merkle": set()}
 ROOMS = {
     "messagesets": room("", "lxml xmlschema"),
