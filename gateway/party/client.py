@@ -164,6 +164,8 @@ class PartyClient:
             raise ReceiptInvalid("the answer is no receipt") from error
         if receipt.bericht_digest != hashlib.sha256(body).digest():
             raise ReceiptInvalid("the receipt is for another message: BerichtDigest differs")
+        if None in (receipt.verval_datum, receipt.journaal_positie, receipt.journaal_hash):
+            raise ReceiptInvalid("the hub's receipt lacks its term or its place in the journal")
         return Sent(receipt=receipt, envelope=signed.octets)
 
     def ask(self, service: str, operation: str, fields: str = "") -> Element:
