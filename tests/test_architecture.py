@@ -28,11 +28,12 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
 
 
 GROUND = frozenset({"names", "set_values", "refusals", "values", "errors", "ports", "toml_lines", "tolerances",
-                    "merkle", "push_values"})
-WITHIN_GROUND = {"names": set(), "set_values": set(), "refusals": set(),
-                 "values": {"set_values", "refusals"}, "errors": {"values"}, "push_values": {"set_values"},
+                    "merkle", "duties", "switches", "push_values"})
+WITHIN_GROUND = {"names": set(), "set_values": set(), "refusals": set(), "push_values": {"set_values"},
+                 "values": {"set_values", "refusals"}, "errors": {"values"},
                  "ports": {"values", "errors", "push_values"},
-                 "toml_lines": set(), "tolerances": set(), "merkle": set()}
+                 "toml_lines": set(), "tolerances": set(), "merkle": set(),
+                 "duties": set(), "switches": set()}
 ROOMS = {
     "messagesets": room("", "lxml xmlschema"),
     "soap": room("", "lxml"),
@@ -43,12 +44,14 @@ ROOMS = {
     "transport": room("pipeline", "spyne six uvicorn httptools starlette prometheus_client", clock=True),
     "party": room("messagesets soap security transport routing", "lxml", clock=True),
     "privacy": room(),
+    "switchboard": room(),
     "operations": room(),
     "settings": room(),
     "calendar_nl": room("", "holidays"),
     "cli": room("operations app settings", "typer rich", clock=True),
     "app": room(
-        "messagesets soap security routing pipeline storage transport party operations privacy settings calendar_nl",
+        "messagesets soap security routing pipeline storage transport party operations privacy switchboard settings "
+        "calendar_nl",
         "lxml xmlschema cryptography signxml sqlalchemy alembic spyne uvicorn httptools starlette prometheus_client "
         "structlog",
         clock=True,
