@@ -23,6 +23,8 @@ Clock = Callable[[], datetime]  # aware UTC
 NewId = Callable[[], str]  # a fresh random UUID, lower case
 WorkingDay = Callable[[date], bool]  # a Dutch working day?
 Allow = Callable[[str, Breaker], tuple[int, Breaker]]  # how many of a party's may begin; its breaker once one has
+Forward = Callable[[str, bytes, str, Callable[[bytes], None]], tuple[int, bytes]]  # url, octets, SOAPAction, check
+# of the server's certificate (DER) before anything is sent → HTTP status and octets. Raises Unreachable.
 Observe = Callable[[str, Mapping[str, object]], None]  # event and its facts, for log and metrics; never content
 
 

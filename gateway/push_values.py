@@ -1,4 +1,4 @@
-"""Deliveries to a party's own service: a claim, an attempt, what became of it, and a party's breaker. Part of the ground.
+"""Deliveries to a party's own service: a claim, an attempt, what became of it, a party's breaker. Part of the ground.
 
     Claim     one delivery, lent to one worker until its lease ends
     Outcome   what one attempt at it came to; every attempt is a row

@@ -8,8 +8,8 @@
 From the last three states there is no way back, because the payload is erased on the way in. The store follows this
 table: tests/contract/test_delivery_table.py tries every event in every state.
 
-A delivery to the addressee's own service goes the same way: its receipt is a collect and a confirm in one. Until then it
-is tried again and again; `next_step` says when. Nothing is given up before the term ends.
+A delivery to the addressee's own service goes the same way: its receipt is a collect and a confirm in one. Until then
+it is tried again and again; `next_step` says when. Nothing is given up before the term ends.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,8 @@ def next_step(claim: Claim, outcome: Outcome, now: datetime, *, backoff: Backoff
         return None
     if outcome.result is Result.REFUSED:
         return now + backoff.cap * (0.5 + jitter / 2)
-    return now + min(backoff.first * 2 ** min(claim.number - 1, _DOUBLINGS), backoff.cap) * jitter
+    longest: timedelta = min(backoff.first * 2 ** min(claim.number - 1, _DOUBLINGS), backoff.cap)
+    return now + longest * jitter
 
 
 def pushed_message_id(afzender: str, referentienummer: str, receiver: str) -> str:

@@ -1,9 +1,9 @@
 """The outbox: implements ports.Outbox. Claims with a lease, attempts, breakers; one short transaction each.
 
-A claim that is not settled before its lease ends is due again: next_at of a claimed row is that end, so a node that dies
-gives its claims back without anybody noticing it. Two workers can then have tried one delivery. That does no harm: the
-receiver knows the message by MessageID and Referentienummer and gives the same receipt, the first that arrives ends the
-delivery, and of the second only its attempt is written.
+A claim that is not settled before its lease ends is due again: next_at of a claimed row is that end, so a node that
+dies gives its claims back without anybody noticing it. Two workers can then have tried one delivery. That does no harm:
+the receiver knows the message by MessageID and Referentienummer and gives the same receipt, the first that arrives ends
+the delivery, and of the second only its attempt is written.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -76,7 +76,7 @@ class SqlOutbox(ports.Outbox):
 
     def claim(self, *, holder: str, now: datetime, lease_until: datetime, limit: int,
               allow: ports.Allow) -> list[Claim]:
-        """See ports.Outbox. When nothing is due nothing is written, and where no party has anything, one row is read."""
+        """See ports.Outbox. When nothing is due nothing is written; where no party has anything, one search is made."""
         with self._store.read() as session:
             due = _parties_due(session, micros(now))
         wanted = [party for party in due if allow(party, Breaker())[0] != 0]
@@ -85,7 +85,8 @@ class SqlOutbox(ports.Outbox):
         self._turn += 1
         first = self._turn % len(wanted)
         return self._store.write(lambda write: _claim(
-            write, wanted[first:] + wanted[:first], holder=holder, now=now, lease_until=lease_until, limit=limit, allow=allow))
+            write, wanted[first:] + wanted[:first], holder=holder, now=now, lease_until=lease_until, limit=limit,
+            allow=allow))
 
     def content(self, claim: Claim) -> Content:
         """See ports.Outbox. Raises StorageError when it is gone or does not open."""

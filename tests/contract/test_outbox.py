@@ -75,8 +75,11 @@ def test_parties_that_collect_have_no_row_in_the_outbox(hub: Hub) -> None:
 def test_a_claim_says_what_is_to_be_delivered_and_the_content_opens(hub: Hub) -> None:
     message = push(hub, "a")
     (one,) = claim(hub)
-    assert one.referentienummer == number("a") and one.receiver == ENERGIE.id and one.afzender == GEMEENTE.id
-    assert one.number == 1 and one.lease_until == hub.now + LEASE
+    assert one.referentienummer == number("a")
+    assert one.receiver == ENERGIE.id
+    assert one.afzender == GEMEENTE.id
+    assert one.number == 1
+    assert one.lease_until == hub.now + LEASE
     assert one.action == "urn:schuldenknooppunt:schuldregeling:2.0:SaldoVerzoek"
     assert (one.key, one.message_digest, one.expires_at) == (message.key, message.message_digest, message.expires_at)
     assert hub.outbox.content(one) == message.payload
@@ -86,7 +89,8 @@ def test_a_bridged_message_is_claimed_as_its_receiver_gets_it(hub: Hub) -> None:
     message = bridged(acceptance("a", receivers=(PUSHED,)), PUSHED)
     hub.accept(message)
     (one,) = claim(hub)
-    assert one.action.endswith(":SaldoVraag") and one.key.version == one.bridged_to == "1.1"
+    assert one.action.endswith(":SaldoVraag")
+    assert one.key.version == one.bridged_to == "1.1"
     assert hub.outbox.content(one) == message.bridged[ENERGIE.id].payload
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from gateway.storage import audit as audit_module
+from gateway.storage import certificates as certificates_module
 from gateway.storage import checkpoints as checkpoints_module
 from gateway.storage import current, head, open_store, upgrade
 from gateway.storage import duties as duties_module
 from gateway.storage import evidence as evidence_module
 from gateway.storage import journal as journal_module
 from gateway.storage import mailbox as mailbox_module
-from gateway.storage import certificates as certificates_module
 from gateway.storage import operator as operator_module
 from gateway.storage import outbox as outbox_module
 from gateway.storage import pruning as pruning_module
