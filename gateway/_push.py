@@ -36,13 +36,13 @@ def read_push(table: Table) -> Push:
     def number(key: str, default: int, minimum: int, maximum: int) -> int:
         return table.number(key, default, minimum=minimum, maximum=maximum)
 
-    connect, answer = number("connect_seconds", 5, 1, 60), number("answer_seconds", 30, 1, 600)
-    lease = number("lease_seconds", 120, 5, 3_600)
+    connect, answer = number("connect_seconds", 5, 1, 40), number("answer_seconds", 30, 1, 100)
+    lease = number("lease_seconds", 120, 60, 3_600)
     if lease <= 2 * connect + answer:
         table.refuse("lease_seconds", f"'lease_seconds' in {table.title} ends before a slow call does",
                      "take more than 2 × connect_seconds + answer_seconds")
-    first, cap = number("backoff_seconds", 5, 1, _DAY), number("backoff_cap_seconds", 900, 1, _DAY)
-    opened, most = number("breaker_open_seconds", 10, 1, _DAY), number("breaker_open_cap_seconds", 300, 1, _DAY)
+    first, cap = number("backoff_seconds", 5, 1, 900), number("backoff_cap_seconds", 900, 5, _DAY)
+    opened, most = number("breaker_open_seconds", 10, 1, 300), number("breaker_open_cap_seconds", 300, 10, _DAY)
     for key, low, high in (("backoff_cap_seconds", first, cap), ("breaker_open_cap_seconds", opened, most)):
         if high < low:
             table.refuse(key, f"'{key}' in {table.title} is below what it caps", f"take at least {low}")

@@ -171,9 +171,15 @@ class Pusher:
                 self._observe("push-not-settled", {"error": error, "referentienummer": claim.referentienummer})
                 if pause is None or self._stopping.wait(pause):
                     return
-        self._observe("pushed" if outcome.result is Result.DELIVERED else "not-pushed", {
-            "referentienummer": claim.referentienummer, "receiver": claim.receiver, "attempt": claim.number,
-            "result": outcome.result.value, "cause": outcome.cause or None})
+        self._tell(claim, outcome)
+
+    def _tell(self, claim: Claim, outcome: Outcome) -> None:
+        if outcome.result is Result.DELIVERED:
+            self._observe("pushed", {"action": claim.action})
+            return
+        self._observe("not-pushed", {
+            "code": outcome.result.value, "referentienummer": claim.referentienummer, "receiver": claim.receiver,
+            "attempt": claim.number, "cause": outcome.cause})
 
     def _done(self, claim: Claim) -> None:
         with self._door:
