@@ -26,7 +26,17 @@ from gateway.security import (
     with_token,
 )
 from gateway.settings import Settings
-from gateway.storage import BACKWARDS, ChainReport, Checkpoints, Computed, SignedCheckpoint, State, Store, verify_chain
+from gateway.storage import (
+    BACKWARDS,
+    ChainReport,
+    Checkpoints,
+    Computed,
+    Draft,
+    SignedCheckpoint,
+    State,
+    Store,
+    verify_chain,
+)
 from gateway.transport import FetchLimits, fetch, write_whole
 
 _OTHERS: Final = 3  # another node's journal waits so many intervals longer: then that node is taken to be dead
