@@ -57,6 +57,7 @@ from gateway.storage import (
 from gateway.switches import Switches
 from gateway.transport import (
     Background,
+    Caller,
     Check,
     Host,
     Meter,
@@ -203,8 +204,7 @@ def serve(
     with open_store(settings.store.url, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
         switches = LiveSwitches(SqlSwitches(store), log)
         caller = front.caller(settings)
-        pusher = Pusher(build_outlet(instance, store=store, trust=trust, register=register, forward=caller.post,
-                                     observe=log), settings.push)
+        pusher = Pusher(build_outlet(instance, store, trust, register, caller.post, log), settings.push)
         gate = build_gate(instance, store=store, trust=trust, register=register, switches=switches, observe=log,
                           urls=urls, queued=pusher.wake)
         scheduler = Scheduler(_duties(gate, store, settings, log), Duties(store, holder=new_id()), clock=utc_now,
@@ -220,15 +220,11 @@ def serve(
                         checks=lambda: _checks(instance, trust, store, switches, register),
                         collect=lambda: _metrics(log, trust, store, switches, register),
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
-
-        def reload() -> None:
-            tls.reload()
-            caller.renew(front.client_tls(settings))
-
         settle()
         beside = [Watch(settings.trust, trust, utc_now, log).fetch]
         if settings.trust.ocsp:
             beside.append(Inquiry(settings.trust, trust, utc_now, log).ask)
+        reload = partial(_reload, tls, caller, settings)
         with _journaled(instance, store, trust, register, log, configured=index == 0) as journaling, pusher:
             Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, quota=quota, ready=ready,
                    background=(*_chores(gate, trust, register, switches, tls, reload, beside, quota), *journaling,
@@ -257,6 +253,12 @@ def settle() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(_PERTURB, _OVERWRITTEN)
         library.mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
+
+
+def _reload(tls: ServerTls, caller: Caller, settings: Settings) -> None:
+    """Both sides of TLS with the files as they are now. Raises Misconfigured."""
+    tls.reload()
+    caller.renew(front.client_tls(settings))
 
 
 def _duties(gate: Gate, store: Store, settings: Settings, log: Log) -> tuple[Duty, ...]:

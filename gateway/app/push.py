@@ -38,8 +38,8 @@ _MANY_FAILURES: Final = 4  # refusals of new messages count as one failure each 
 
 
 def build_outlet(
-    instance: Instance, *, store: Store, trust: LiveTrust, register: Callable[[], AddressBook], forward: Forward,
-    observe: Observe, clock: Clock = utc_now,
+    instance: Instance, store: Store, trust: LiveTrust, register: Callable[[], AddressBook], forward: Forward,
+    observe: Observe, *, clock: Clock = utc_now,
 ) -> Outlet:
     """Everything one delivery needs, from an instance and its open store."""
     settings, keys = instance.settings, instance.encryption

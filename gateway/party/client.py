@@ -100,8 +100,10 @@ class PartyEncryption:
 
     def to_hub(self, service: Service, oin: str, now: datetime) -> Recipient | None:
         """Whom a request to this service is encrypted to; None where no encryption is agreed. Raises Misconfigured."""
-        if not self.agreed(service):
-            return None
+        return self.of_hub(oin, now) if self.agreed(service) else None
+
+    def of_hub(self, oin: str, now: datetime) -> Recipient:
+        """The hub, as somebody to encrypt to. Raises Misconfigured."""
         if self.hub is None:
             raise Misconfigured("2W-be-SE is agreed, but gateway.toml has no [encryption] with the hub's certificate")
         return self.recipient(self.hub, oin, now)

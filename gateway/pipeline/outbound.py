@@ -23,12 +23,12 @@ from gateway.errors import (
     Unreachable,
 )
 from gateway.messagesets import Catalog
-from gateway.names import ANONYMOUS, ENCRYPTED_PROFILE
+from gateway.names import ANONYMOUS
 from gateway.pipeline.encryption import registered_recipient
 from gateway.pipeline.gate import Encryption, Signers
 from gateway.ports import Clock, Forward, NewId, Observe, Outbox, Register
 from gateway.push_values import Claim, Outcome, PushProof, Result
-from gateway.routing import certificate_in_use, certificate_refusal, pushed_message_id
+from gateway.routing import agreed_encrypted_push, certificate_in_use, certificate_refusal, pushed_message_id
 from gateway.security import (
     Asked,
     CheckCertificate,
@@ -145,8 +145,7 @@ def body_of(
     content = outlet.outbox.content(claim)
     if isinstance(content, EncryptedBody):
         raise Misconfigured("its content was encrypted to be collected from the mailbox")
-    profile = outlet.catalog.sets[claim.key].profile
-    if ENCRYPTED_PROFILE not in (profile, party.profiles.get(claim.key.module)):
+    if not agreed_encrypted_push(party, claim.key, outlet.catalog.sets[claim.key].profile):
         return content, None, hashlib.sha256(content).digest()
     recipient = registered_recipient(party, outlet, now)
     if recipient is None:

@@ -1,6 +1,15 @@
 """Parties, who may send what, the tables of states, and terms. Pure: no XML, no store, no clock."""
 
-from gateway.routing.admit import address, admit, agreed_encrypted, check_element, not_taken, taken_as
+from gateway.routing.admit import (
+    address,
+    admit,
+    agreed_encrypted,
+    agreed_encrypted_push,
+    check_element,
+    not_taken,
+    taken_as,
+    takes,
+)
 from gateway.routing.breaker import BreakerRules, admitted, after
 from gateway.routing.calendar import expiry
 from gateway.routing.choreography import check_reference, next_state
@@ -16,7 +25,7 @@ from gateway.routing.rollover import (
 
 __all__ = [
     "AddressBook", "Backoff", "BreakerRules", "address", "admit", "admitted", "after", "agreed_encrypted",
-    "certificate_in_use", "certificate_refusal", "certificates_accepted", "check_element", "check_reference",
-    "encryption_certificate", "expiry", "next_state", "next_step", "not_taken", "pushed_message_id", "represented",
-    "taken_as",
+    "agreed_encrypted_push", "certificate_in_use", "certificate_refusal", "certificates_accepted", "check_element",
+    "check_reference", "encryption_certificate", "expiry", "next_state", "next_step", "not_taken",
+    "pushed_message_id", "represented", "taken_as", "takes",
 ]

@@ -18,7 +18,7 @@ KN_RECEIPT = clark(KN, "Ontvangstbevestiging")
 class Receipt:
     """kn:Ontvangstbevestiging as its reader sees it (docs/contract.md §6).
 
-    The last three of its facts are the hub's own: a party that takes push has neither a term nor a journal to tell of.
+    Term and place in the journal are the hub's own: a party that takes push has neither to tell of.
     """
 
     referentienummer: str

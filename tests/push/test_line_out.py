@@ -18,15 +18,8 @@ from tests.line import Line, example, make_line
 from tests.pushing import (
     Behaviour,
     Receiver,
-    bare,
-    bent,
-    failing,
-    fault,
-    hanging,
     hub_tls,
-    receipt,
     receiving,
-    refusing,
     well,
 )
 from tests.test_docs import ENERGIE, header_field
@@ -72,9 +65,8 @@ def pushing(template: Path, folder: Path, *, certificate: str | None = None, **e
                             for one in parties])
         line.gate = replace(line.gate, register=lambda: book)
         caller = Caller(hub_tls(folder), limits=CallLimits(connect_seconds=5, answer_seconds=1, max_octets=65_536))
-        outlet = build_outlet(line.instance, store=line.store, trust=line.trust, register=lambda: book,
-                              forward=caller.post, clock=lambda: line.at,
-                              observe=lambda event, facts: line.events.append((event, dict(facts))))
+        outlet = build_outlet(line.instance, line.store, line.trust, lambda: book, caller.post,
+                              lambda event, facts: line.events.append((event, dict(facts))), clock=lambda: line.at)
         assert line.send(MESSAGE).status == 200
         yield Out(line=line, receiver=receiver, outlet=outlet, book=book)
         caller.close()
@@ -95,5 +87,5 @@ def test_a_message_is_pushed_and_its_signed_receipt_ends_the_delivery(out: Out) 
     (request,) = out.receiver.requests
     assert request.referentienummer == REF
     assert request.message_id == pushed_message_id(claim.afzender, REF, ENERGIE)
-    assert f"<wsa:To".encode() in request.octets
+    assert b"<wsa:To" in request.octets
     assert out.receiver.url.encode() in request.octets
