@@ -82,7 +82,7 @@ def test_hub_alone_is_enough_and_the_rest_has_its_documented_default(folder: Pat
     assert settings.trust.anchors == (folder / "pki/ca.pem",)
     assert settings.trust.crls == (folder / "pki/ca.crl",)
     assert settings.trust.crl_max_age == timedelta(hours=4)
-    assert settings.store.url == f"sqlite:///{folder / 'gateway.db'}"
+    assert settings.store.database.url == f"sqlite:///{folder / 'gateway.db'}"
     assert settings.store.keys == folder / "keys"
     assert (settings.retention.working_days, settings.retention.calendar) == (5, "NL")
     assert settings.limits.skew == timedelta(seconds=60)
@@ -155,7 +155,7 @@ tsa_certificate = "pki/ca.pem"
     assert str(settings.web.listen) == "localhost:9000"
     assert [pair.key.name for pair in settings.signing] == ["hub-tls.key", "hub-sign.key"]
     assert len(settings.trust.anchors) == 2
-    assert settings.store.url == "sqlite:////var/lib/gateway/store.db"
+    assert settings.store.database.url == "sqlite:////var/lib/gateway/store.db"
     assert settings.store.keys == Path("/var/lib/gateway/keys")
     assert settings.retention.extra_holidays == {"goede-vrijdag"}
     assert settings.limits == Limits(
