@@ -98,7 +98,8 @@ class Line:
 
     def refusals(self) -> list[str]:
         """The journal's records of refused requests, oldest first."""
-        rows = ask(self.instance.settings.store.database.url, "SELECT record FROM entries WHERE kind = 'refused' ORDER BY position")
+        rows = ask(self.instance.settings.store.database.url,
+                   "SELECT record FROM entries WHERE kind = 'refused' ORDER BY position")
         return [str(row[0]) for row in rows]
 
 

@@ -63,7 +63,8 @@ def _config(connection: Connection | None) -> "Config":
 def _connected(where: str | Database) -> Iterator[Connection]:
     """A connection inside one transaction that may write: two upgrades at once take turns."""
     ours = engine_of(where)
-    engine = create_engine(f"{ours.dialect.name}+{ours.dialect.driver}://", creator=ours.connect_plain, poolclass=NullPool)
+    kind = f"{ours.dialect.name}+{ours.dialect.driver}://"
+    engine = create_engine(kind, creator=ours.connect_plain, poolclass=NullPool)
     try:
         with engine.connect() as connection:
             for statement in ours.begin_upgrade:
