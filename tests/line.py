@@ -17,13 +17,14 @@ from lxml import etree
 from gateway.app import hub
 from gateway.app.hub import build_gate
 from gateway.app.instance import Instance, open_instance, utc_now
+from gateway.app.switches import LiveSwitches
 from gateway.app.trust import LiveTrust
 from gateway.messagesets import load_catalog
 from gateway.pipeline import Gate, answer
 from gateway.security import keys
 from gateway.security.keys import SigningKey, load_certificate, load_signing_key
 from gateway.settings import dump_parties, load_parties
-from gateway.storage import Store, open_store
+from gateway.storage import SqlSwitches, Store, open_store
 from gateway.values import Received, Reply, Service
 from tests import foreign
 from tests.postgres.databases import GIVEN, ask, place
@@ -46,12 +47,14 @@ class Line:
     gate: Gate
     at: datetime
     trust: LiveTrust
+    switches: LiveSwitches
     events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     _keys: dict[str, SigningKey] = field(default_factory=dict)
 
     def skip(self, **by: float) -> None:
         self.at += timedelta(**by)
         self.trust.renew()  # as the running hub does beside its requests
+        self.switches.renew()
 
     def identity(self, slug: str) -> foreign.Identity:
         """A party's signing key, for the foreign stack."""
@@ -177,11 +180,13 @@ def make_line(template: Path, folder: Path, *, at: datetime | None = None,
     book, moment = instance.read_register(), at or utc_now()
     made: list[Line] = []
     trust = LiveTrust(instance.settings.trust, lambda: made[0].at if made else moment, lambda event, facts: None)
-    line = Line(instance=instance, store=store, gate=None, at=moment, trust=trust)  # type: ignore[arg-type]
+    line = Line(instance=instance, store=store, gate=None, at=moment, trust=trust,  # type: ignore[arg-type]
+                switches=LiveSwitches(SqlSwitches(store), lambda event, facts: None))
     made.append(line)
     with _kept():
         line.gate = build_gate(
-            instance, store=store, trust=trust, register=lambda: book, urls={BASE}, clock=lambda: line.at,
+            instance, store=store, trust=trust, register=lambda: book, switches=line.switches,
+            urls={BASE}, clock=lambda: line.at,
             observe=lambda event, facts: line.events.append((event, dict(facts))),
         )
     return line

@@ -36,11 +36,13 @@ from gateway.security import (
 from gateway.settings import Settings, Token, load_parties, load_settings, plan
 from gateway.storage import (
     Checkpoints,
+    Duties,
     KeyDirectory,
     KeyVault,
     Operator,
     Reports,
     Sealer,
+    SqlSwitches,
     Store,
     TokenVault,
     holdings,
@@ -48,6 +50,7 @@ from gateway.storage import (
     of_party,
     open_store,
 )
+from gateway.switchboard import ModuleVersion, Switchboard
 from gateway.transport import Caller, TlsFiles, client_tls
 from gateway.values import Party
 
@@ -140,6 +143,11 @@ class Instance:
             raise ReceiverUnknown(f"no party '{who}'; this instance has {known}")
         return party
 
+    def party_name(self, party_id: str) -> str:
+        """How an operator knows the party with this id."""
+        party = self.register.by_id(party_id)
+        return party.slug if party is not None else party_id
+
     def hub_url(self) -> str:
         """Where the hub listens now, or where its parties reach it."""
         try:
@@ -213,6 +221,15 @@ class Instance:
                 erase=lambda party, who, why, now: operator.erase_party(party, who=who, why=why, now=now),
                 certificate=self.encrypts_to, party=self.register.resolve, ends=months_later,
                 months=self.settings.retention.metadata_months, clock=utc_now)
+
+    @contextmanager
+    def switchboard(self) -> Iterator[Switchboard]:
+        """What is switched off and on, with the store open for as long."""
+        with open_store(self.settings.store.database, node=self.settings.hub.node) as store:
+            yield Switchboard(
+                stored=SqlSwitches(store), resolve=self.resolve, states=Duties(store, holder="").all, clock=utc_now,
+                sets=lambda: [ModuleVersion(key.module, key.version, one.title_nl, one.status)
+                              for key, one in self.catalog.sets.items() if not one.core])
 
     def _prove(self, store: Store, write: Callable[..., bytes]) -> bytes:
         """Sign the journal as far as it is first: then the file is short, whatever came after the message."""

@@ -7,11 +7,20 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway.errors import TABLE, ConversationForeign, MailboxUnknown, ReceiverUnknown, RefusedError, SchemaInvalid
+from gateway.errors import (
+    TABLE,
+    ConversationForeign,
+    Draining,
+    MailboxUnknown,
+    ReceiverUnknown,
+    RefusedError,
+    SchemaInvalid,
+)
 from gateway.messagesets import Catalog, Message, MessageSet
 from gateway.pipeline.bridging import bridge
 from gateway.pipeline.encryption import encrypt_for_addressees
 from gateway.pipeline.gate import Gate
+from gateway.pipeline.switches import refuse_drained
 from gateway.ports import Register, Transaction
 from gateway.routing import address, check_reference, expiry, next_state
 from gateway.security import Verified, message_octets, tell
@@ -67,8 +76,8 @@ def record(request: Request, gate: Gate) -> bytes:
     acceptance = _acceptance(request, message_set, gate)
     try:
         addressed = _addressed(request, acceptance, message_set, gate)
-    except RefusedError:
-        # The address book may have changed since the first time: a repeated request still gets the stored facts.
+    except (RefusedError, Draining):
+        # What is allowed may have changed since the first time: a repeated request still gets the stored facts.
         known = gate.journal.transaction(lambda tx: tx.known(acceptance))
         if known is None:
             raise
@@ -84,6 +93,7 @@ def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet
         sender=request.sender, header=acceptance.header, message_type=message_type, has_bsn=request.message.has_bsn,
         service=request.permit.service, roles=message_set.roles, register=request.register, bridges=bridges,
     )
+    refuse_drained(request.sender, receivers, gate.switches())
     bridged = bridge(acceptance.payload, message_type, key, receivers, bridges, gate.catalog)
     complete = replace(acceptance, receivers=receivers, bridged=bridged)
     addressed = encrypt_for_addressees(complete, gate)
