@@ -9,7 +9,7 @@ POSTGRES: Final = "postgresql+psycopg://"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """A url without a secret in it, and the bounds of its connections. All but `url` are for a database server."""
+    """A url without a secret in it, and the bounds of its connections. All but `url` count on a server only."""
 
     url: str  # sqlite:///path, or postgresql+psycopg://user@host,host/name?parameters-of-libpq
     password_file: Path | None = None  # its first line; None: libpq's own ways (PGPASSFILE, a certificate, peer)

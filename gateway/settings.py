@@ -168,7 +168,7 @@ class Settings:
 _TABLES = ("hub", "soap", "web", "signing", "encryption", "trust", "store", "retention", "limits", "sets",
            "journal")
 _PAIR = ("certificate", "key")
-_SERVER = ("password_file", "pool", "retry_seconds", "statement_seconds", "lock_seconds")  # [store] on PostgreSQL
+_STORE = ("url", "keys", "password_file", "pool", "retry_seconds", "statement_seconds", "lock_seconds")
 _LIMITS = (
     "skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads", "requests_per_second", "burst",
     "connections_per_party", "connections", "handshakes", "handshake_seconds", "header_seconds", "body_seconds",
@@ -197,7 +197,7 @@ def load_settings(folder: Path) -> Settings:
         signing=_pairs(root, "signing", "hub-sign"),
         encryption=_pairs(root, "encryption", "hub-enc") if "encryption" in root else (),
         trust=read_trust(root.table("trust", TRUST_KEYS)),
-        store=_store(root.table("store", ("url", "keys", *_SERVER))),
+        store=_store(root.table("store", _STORE)),
         retention=_retention(root.table(
             "retention", ("working_days", "metadata_months", "calendar", "extra_holidays"))),
         limits=_limits(root.table("limits", _LIMITS)),
@@ -245,19 +245,29 @@ def _pairs(root: Table, name: str, files: str) -> tuple[KeyPair, ...]:
 
 def _store(table: Table) -> Store:
     url = table.text("url", "sqlite:///gateway.db")
-    if url.startswith(POSTGRES):
-        return Store(database=_server(table, url), keys=_keys(table))
+    password = table.existing("password_file", "") if "password_file" in table else None
+    return Store(
+        database=Database(
+            url=_server_url(table, url) if url.startswith(POSTGRES) else _file_url(table, url),
+            password_file=password,
+            pool=table.number("pool", 8, minimum=1, maximum=256),
+            retry_seconds=table.number("retry_seconds", 20, minimum=0, maximum=300),
+            statement_seconds=table.number("statement_seconds", 30, minimum=1, maximum=3_600),
+            lock_seconds=table.number("lock_seconds", 5, minimum=1, maximum=60),
+        ),
+        keys=_keys(table),
+    )
+
+
+def _file_url(table: Table, url: str) -> str:
     name = url.removeprefix("sqlite:///")
     if name in (url, "", ":memory:") or "?" in name:
         table.refuse("url", "'url' in [store] names no store that lasts",
                      f"use sqlite:///gateway.db, or {POSTGRES}user@host/name")
-    for key in _SERVER:
-        if key in table:
-            table.refuse(key, f"'{key}' in [store] is for PostgreSQL", "leave it out")
-    return Store(database=Database(url=f"sqlite:///{table.file.folder / name}"), keys=_keys(table))
+    return f"sqlite:///{table.file.folder / name}"
 
 
-def _server(table: Table, url: str) -> Database:
+def _server_url(table: Table, url: str) -> str:
     """A database on PostgreSQL. What libpq makes of the url is seen when it is opened."""
     user, _, _ = url.removeprefix(POSTGRES).rpartition("@")
     if ":" in user or re.search(r"[?&]password=", url):  # the file may be kept in git, and is shown
@@ -265,14 +275,7 @@ def _server(table: Table, url: str) -> Database:
                      "take it out of the url, and name the file that holds it: password_file")
     if re.fullmatch(r"[^\s#]*/[^\s/?#]+(\?[^\s#]*)?", url.removeprefix(POSTGRES)) is None:
         table.refuse("url", "'url' in [store] names no database", f"use {POSTGRES}user@host/name")
-    return Database(
-        url=url,
-        password_file=table.existing("password_file", "") if "password_file" in table else None,
-        pool=table.number("pool", 8, minimum=1, maximum=256),
-        retry_seconds=table.number("retry_seconds", 20, minimum=0, maximum=300),
-        statement_seconds=table.number("statement_seconds", 30, minimum=1, maximum=3_600),
-        lock_seconds=table.number("lock_seconds", 5, minimum=1, maximum=60),
-    )
+    return url
 
 
 def _keys(table: Table) -> Path | Token:

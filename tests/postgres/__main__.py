@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from tests.postgres.cluster import NotInstalled, cluster, ended_by_signals
 
-_TESTS = ("tests/postgres", "tests/contract", "tests/acceptance/test_crash.py", "tests/acceptance/test_story.py")
+_TESTS = ("tests/postgres", "tests/contract", "tests/acceptance/test_crash.py")
 
 
 def main(arguments: list[str]) -> int:
