@@ -1,8 +1,19 @@
 """Parties, who may send what, the tables of states, and terms. Pure: no XML, no store, no clock."""
 
-from gateway.routing.admit import address, admit, agreed_encrypted, check_element, not_taken, taken_as
+from gateway.routing.admit import (
+    address,
+    admit,
+    agreed_encrypted,
+    agreed_encrypted_push,
+    check_element,
+    not_taken,
+    taken_as,
+    takes,
+)
+from gateway.routing.breaker import BreakerRules, admitted, after
 from gateway.routing.calendar import expiry
 from gateway.routing.choreography import check_reference, next_state
+from gateway.routing.delivery import Backoff, next_step, pushed_message_id
 from gateway.routing.identities import represented
 from gateway.routing.register import AddressBook
 from gateway.routing.rollover import (
@@ -13,7 +24,8 @@ from gateway.routing.rollover import (
 )
 
 __all__ = [
-    "AddressBook", "address", "admit", "agreed_encrypted", "certificate_in_use", "certificate_refusal",
-    "certificates_accepted", "check_element", "check_reference", "encryption_certificate", "expiry", "next_state",
-    "not_taken", "represented", "taken_as",
+    "AddressBook", "Backoff", "BreakerRules", "address", "admit", "admitted", "after", "agreed_encrypted",
+    "agreed_encrypted_push", "certificate_in_use", "certificate_refusal", "certificates_accepted", "check_element",
+    "check_reference", "encryption_certificate", "expiry", "next_state", "next_step", "not_taken",
+    "pushed_message_id", "represented", "taken_as", "takes",
 ]
