@@ -19,7 +19,7 @@ from tests.acceptance.hub import children
 from tests.chaos.nodes import bury, free_port
 from tests.chaos.postgres import BINARIES, owned_folder, unprivileged
 
-_PATIENCE = 90.0
+_PATIENCE = 240.0
 PRIMARY, SYNC, REPLICA, DOWN = "primary", "sync", "replica", "down"
 
 _CONFIGURATION = """\
