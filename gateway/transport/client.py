@@ -79,14 +79,15 @@ class Caller:
 
     def renew(self, context: ssl.SSLContext) -> None:
         """Use this TLS context from now on: nothing of before it is kept open or resumed."""
-        self._context = context
+        with self._lock:
+            self._context = context
+            self._sessions.clear()
         self.close()
 
     def close(self) -> None:
-        """Close the idle connections, and resume none."""
+        """Close the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
-            self._sessions.clear()
         for _, connection in idle:
             connection.close()
 

@@ -185,7 +185,8 @@ def test_unusable_answers_are_refused(own_pki: Pki, answer: bytes, words: str) -
 @pytest.mark.clause("§5.5")
 def test_chunked_and_unframed_answers_and_redirects_are_read_as_they_are(own_pki: Pki) -> None:
     answers = [
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n<a/\r\n1\r\n>\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3\r\n<a/\r\n1\r\n>\r\n0\r\n\r\n",
         b"HTTP/1.0 200 OK\r\nContent-Type: text/xml\r\n\r\n<b/>",
         b"HTTP/1.1 302 Found\r\nLocation: https://localhost:1/\r\nContent-Length: 0\r\n\r\n",
     ]
