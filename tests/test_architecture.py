@@ -27,10 +27,10 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
     return Room(rooms=frozenset(rooms.split()), packages=frozenset(packages.split()), clock=clock)
 
 
-GROUND = frozenset({"names", "set_values", "refusals", "values", "errors", "ports", "toml_lines", "tolerances",
-                    "merkle", "duties", "switches", "push_values"})
-WITHIN_GROUND = {"names": set(), "set_values": set(), "refusals": set(), "push_values": {"set_values"},
-                 "values": {"set_values", "refusals"}, "errors": {"values"},
+GROUND = frozenset({"names", "database", "set_values", "refusals", "values", "errors", "ports", "toml_lines",
+                    "tolerances", "merkle", "duties", "switches", "push_values"})
+WITHIN_GROUND = {"names": set(), "database": set(), "set_values": set(), "refusals": set(),
+                 "push_values": {"set_values"}, "values": {"set_values", "refusals"}, "errors": {"values"},
                  "ports": {"values", "errors", "push_values"},
                  "toml_lines": set(), "tolerances": set(), "merkle": set(),
                  "duties": set(), "switches": set()}
@@ -40,7 +40,7 @@ ROOMS = {
     "security": room("soap", "lxml cryptography signxml"),
     "routing": room(),
     "pipeline": room("messagesets soap security routing"),
-    "storage": room("", "sqlalchemy alembic cryptography pkcs11"),
+    "storage": room("", "sqlalchemy alembic cryptography pkcs11 psycopg"),
     "transport": room("pipeline", "spyne six uvicorn httptools starlette prometheus_client", clock=True),
     "party": room("messagesets soap security transport routing", "lxml", clock=True),
     "privacy": room(),

@@ -31,8 +31,8 @@ TO_CHANGE: Final = (*COLUMNS, select(outbox.c.conversation).where(
 QUEUED: Final = len(COLUMNS)
 
 FROM_DELIVERIES: Final = deliveries.join(messages, messages.c.id == deliveries.c.message)
+HELD: Final = (messages, deliveries)  # the rows of such a join that are held by who changes a delivery
 _FROM_MESSAGES: Final = messages.join(deliveries, deliveries.c.message == messages.c.id)
-
 
 
 def not_indexed(column: ColumnElement[str]) -> ColumnElement[str]:

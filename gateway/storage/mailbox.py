@@ -21,6 +21,7 @@ from gateway.storage.listing import (
     BRIDGED_TO,
     COLUMNS,
     FROM_DELIVERIES,
+    HELD,
     MESSAGE,
     OPEN,
     QUEUED,
@@ -64,19 +65,22 @@ _LISTS = {  # by: narrowed to a type, to a conversation
     (False, True): Query(_WAITING_IN_CONVERSATION),
     (True, True): Query(_WAITING_IN_CONVERSATION.where(_OF_TYPE)),
 }
-# FOR UPDATE on the message: two addressees who confirm at once must see each other, or neither erases the payload.
-# By number first, then by key: left to itself an engine may walk the whole mailbox in search of one number.
+
+
 def _mine(*columns: ColumnElement[Any]) -> Select[Row]:
     return (
         select(*columns).select_from(FROM_DELIVERIES)
-         .where(deliveries.c.message.in_(select(messages.c.id).where(
-                    messages.c.referentienummer == bindparam("referentienummer"))),
-                deliveries.c.receiver == bindparam("party"))
-         .order_by(messages.c.id))
+        .where(deliveries.c.message.in_(select(messages.c.id).where(
+                   messages.c.referentienummer == bindparam("referentienummer"))),
+               deliveries.c.receiver == bindparam("party"))
+        .order_by(messages.c.id))
 
 
+# Held for a change are the message: two addressees who confirm at once must see each other, or neither erases the
+# payload; and the delivery: what another node just made of it is seen then, and not what it was when we asked.
+# By number first, then by key: left to itself an engine may walk the whole mailbox in search of one number.
 _FIND = Query(_mine(*COLUMNS))
-_FIND_TO_CHANGE = Query(_mine(*TO_CHANGE).with_for_update(of=messages))
+_FIND_TO_CHANGE = Query(_mine(*TO_CHANGE).with_for_update(of=HELD, key_share=True))
 _PAYLOAD = Query(select(payloads.c.epoch, payloads.c.wrapped, payloads.c.sealed)
                  .where(payloads.c.message == bindparam("message")))
 _BRIDGED_PAYLOAD = Query(select(bridged_payloads.c.epoch, bridged_payloads.c.wrapped, bridged_payloads.c.sealed)
@@ -96,7 +100,8 @@ _PUSHED_PAYLOAD = Query(
            addressed_payloads.c.pushed_sealed.is_not(None)))
 _DUE = Query(select(*TO_CHANGE).select_from(FROM_DELIVERIES)
              .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
-             .order_by(deliveries.c.expires_at).limit(bindparam("limit")).with_for_update(of=messages))
+             .order_by(deliveries.c.expires_at).limit(bindparam("limit"))
+             .with_for_update(of=HELD, key_share=True, skip_locked=True))  # another node ends those
 _ANY_DUE = Query(select(deliveries.c.message)
                  .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now")).limit(1))
 _THIS = (deliveries.c.message == bindparam("this"), deliveries.c.receiver == bindparam("party"))
@@ -234,14 +239,14 @@ def _confirm(write: Write, party: str, referentienummer: str, now: datetime) -> 
     rows = deliveries_of(write, referentienummer, party)
     for row in rows:
         if state_at(row, now) is DeliveryState.OPGEHAALD:
+            if row[QUEUED] is not None:
+                hold(write, row[QUEUED])
             _confirmed(write, row, now)
             return True
     return any(row[10] == DeliveryState.BEVESTIGD for row in rows)
 
 
 def _confirmed(write: Write, row: Row, now: datetime, **more: object) -> None:
-    if row[QUEUED] is not None:
-        hold(write, row[QUEUED])
     write.run(_CONFIRM, this=row[MESSAGE], party=row[4], next=DeliveryState.BEVESTIGD.value, at=micros(now))
     journal_step(write, CONFIRMED, row, now, **more)
     _gone(write, row)
@@ -250,13 +255,12 @@ def _confirmed(write: Write, row: Row, now: datetime, **more: object) -> None:
 def confirm_pushed(write: Write, row: Row, now: datetime, *, receipt: str) -> bool:
     """Its receiver signed for it: OPGEHAALD and BEVESTIGD at once. False, and nothing, when it has ended before.
 
-    A term that ended during the call changes nothing: the receiver has it. `receipt`: digest of that signature.
+    A term that ended during the call changes nothing: the receiver has it. `receipt`: digest of that signature. The
+    conversation is held, from before the row was read.
     """
     if row[10] not in OPEN:
         return False
     if row[10] == DeliveryState.BESCHIKBAAR:
-        if row[QUEUED] is not None:
-            hold(write, row[QUEUED])
         _collected(write, row, now, receipt=receipt)
     _confirmed(write, row, now, receipt=receipt)
     return True

@@ -21,6 +21,7 @@ from gateway.storage.certificates import keep_certificate
 from gateway.storage.engine import Store
 from gateway.storage.listing import MESSAGE
 from gateway.storage.mailbox import Content, confirm_pushed, deliveries_of, opened
+from gateway.storage.queue import hold
 from gateway.storage.records import maybe_moment, micros, moment_of
 from gateway.storage.sealing import Sealer
 from gateway.storage.session import Query, Row, Session
@@ -51,6 +52,9 @@ _GIVE_BACK = Query(update(outbox).where(*_MINE).values(
 _UNBEGIN = Query(update(outbox).where(*_MINE).values(
     attempts=outbox.c.attempts - 1, next_at=bindparam("at"), claimed_by=null(), lease_until=null()))
 _ADD_ATTEMPT = Query(insert(attempts).values({column.name: bindparam(column.name) for column in attempts.c}))
+_HAS_ATTEMPT = Query(select(attempts.c.number).where(
+    attempts.c.message == bindparam("this"), attempts.c.receiver == bindparam("party"),
+    attempts.c.number == bindparam("number")))
 _HAS_PROOF = Query(select(push_proofs.c.message).where(
     push_proofs.c.message == bindparam("this"), push_proofs.c.receiver == bindparam("party")))
 _ADD_PROOF = Query(insert(push_proofs).values({column.name: bindparam(column.name) for column in push_proofs.c}))
@@ -154,6 +158,8 @@ def _claimed(write: Write, party: str, row: Row, holder: str, lease_until: datet
 
 def _settle(write: Write, claim: Claim, outcome: Outcome, next_at: datetime | None,
             breaker: Callable[[Breaker], Breaker]) -> None:
+    if write.one(_HAS_ATTEMPT, this=claim.message, party=claim.receiver, number=claim.number) is not None:
+        return  # this very work was durable before, and nobody heard of it
     if outcome.result is Result.DELIVERED:
         _end(write, claim, outcome)
     else:  # nothing where the lease was lost: then it is another's to say when
@@ -174,6 +180,7 @@ def _end(write: Write, claim: Claim, outcome: Outcome) -> None:
         raise StorageError("a delivery without its receipt")
     if write.one(_HAS_PROOF, this=claim.message, party=claim.receiver) is None:
         _keep_proof(write, claim, outcome.proof)
+    hold(write, claim.conversation)  # first: who records an answer to this holds it, and then wants the delivery
     row = next((one for one in deliveries_of(write, claim.referentienummer, claim.receiver)
                 if one[MESSAGE] == claim.message), None)
     if row is not None:
