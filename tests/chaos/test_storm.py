@@ -19,7 +19,7 @@ def test_a_seed_gives_the_same_plan_again() -> None:
 
 
 def test_a_hub_on_one_file_keeps_its_promise_in_a_short_storm(template: Path, tmp_path: Path) -> None:
-    storm = Storm(seed=20261124, seconds=5, kills=3, workers=1, counsellors=1)
+    storm = Storm(seed=20261124, seconds=5, kills=3, workers=1, counsellors=1, push=())
     outcome = run(storm, tmp_path / "run", template=template)
     assert outcome.violations == []
     assert outcome.figures["kills"] == 3
