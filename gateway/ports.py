@@ -21,6 +21,7 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]  # aware UTC
 NewId = Callable[[], str]  # a fresh random UUID, lower case
 WorkingDay = Callable[[date], bool]  # a Dutch working day?
+Notify = Callable[[Listed], Acceptance | None]  # a lost message → what its sender is told of it, if anything
 Observe = Callable[[str, Mapping[str, object]], None]  # event and its facts, for log and metrics; never content
 
 
@@ -122,8 +123,8 @@ class Mailbox(Protocol):
     def confirm(self, party: str, referentienummers: tuple[str, ...], now: datetime) -> dict[str, bool]:
         """Confirm and erase; per number: was it this party's to confirm? Confirming again is no error."""
 
-    def expire(self, now: datetime, limit: int) -> int:
-        """Move overdue messages to VERLOPEN and erase them; how many."""
+    def expire(self, now: datetime, limit: int, notify: Notify | None = None) -> int:
+        """Move overdue messages to VERLOPEN and erase them, each with the notification of it; how many."""
 
     def retire_keys(self, now: datetime) -> list[str]:
         """Destroy the sealing keys of past days whose last message is gone or overdue; which (docs/decisions/0006)."""

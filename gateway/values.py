@@ -144,6 +144,7 @@ class Party:
     acts_for: frozenset[str] = frozenset()  # OINs this party may send for (mandate)
     limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fields of its own Allowance
     agreements: frozenset[str] = frozenset()  # what it may do that others may not: rsa-pss
+    notifications: frozenset[str] = frozenset()  # what the hub tells it unasked, of set_values.NOTIFICATIONS
     kvk: str | None = None
     vestigingen: frozenset[str] = frozenset()
     active: bool = True

@@ -73,7 +73,7 @@ class Request:
 def record(request: Request, gate: Gate) -> bytes:
     """address → bridge → choreograph → journal: accept a message and give its receipt, after the commit."""
     message_set = gate.catalog.sets[request.permit.service.key]
-    acceptance = _acceptance(request, message_set, gate)
+    acceptance = accept_message(request, message_set, gate)
     try:
         addressed = _addressed(request, acceptance, message_set, gate)
     except (RefusedError, Draining):
@@ -141,7 +141,8 @@ def _state(tx: Transaction, conversation: Conversation, message: Acceptance | Br
     return next_state(table, conversation.state, message_type, message.outcomes, seen)
 
 
-def _acceptance(request: Request, message_set: MessageSet, gate: Gate) -> Acceptance:
+def accept_message(request: Request, message_set: MessageSet, gate: Gate) -> Acceptance:
+    """What the journal must know of a valid message, but for its addressees. Raises SchemaInvalid."""
     message, verified, operation = request.message, request.verified, request.permit.operation
     header, message_type = message.header, operation.message_type
     assert header is not None, "validate() gave a message of a module"

@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 _AVAILABLE: Final = DeliveryState.BESCHIKBAAR.value
 _CERTIFICATES_KEPT: Final = 4096  # more are asked again
+_TOLD: Final = "GEMELD"  # the one state of what the hub tells a party
 
 # Both ways to have been here before in one statement: nearly always it finds nothing.
 _KNOWN = Query(
@@ -294,3 +295,16 @@ class SqlTransaction(ports.Transaction):
         header = acceptance.header
         context = context_of(header.referentienummer, header.afzender, bridged_to)
         return self._sealer.seal(payload, context, acceptance.received_at)
+
+
+def record_notice(write: Write, sealer: Sealer, notice: Acceptance) -> None:
+    """Write a message of the hub itself: to one party, under the number of the conversation that it is about.
+
+    Of its own module, so that it is no step of that conversation.
+    """
+    (receiver,) = notice.receivers
+    transaction = SqlTransaction(write, sealer, ())
+    present = transaction.conversation(notice, receiver.id) or Conversation(
+        id=None, module=notice.key.module, conversatie=notice.header.conversatie, initiator=notice.header.afzender,
+        counterpart=receiver.id, state=_TOLD)
+    transaction.record(notice, (present,))

@@ -6,6 +6,7 @@ message is delivered in several versions, each with the last addressee of its ve
 addressee goes with that delivery.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -16,6 +17,7 @@ from sqlalchemy import exists as exists_
 from gateway import ports
 from gateway.errors import MailboxUnknown, StorageError
 from gateway.storage.engine import Store
+from gateway.storage.journal import record_notice
 from gateway.storage.listing import (
     BRIDGED_TO,
     COLUMNS,
@@ -40,7 +42,7 @@ from gateway.storage.tables import (
     payloads,
 )
 from gateway.storage.writer import Write
-from gateway.values import DeliveryState, EncryptedBody, Listed, Search
+from gateway.values import Acceptance, DeliveryState, EncryptedBody, Listed, Search
 
 _IN_TERM = (  # + 0: not by the index of terms, whose order is another
     select(*COLUMNS).select_from(FROM_DELIVERIES)
@@ -77,9 +79,11 @@ _ADDRESSED_PAYLOAD = Query(
            addressed_payloads.c.body_id, addressed_payloads.c.body_digest)
     .where(addressed_payloads.c.message == bindparam("message"),
            addressed_payloads.c.receiver == bindparam("receiver")))
-_DUE = Query(select(*COLUMNS).select_from(FROM_DELIVERIES)
-             .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
-             .order_by(deliveries.c.expires_at).limit(bindparam("limit")).with_for_update(of=messages))
+_OVERDUE = (select(*COLUMNS).select_from(FROM_DELIVERIES)
+            .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
+            .order_by(deliveries.c.expires_at).limit(bindparam("limit")))
+_DUE_NOW = Query(_OVERDUE)
+_DUE = Query(_OVERDUE.with_for_update(of=messages))
 _ANY_DUE = Query(select(deliveries.c.message)
                  .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now")).limit(1))
 _THIS = (deliveries.c.message == bindparam("this"), deliveries.c.receiver == bindparam("party"))
@@ -152,12 +156,19 @@ class SqlMailbox(ports.Mailbox):
         return self._store.write(
             lambda write: {number: _confirm(write, party, number, now) for number in referentienummers})
 
-    def expire(self, now: datetime, limit: int) -> int:
-        """See ports.Mailbox; when nothing is due nothing is written."""
+    def expire(self, now: datetime, limit: int, notify: ports.Notify | None = None) -> int:
+        """See ports.Mailbox; when nothing is due nothing is written.
+
+        Notifications are made before the transaction and written in it, each with the end of the delivery it is about:
+        there is one exactly when that delivery ended so.
+        """
         with self._store.read() as session:
             if not any(session.one(_ANY_DUE, state=state.value, now=micros(now)) for state in OPEN):
                 return 0
-        return self._store.write(lambda write: _expire(write, now, limit))
+            due = [] if notify is None else [row for state in OPEN for row in session.all(
+                _DUE_NOW, state=state.value, now=micros(now), limit=limit)]
+        notices = None if notify is None else {(row[MESSAGE], row[4]): notify(listed(row, now)) for row in due}
+        return self._store.write(lambda write: _expire(write, self._sealer, now, limit, notices))
 
     def search(self, search: Search) -> list[Listed]:
         """See ports.Mailbox."""
@@ -217,12 +228,19 @@ def _confirm(write: Write, party: str, referentienummer: str, now: datetime) -> 
     return any(row[10] == DeliveryState.BEVESTIGD for row in rows)
 
 
-def _expire(write: Write, now: datetime, limit: int) -> int:
+def _expire(write: Write, sealer: Sealer, now: datetime, limit: int,
+            notices: Mapping[tuple[int, str], Acceptance | None] | None) -> int:
+    """`notices` by message and receiver, for each that was due; None: nobody is told anything."""
     count = 0
     for state in OPEN:
         for row in write.all(_DUE, state=state.value, now=micros(now), limit=limit - count):
+            if notices is not None and (row[MESSAGE], row[4]) not in notices:
+                continue  # it came in between: the next time will do
             end_delivery(write, row, DeliveryState.VERLOPEN)
             journal_step(write, EXPIRED, row, now)
+            notice = notices and notices[row[MESSAGE], row[4]]
+            if notice:
+                record_notice(write, sealer, notice)
             count += 1
     return count
 
