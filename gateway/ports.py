@@ -58,6 +58,9 @@ class Transaction(Protocol):
     def initiator(self, module: str, conversatie: str) -> str | None:
         """Who opened conversations under this number in this module, with whomever; None when nobody did."""
 
+    def successor(self, module: str, conversatie: str, party: str) -> str | None:
+        """Who stands in conversations under this number in the place of a party (id) that is gone; None: nobody."""
+
     def question(self, conversation: Conversation, referentienummer: str) -> Question | None:
         """An earlier message of this conversation."""
 

@@ -117,8 +117,7 @@ def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, catalog: 
     header, message_type = acceptance.header, acceptance.message_type
     conversation = tx.conversation(acceptance, receiver.id)
     if conversation is None:
-        if tx.initiator(acceptance.key.module, header.conversatie) not in (None, header.afzender):
-            raise ConversationForeign("the number is in use between other parties")
+        _check_free(tx, acceptance, receiver)
         conversation = Conversation(
             id=None, module=acceptance.key.module, conversatie=header.conversatie, initiator=header.afzender,
             counterpart=receiver.id, state=catalog.sets[acceptance.key].choreography.initial,
@@ -130,6 +129,26 @@ def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, catalog: 
     question = tx.question(conversation, header.cross) if header.cross and not opening else None
     check_reference(message_type, header, question, opening=opening)
     return replace(conversation, state=state)
+
+
+def _check_free(tx: Transaction, acceptance: Acceptance, receiver: Party) -> None:
+    """May this sender open a conversation under this number with this addressee?
+
+    Raises  ConversationForeign; whoever writes to a party that merged into another learns to whom it should have.
+    """
+    module, number = acceptance.key.module, acceptance.header.conversatie
+    initiator = tx.initiator(module, number)
+    if initiator is None:
+        return
+    heir = tx.successor(module, number, receiver.id)
+    if heir is not None:
+        error = ConversationForeign("the conversation went over to another party")
+        error.findings = (Finding(
+            xpath="/", rule="conversatie-overgegaan", nl=f"De conversatie is overgegaan naar deelnemer {heir}.",
+            en=f"The conversation has gone over to party {heir}."),)
+        raise error
+    if initiator != acceptance.header.afzender:
+        raise ConversationForeign("the number is in use between other parties")
 
 
 def _state(tx: Transaction, conversation: Conversation, message: Acceptance | Bridged, catalog: Catalog) -> str:

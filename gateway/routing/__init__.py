@@ -11,9 +11,10 @@ from gateway.routing.rollover import (
     certificates_accepted,
     encryption_certificate,
 )
+from gateway.routing.succession import missing
 
 __all__ = [
     "AddressBook", "address", "admit", "agreed_encrypted", "certificate_in_use", "certificate_refusal",
-    "certificates_accepted", "check_element", "check_reference", "encryption_certificate", "expiry", "next_state",
-    "not_taken", "represented", "taken_as",
+    "certificates_accepted", "check_element", "check_reference", "encryption_certificate", "expiry", "missing",
+    "next_state", "not_taken", "represented", "taken_as",
 ]

@@ -24,6 +24,7 @@ from gateway.storage.tables import (
     payloads,
     proofs,
     refusals,
+    successors,
 )
 from gateway.storage.writer import Write
 from gateway.values import Acceptance, Conversation, DeliveryState, EncryptedBody, Entry, Proof, Question, Refusal
@@ -64,6 +65,14 @@ _QUESTION = Query(
            deliveries.c.message.in_(select(messages.c.id).where(
                messages.c.referentienummer == bindparam("referentienummer"))))
     .order_by(messages.c.id).limit(1))
+_SUCCESSOR = Query(select(successors.c.successor).where(
+    successors.c.conversation == bindparam("conversation"), successors.c.party == bindparam("party")))
+_HEIR = Query(
+    select(successors.c.successor)
+    .join_from(conversations, successors, successors.c.conversation == conversations.c.id)
+    .where(conversations.c.conversatie == bindparam("conversatie"), conversations.c.module == bindparam("module"),
+           successors.c.party == bindparam("party"))
+    .limit(1))
 _COUNT = Query(
     select(func.count())
     .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message))
@@ -88,10 +97,8 @@ _ADD_DELIVERY = Query(
         "versie", "sealed_to")}))
 _MARK_ANSWERED = Query(
     update(deliveries)
-    .where(deliveries.c.message == select(messages.c.id).where(
-               messages.c.referentienummer == bindparam("question"),
-               messages.c.afzender == bindparam("asker")).scalar_subquery(),
-           deliveries.c.receiver == bindparam("answerer"),
+    .where(deliveries.c.message.in_(select(messages.c.id).where(
+               messages.c.referentienummer == bindparam("question"), messages.c.afzender != bindparam("answerer"))),
            deliveries.c.conversation == bindparam("within"))
     .values(answered_by=bindparam("answer")))
 _ADD_REFUSAL = Query(insert(refusals).values({column.name: bindparam(column.name) for column in refusals.c}))
@@ -179,11 +186,19 @@ class SqlTransaction(ports.Transaction):
         row = self._write.one(_INITIATOR, conversatie=conversatie, module=module)
         return None if row is None else str(row[0])
 
+    def successor(self, module: str, conversatie: str, party: str) -> str | None:
+        row = self._write.one(_HEIR, conversatie=conversatie, module=module, party=party)
+        return None if row is None else str(row[0])
+
     def question(self, conversation: Conversation, referentienummer: str) -> Question | None:
         row = self._write.one(_QUESTION, referentienummer=referentienummer, conversation=conversation.id)
         if row is None:
             return None
-        return Question(family=row[0], sender=row[1], answered=row[2] is not None)
+        sender = row[1]
+        if sender not in (conversation.initiator, conversation.counterpart):
+            heir = self._write.one(_SUCCESSOR, conversation=conversation.id, party=sender)
+            sender = sender if heir is None else heir[0]
+        return Question(family=row[0], sender=sender, answered=row[2] is not None)
 
     def count(self, conversation: Conversation, family: str) -> int:
         row = self._write.one(_COUNT, conversation=conversation.id, family=family)
@@ -261,9 +276,9 @@ class SqlTransaction(ports.Transaction):
             sealed_to=addressed and addressed.certificate)
         header = acceptance.header
         if header.cross is not None and acceptance.message_type.answers:
-            # The question came from the one who now gets the answer, and was delivered to the one who answers.
-            self._write.run(_MARK_ANSWERED, question=header.cross, asker=receiver, answerer=header.afzender,
-                            within=conversation, answer=message)
+            # A message has one delivery in a conversation; who asked or was asked may be somebody else by now.
+            self._write.run(_MARK_ANSWERED, question=header.cross, answerer=header.afzender, within=conversation,
+                            answer=message)
 
     def _add_payloads(self, message: int, acceptance: Acceptance) -> None:
         """Seal what is delivered: as it was sent, when any addressee gets it so, and once in each other version; but
