@@ -36,7 +36,8 @@ def eventful(template: Path, tmp_path: Path) -> Iterator[Line]:
     (waiting,) = (one for one in line.gate.mailbox.waiting(
         ENERGIE, berichttype=None, conversatie=None, limit=9) if one.referentienummer == numbers["requeue"])
     with line.instance.operations() as operations:
-        operations.redirect("energie", "zorgverzekeraar", conversation=waiting.conversatie, who="Beheerder", why="proef")
+        operations.redirect("energie", "zorgverzekeraar", conversation=waiting.conversatie, who="Beheerder",
+                            why="proef")
     line.skip(days=30)
     assert line.gate.mailbox.expire(line.at, 100)
     yield line
