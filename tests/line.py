@@ -64,7 +64,7 @@ class Line:
     def signing_key(self, slug: str) -> SigningKey:
         if slug not in self._keys:
             pki = self.instance.folder / "pki"
-            with _kept():
+            with kept():
                 self._keys[slug] = load_signing_key(pki / f"{slug}-sign.pem", pki / f"{slug}-sign.key")
         return self._keys[slug]
 
@@ -155,7 +155,7 @@ def _host(services: Mapping[str, Service]) -> hub.Host:
 
 
 @contextmanager
-def _kept() -> Iterator[None]:
+def kept() -> Iterator[None]:
     with patch.object(keys, "load_private_key", _private_key), patch.object(hub, "Host", _host):
         yield
 
@@ -182,7 +182,7 @@ def make_line(template: Path, folder: Path, *, at: datetime | None = None,
     line = Line(instance=instance, store=store, gate=None, at=moment, trust=trust,  # type: ignore[arg-type]
                 switches=LiveSwitches(SqlSwitches(store), lambda event, facts: None))
     made.append(line)
-    with _kept():
+    with kept():
         line.gate = build_gate(
             instance, store=store, trust=trust, register=lambda: book, switches=line.switches,
             urls={BASE}, clock=lambda: line.at,

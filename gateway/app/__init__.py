@@ -11,6 +11,7 @@ from gateway.app.explain import Story, explain_file
 from gateway.app.health import Diagnosis, examine
 from gateway.app.hub import run
 from gateway.app.instance import Instance, open_instance, utc_now
+from gateway.app.listen import listen
 from gateway.app.rehearsal import Rehearsed
 from gateway.app.rehearse import rehearse
 from gateway.app.revocation import fetch_round
@@ -34,8 +35,8 @@ from gateway.values import Party, Purpose
 __all__ = [
     "Diagnosis", "EvidenceCheck", "Instance", "Rehearsed", "Story", "canonical_message", "check_sets",
     "create_instance", "demo_messages", "describe_party", "diff_sets", "examine", "expiring", "explain_file",
-    "fetch_revocation", "list_sets", "open_instance", "rehearse_certificates", "renew_crl", "run", "sample_messages",
-    "upgrade_store", "validate_file", "verify_evidence", "write_docs", "write_wsdl",
+    "fetch_revocation", "list_sets", "listen", "open_instance", "rehearse_certificates", "renew_crl", "run",
+    "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs", "write_wsdl",
 ]
 
 

@@ -161,22 +161,29 @@ class Instance:
 
     def party(self, who: str, *, url: str | None = None) -> PartyClient:
         """Act as a party of this instance, with the keys in its pki folder; `close` it when done."""
-        party, pki = self.resolve(who), self.folder / "pki"
-        signing = load_signing_key(pki / f"{party.slug}-sign.pem", pki / f"{party.slug}-sign.key")
-        trust = self.settings.trust
-        tls = TlsFiles(certificate=pki / f"{party.slug}-tls.pem", key=pki / f"{party.slug}-tls.key",
-                       anchors=trust.anchors, crls=trust.crls)
-        live = LiveTrust(trust, utc_now, lambda event, facts: None)
-        caller = Caller(client_tls(tls))
+        party = self.resolve(who)
+        signing, live = self.party_signing(party), LiveTrust(self.settings.trust, utc_now, lambda event, facts: None)
+        caller = Caller(client_tls(self.party_tls(party)))
         return PartyClient(
             address=f"urn:schuldenknooppunt:deelnemer?OIN={party.oin}",
             hub_url=(url or self.hub_url()).rstrip("/"), hub_oin=self.settings.hub.oin, signing=signing,
             catalog=self.catalog, check_hub=live.checker(Usage.SIGNING), policy=self.policy,
-            encryption=self._party_encryption(party, signing, live.checker(Usage.ENCRYPTION)),
+            encryption=self.party_encryption(party, signing, live.checker(Usage.ENCRYPTION)),
             post=caller.post, close=caller.close, clock=utc_now, new_id=new_id,
         )
 
-    def _party_encryption(self, party: Party, signing: SigningKey, check: CheckCertificate) -> PartyEncryption:
+    def party_signing(self, party: Party) -> SigningKey:
+        """A party's signing key, from the pki folder."""
+        pki = self.folder / "pki"
+        return load_signing_key(pki / f"{party.slug}-sign.pem", pki / f"{party.slug}-sign.key")
+
+    def party_tls(self, party: Party) -> TlsFiles:
+        """A party's TLS identity, from the pki folder, and the trust of this instance."""
+        pki, trust = self.folder / "pki", self.settings.trust
+        return TlsFiles(certificate=pki / f"{party.slug}-tls.pem", key=pki / f"{party.slug}-tls.key",
+                        anchors=trust.anchors, crls=trust.crls)
+
+    def party_encryption(self, party: Party, signing: SigningKey, check: CheckCertificate) -> PartyEncryption:
         """What a party encrypts to and decrypts with: its own -enc key, and its signing key where that is RSA."""
         own = self.folder / "pki" / f"{party.slug}-enc.pem"
         keys = (load_decryption_key(own, own.with_suffix(".key")),) if own.is_file() else ()

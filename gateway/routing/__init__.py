@@ -1,6 +1,15 @@
 """Parties, who may send what, the tables of states, and terms. Pure: no XML, no store, no clock."""
 
-from gateway.routing.admit import address, admit, agreed_encrypted, check_element, not_taken, taken_as
+from gateway.routing.admit import (
+    address,
+    admit,
+    agreed_encrypted,
+    agreed_encrypted_push,
+    check_element,
+    not_taken,
+    taken_as,
+    takes,
+)
 from gateway.routing.calendar import expiry
 from gateway.routing.choreography import check_reference, next_state
 from gateway.routing.identities import represented
@@ -14,7 +23,7 @@ from gateway.routing.rollover import (
 from gateway.routing.succession import missing
 
 __all__ = [
-    "AddressBook", "address", "admit", "agreed_encrypted", "certificate_in_use", "certificate_refusal",
-    "certificates_accepted", "check_element", "check_reference", "encryption_certificate", "expiry", "missing",
-    "next_state", "not_taken", "represented", "taken_as",
+    "AddressBook", "address", "admit", "agreed_encrypted", "agreed_encrypted_push", "certificate_in_use",
+    "certificate_refusal", "certificates_accepted", "check_element", "check_reference", "encryption_certificate",
+    "expiry", "missing", "next_state", "not_taken", "represented", "taken_as", "takes",
 ]

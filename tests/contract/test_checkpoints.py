@@ -89,6 +89,22 @@ def test_checkpoint_signs_root_and_chain_and_names_the_one_before(bench: Bench) 
     assert bench.holds()
 
 
+def test_what_another_process_signed_first_is_no_reason_to_leave_the_rest_unsigned(bench: Bench) -> None:
+    bench.add(2)
+    other, turns = bench.writer(), iter((True,))
+
+    def clock() -> datetime:  # asked between the drawing up and the keeping
+        if next(turns, False):
+            other.write()
+            bench.add(1)
+        return bench.now
+
+    CheckpointWriter(bench.settings, bench.instance.signing, bench.store, clock=clock,
+                     observe=lambda event, facts: bench.events.append((event, dict(facts)))).write()
+    assert bench.sizes() == [2, 3]
+    assert bench.holds()
+
+
 def test_it_is_written_after_so_many_entries_or_so_long_and_only_when_there_is_news(bench: Bench) -> None:
     writer = bench.writer(checkpoint_entries=10, checkpoint_seconds=60)
     writer.write_due()
