@@ -27,9 +27,9 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
     return Room(rooms=frozenset(rooms.split()), packages=frozenset(packages.split()), clock=clock)
 
 
-GROUND = frozenset({"names", "set_values", "refusals", "values", "errors", "ports", "toml_lines", "tolerances",
-                    "merkle", "duties", "switches"})
-WITHIN_GROUND = {"names": set(), "set_values": set(), "refusals": set(),
+GROUND = frozenset({"names", "database", "set_values", "refusals", "values", "errors", "ports", "toml_lines",
+                    "tolerances", "merkle", "duties", "switches"})
+WITHIN_GROUND = {"names": set(), "database": set(), "set_values": set(), "refusals": set(),
                  "values": {"set_values", "refusals"}, "errors": {"values"}, "ports": {"values", "errors"},
                  "toml_lines": set(), "tolerances": set(), "merkle": set(),
                  "duties": set(), "switches": set()}
@@ -39,7 +39,7 @@ ROOMS = {
     "security": room("soap", "lxml cryptography signxml"),
     "routing": room(),
     "pipeline": room("messagesets soap security routing"),
-    "storage": room("", "sqlalchemy alembic cryptography pkcs11"),
+    "storage": room("", "sqlalchemy alembic cryptography pkcs11 psycopg"),
     "transport": room("pipeline", "spyne six uvicorn httptools starlette prometheus_client", clock=True),
     "party": room("messagesets soap security transport routing", "lxml", clock=True),
     "privacy": room(),

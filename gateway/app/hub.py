@@ -197,7 +197,7 @@ def serve(
     tls, quota = front.server_tls(settings), front.quota(settings, register, meter, log)
     services = instance.catalog.services
     urls = {public, url_of(soap, "https"), _with_host(url_of(soap, "https"), "localhost")}
-    with open_store(settings.store.url, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
+    with open_store(settings.store.database, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
         switches = LiveSwitches(SqlSwitches(store), log)
         gate = build_gate(instance, store=store, trust=trust, register=register, switches=switches, observe=log,
                           urls=urls)

@@ -26,8 +26,8 @@ SEALED_TO: Final = 16  # … the certificate that its content is encrypted to; N
 MESSAGE: Final = len(COLUMNS) - 1  # … and the message's number
 
 FROM_DELIVERIES: Final = deliveries.join(messages, messages.c.id == deliveries.c.message)
+HELD: Final = (messages, deliveries)  # the rows of such a join that are held by who changes a delivery
 _FROM_MESSAGES: Final = messages.join(deliveries, deliveries.c.message == messages.c.id)
-
 
 
 def not_indexed(column: ColumnElement[str]) -> ColumnElement[str]:

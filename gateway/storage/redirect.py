@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, delete, insert, null, or_, select, update
 
 from gateway.errors import RefusedError
 from gateway.storage.engine import Store
+from gateway.storage.listing import HELD
 from gateway.storage.records import OPERATOR, REDIRECTED, micros
 from gateway.storage.session import Query, Row
 from gateway.storage.tables import conversations, deliveries, messages, successors
@@ -27,6 +28,7 @@ _SENT = Query(select(messages.c.conversatie).where(messages.c.afzender == bindpa
 _INHERITED = Query(select(conversations.c.conversatie)
                    .join_from(successors, conversations, conversations.c.id == successors.c.conversation)
                    .where(successors.c.successor == bindparam("party")))
+_MODULES = Query(select(conversations.c.module).where(conversations.c.conversatie == bindparam("conversatie")))
 _UNDER = Query(
     select(conversations.c.id, conversations.c.module, conversations.c.initiator, conversations.c.counterpart)
     .where(conversations.c.conversatie == bindparam("conversatie")).order_by(conversations.c.id).with_for_update())
@@ -36,7 +38,7 @@ _LEGS = Query(
            deliveries.c.set_version, deliveries.c.berichttype, deliveries.c.sealed_to)
     .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message))
     .where(deliveries.c.conversation == bindparam("conversation"))
-    .order_by(deliveries.c.message).with_for_update(of=messages))
+    .order_by(deliveries.c.message).with_for_update(of=HELD))
 _HAND_OVER = Query(
     update(deliveries)
     .where(deliveries.c.message == bindparam("this"), deliveries.c.receiver == bindparam("old"))
@@ -93,6 +95,8 @@ class Redirection:
 
 def _move(write: Write, conversatie: str, old: Party, new: Party, missing: Missing, who: str, why: str,
           now: datetime) -> int | None:
+    for module in sorted({row[0] for row in write.all(_MODULES, conversatie=conversatie)}):
+        write.alone("conversation", module, conversatie)  # nobody opens one under this number meanwhile (journal.py)
     under = write.all(_UNDER, conversatie=conversatie)
     mine = [row for row in under if old.id in row[2:]]
     if not mine:
