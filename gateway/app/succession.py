@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from gateway.errors import RefusedError
 from gateway.messagesets import Catalog
+from gateway.names import action
 from gateway.routing import missing
 from gateway.storage import Leg, Redirection
 from gateway.values import Party, SetKey
@@ -20,20 +22,23 @@ class Succession:
 
     def move(self, conversatie: str, old: Party, new: Party, *, who: str, why: str, now: datetime) -> int | None:
         catalog = self._catalog()
-        return self._redirection.move(conversatie, old, new, lambda leg: _missing(leg, old, new, catalog), who=who,
+        return self._redirection.move(conversatie, old, new, lambda leg: _judge(leg, old, new, catalog), who=who,
                                       why=why, now=now)
 
 
-def _missing(leg: Leg, old: Party, new: Party, catalog: Catalog) -> str | None:
+def _judge(leg: Leg, old: Party, new: Party, catalog: Catalog) -> str:
+    """The Action under which the heir would be pushed such a message. Raises RefusedError: it can't take its place."""
     key = SetKey(module=leg.module, version=leg.version)
     message_set = catalog.get(key)
     if message_set is None:
-        return f"the message set {key} is not here any more, so nobody can say who may take its messages"
-    if message_set.core:  # what the hub itself tells a party, it tells any
-        return None
+        raise RefusedError(f"the message set {key} is not here any more, so nobody can say who may take its messages")
     if leg.waits and message_set.sealed:
-        return f"its sender encrypted it for {old.slug}, which alone can read it"
+        raise RefusedError(f"its sender encrypted it for {old.slug}, which alone can read it")
     message_type = next((one for one in message_set.messages.values() if one.berichttype == leg.berichttype), None)
     if message_type is None:
-        return f"{key} has no {leg.berichttype} any more"
-    return missing(new, old, message_type, key, message_set.roles, receives=leg.receives, waits=leg.waits)
+        raise RefusedError(f"{key} has no {leg.berichttype} any more")
+    reason = None if message_set.core else missing(  # what the hub itself tells a party, it tells any
+        new, old, message_type, key, message_set.roles, receives=leg.receives, waits=leg.waits)
+    if reason is not None:
+        raise RefusedError(reason)
+    return action(message_type.namespace, message_type.element)

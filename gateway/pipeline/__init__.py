@@ -4,7 +4,11 @@ from gateway.pipeline.explaining import knowledge
 from gateway.pipeline.gate import Encryption, Gate, Signers
 from gateway.pipeline.inbound import answer, decline
 from gateway.pipeline.notices import lapsed
+from gateway.pipeline.outbound import Outlet, deliver
 from gateway.pipeline.refusal import write_tally
 from gateway.pipeline.tally import Tally
 
-__all__ = ["Encryption", "Gate", "Signers", "Tally", "answer", "decline", "knowledge", "lapsed", "write_tally"]
+__all__ = [
+    "Encryption", "Gate", "Outlet", "Signers", "Tally", "answer", "decline", "deliver", "knowledge", "lapsed",
+    "write_tally",
+]

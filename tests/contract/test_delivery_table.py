@@ -32,8 +32,9 @@ def expire(hub: Hub) -> None:
 
 
 def redirect(hub: Hub) -> None:
-    if not Redirection(hub.store).move(number("conversatie-vraag"), ENERGIE, BANK, lambda leg: None, who="w", why="y",
-                                       now=hub.now):
+    moved = Redirection(hub.store).move(number("conversatie-vraag"), ENERGIE, BANK, lambda leg: leg.berichttype,
+                                        who="w", why="y", now=hub.now)
+    if not moved:
         raise MailboxUnknown
 
 

@@ -30,8 +30,14 @@ NIEUW = party("nieuw", "00000001999999990003")
 NUMBER = number("c")
 
 
-def fits(leg: Leg) -> None:
-    return None
+def fits(leg: Leg) -> str:
+    return f"urn:{leg.berichttype}"
+
+
+def unfit(leg: Leg) -> str:
+    if leg.waits:
+        raise RefusedError("nieuw does not play SE")
+    return fits(leg)
 
 
 def move(hub: Hub, old: Party = ENERGIE, new: Party = NIEUW, conversatie: str = "c") -> int | None:
@@ -155,7 +161,7 @@ def test_doing_it_again_does_nothing(hub: Hub) -> None:
 def test_a_bridged_message_goes_in_its_version(hub: Hub) -> None:
     hub.accept(bridged(acceptance("a", conversatie="c"), ENERGIE))
     seen: list[Leg] = []
-    Redirection(hub.store).move(NUMBER, ENERGIE, NIEUW, lambda leg: seen.append(leg), now=NOW, **WHO)
+    Redirection(hub.store).move(NUMBER, ENERGIE, NIEUW, lambda leg: seen.append(leg) or fits(leg), now=NOW, **WHO)
     assert seen == [Leg(module="schuldregeling", version="1.1", berichttype="SaldoVraag", receives=True, waits=True)]
     assert hub.mailbox.collect(NIEUW.id, number("a"), NOW)[1] == b"<sr:SaldoVerzoek in='1.1'/>"
 
@@ -163,7 +169,7 @@ def test_a_bridged_message_goes_in_its_version(hub: Hub) -> None:
 @pytest.mark.parametrize("case", ["sealed", "itself", "own", "unfit"])
 def test_what_can_not_go_stays_whole_and_is_refused_with_the_reason(hub: Hub, case: str) -> None:
     ask(hub, "eerst")
-    heir, missing, words = NIEUW, fits, ""
+    heir, judge, words = NIEUW, fits, ""
     if case == "sealed":
         hub.accept(addressed(acceptance("a", conversatie="c"), ENERGIE))
         words = "encrypted to the certificate of energie"
@@ -173,11 +179,10 @@ def test_what_can_not_go_stays_whole_and_is_refused_with_the_reason(hub: Hub, ca
         ask(hub, "a", receivers=(BANK,))
         heir, words = BANK, "bank has a conversation of its own"
     else:
-        missing = lambda leg: "nieuw does not play SE" if leg.waits else None  # noqa: E731
-        words = "nieuw does not play SE"
+        judge, words = unfit, "nieuw does not play SE"
     before = hub.position()
     with pytest.raises(RefusedError, match=words):
-        Redirection(hub.store).move(NUMBER, ENERGIE, heir, missing, now=NOW, **WHO)
+        Redirection(hub.store).move(NUMBER, ENERGIE, heir, judge, now=NOW, **WHO)
     assert hub.position() == before
     assert hub.rows("successors") == 0
     assert number("eerst") in mailbox(hub, ENERGIE)
@@ -222,6 +227,54 @@ def test_the_retention_rule_drops_what_was_redirected_too(hub: Hub) -> None:
     hub.operator.note("later", who="w", why="y", now=later)
     assert Pruning(hub.store).prune(before=later - timedelta(days=730), now=later).messages == 1
     assert (hub.rows("conversations"), hub.rows("successors")) == (0, 0)
+
+
+def queued(hub: Hub) -> list[tuple[str, bool]]:
+    """Who waits to be pushed what, in order: may it go now?"""
+    from sqlalchemy import select
+
+    from gateway.storage.queue import WAITS
+    from gateway.storage.session import Query
+    from gateway.storage.tables import outbox
+
+    with hub.store.read() as session:
+        rows = session.all(Query(select(outbox.c.receiver, outbox.c.action, outbox.c.next_at)
+                                 .order_by(outbox.c.receiver, outbox.c.message)))
+    return [(f"{row[0]} {row[1].rpartition(':')[2]}", row[2] != WAITS) for row in rows]
+
+
+PUSH = "https://nieuw.example/ontvangst"
+
+
+def test_what_was_to_be_pushed_is_pushed_to_the_heir_in_order(hub: Hub) -> None:
+    pushes, takes = replace(ENERGIE, push=PUSH), replace(NIEUW, push=PUSH)
+    for name in ("a", "b"):
+        ask(hub, name, receivers=(pushes,))
+    assert queued(hub) == [(f"{ENERGIE.id} SaldoVerzoek", True), (f"{ENERGIE.id} SaldoVerzoek", False)]
+    assert move(hub, old=pushes, new=takes) == 2
+    assert queued(hub) == [(f"{NIEUW.id} SaldoVerzoek", True), (f"{NIEUW.id} SaldoVerzoek", False)]
+    assert move(hub, old=takes, new=BANK) == 2  # which collects
+    assert queued(hub) == []
+    assert move(hub, old=BANK, new=pushes) == 2
+    assert len(queued(hub)) == 2
+
+
+def test_what_is_on_its_way_is_not_taken_away(hub: Hub) -> None:
+    from sqlalchemy import update
+
+    from gateway.storage.records import micros
+    from gateway.storage.session import Query
+    from gateway.storage.tables import outbox
+
+    pushes = replace(ENERGIE, push=PUSH)
+    ask(hub, "a", receivers=(pushes,))
+    lease = NOW + timedelta(minutes=1)
+    hub.store.write(lambda write: write.run(Query(update(outbox).values(
+        claimed_by="worker", lease_until=micros(lease), next_at=micros(lease)))))
+    with pytest.raises(RefusedError, match="on its way to energie"):
+        move(hub, old=pushes)
+    hub.now = lease
+    assert move(hub, old=pushes) == 1
 
 
 PARTIES = (ENERGIE, BANK, NIEUW)
