@@ -56,5 +56,4 @@ def _accepted(content: bytes, message_type: MessageType, receiver: Party, gate: 
     request = Request(
         register=gate.register(), permit=Permit(caller=hub, service=service, operation=operation), verified=verified,
         message=validate(verified.child, operation, message_set), sender=hub, now=now, message_id=outgoing.message_id)
-    acceptance = replace(accept_message(request, message_set, gate), receivers=(receiver,))
-    return replace(acceptance, addressed=encrypt_for_addressees(acceptance, gate))
+    return encrypt_for_addressees(replace(accept_message(request, message_set, gate), receivers=(receiver,)), gate)
