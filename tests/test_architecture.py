@@ -28,9 +28,10 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
 
 
 GROUND = frozenset({"names", "database", "set_values", "refusals", "values", "errors", "ports", "toml_lines",
-                    "tolerances", "merkle", "duties", "switches"})
+                    "tolerances", "merkle", "duties", "switches", "push_values"})
 WITHIN_GROUND = {"names": set(), "database": set(), "set_values": set(), "refusals": set(),
-                 "values": {"set_values", "refusals"}, "errors": {"values"}, "ports": {"values", "errors"},
+                 "push_values": {"set_values"}, "values": {"set_values", "refusals"}, "errors": {"values"},
+                 "ports": {"values", "errors", "push_values"},
                  "toml_lines": set(), "tolerances": set(), "merkle": set(),
                  "duties": set(), "switches": set()}
 ROOMS = {
@@ -58,6 +59,7 @@ ROOMS = {
 }
 PARTS = {  # files that belong to another's room
     "_toml": "settings", "_parties": "settings", "_certificates": "settings", "_trust": "settings",
+    "_push": "settings",
     "__main__": "cli",
 }
 CLOCKED_FILES = {"security/throwaway.py"}  # makes certificates for an example world, which are dated
