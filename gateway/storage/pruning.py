@@ -83,6 +83,7 @@ _OLD_MESSAGES = Query(
                and_(messages.c.received_at == bindparam("after"), messages.c.id > bindparam("after_id"))),
            messages.c.received_at >= bindparam("after"), messages.c.received_at < bindparam("before"), ~_STILL_NEEDED)
     .order_by(messages.c.received_at, messages.c.id).limit(bindparam("limit")))
+_HELD = Query(select(messages.c.id).where(messages.c.id == bindparam("this")).with_for_update())
 _ENTRIES_OF = Query(select(entries.c.node, func.max(entries.c.position))
                     .where(entries.c.message == bindparam("this")).group_by(entries.c.node))
 _DROP_ENTRIES = Query(update(entries).where(entries.c.message == bindparam("this"))
@@ -223,6 +224,8 @@ def _drop_stretch(write: Write, chain: str, above: int, upto: int, before: int, 
 
 def _drop_message(write: Write, message: int) -> int:
     """A message and all that hangs on it, if every entry about it may lose its record."""
+    if write.one(_HELD, this=message) is None:  # another node was here
+        return 0
     if not all(position <= _until(write, node) for node, position in write.all(_ENTRIES_OF, this=message)):
         return 0
     touched = write.all(_CONVERSATIONS_OF, this=message)
