@@ -50,8 +50,8 @@ class Service:
     def _answer(self, receiver: Receiver, request: Request) -> tuple[str, Told]:
         whim = 1.0 if self.calm.is_set() else self._draw()
         if whim < 0.01:
-            self.calm.wait(_LATE)  # a receipt that comes when the hub has given up
-            return "late", pushing.well(receiver, request)
+            cut_short = self.calm.wait(_LATE)  # a receipt that comes when the hub has given up
+            return "unsure" if cut_short else "late", pushing.well(receiver, request)
         if whim < 0.03:
             return "dropped", Told(status=200, octets=b"")
         if whim < 0.06:
