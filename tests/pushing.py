@@ -74,7 +74,7 @@ def receipt(request: Request, receiver: str, *, digest: bytes | None = None, num
 
 
 def fault(code: str, text: str) -> bytes:
-    return (f'<soap:Fault xmlns:soap="{SOAP}"><faultcode>soap:{code}</faultcode><faultstring>{text}</faultstring>'
+    return (f'<soap:Fault><faultcode>soap:{code}</faultcode><faultstring>{text}</faultstring>'
             "</soap:Fault>").encode()
 
 
@@ -100,7 +100,7 @@ def failing(receiver: "Receiver", request: Request) -> Told:
 
 
 def hanging(receiver: "Receiver", request: Request) -> Told:
-    receiver.released.wait(60)
+    receiver.released.wait(60)  # until the test is over
     return Told(status=503, octets=b"")
 
 
