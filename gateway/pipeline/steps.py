@@ -99,8 +99,7 @@ def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet
     refuse_drained(request.sender, receivers, gate.switches())
     bridged = bridge(acceptance.payload, message_type, key, receivers, bridges, gate.catalog)
     complete = replace(acceptance, receivers=receivers, bridged=bridged)
-    addressed = encrypt_for_addressees(complete, gate)
-    return replace(complete, addressed=addressed) if addressed else complete
+    return encrypt_for_addressees(complete, gate)
 
 
 def _record(tx: Transaction, acceptance: Acceptance, catalog: Catalog) -> Entry:
