@@ -107,8 +107,8 @@ def _measured(hub: World, case: Case, numbers: list[str]) -> Row:
 
 
 def _show_growth(rows: list[Row]) -> None:
-    table = Table(title=f"growth: {ENTRIES:,} journal entries and, for each of two parties, {WAITING:,} waiting messages, "
-                        "beside a small store", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table = Table(title=f"growth: {ENTRIES:,} journal entries and, for each of two parties, {WAITING:,} waiting "
+                        "messages, beside a small store", title_justify="left", box=None, padding=(0, 1, 0, 0))
     for title in ("step", "small µs", "large µs", "growth"):
         table.add_column(title, justify="left" if title == "step" else "right", no_wrap=True)
     for row in rows:
