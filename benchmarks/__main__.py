@@ -1,4 +1,4 @@
-"""`make bench`: the way in, collecting and confirming beside their ceiling, and how cost grows; writes build/bench.json.
+"""`make bench`: the way in, collecting and confirming beside a ceiling, and how cost grows; writes build/bench.json.
 
 The ratio is what counts; the absolute figures are of this machine, now. One thread shows what a message costs; eight
 threads share commits, so it shows what the store adds to a disk that takes its time.
