@@ -14,7 +14,7 @@ PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ig
 RUN := env -u PYTHONPATH -u PYTHONDONTWRITEBYTECODE $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench fuzz chaos docs-security test-pythons lock clean
+.PHONY: help setup demo test test-postgres lint bench fuzz chaos docs-security test-pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ demo: setup ## one whole Schuldregeling conversation between two parties through
 # A worker per core, whole files at a time (a file shares its hubs), in the order of their names: the slowest come first.
 test: setup ## every test that needs no other server
 	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+test-postgres: setup ## the store, crashes and many nodes on PostgreSQL: DATABASE_URL, or a server it makes itself
+	@$(RUN) -m tests.postgres
 
 lint: setup ## ruff, mypy --strict and the architecture rules
 	@$(BIN)/ruff check .

@@ -97,7 +97,7 @@ def world(push: Collection[str] = ()) -> Iterator[World]:
         _second_keys(folder)
         _take_push(folder, push)
         instance = open_instance(folder)
-        with open_store(instance.settings.store.url) as store:
+        with open_store(instance.settings.store.database) as store:
             trust = LiveTrust(instance.settings.trust, utc_now, lambda event, facts: None)
             register = instance.register
             gate = build_gate(instance, store=store, trust=trust, register=lambda: register,

@@ -4,9 +4,8 @@
 """
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -28,6 +27,7 @@ from gateway.settings import dump_parties, load_parties
 from gateway.storage import SqlSwitches, Store, open_store
 from gateway.values import Received, Reply, Service
 from tests import foreign
+from tests.postgres.databases import GIVEN, ask, place
 
 KN = "urn:schuldenknooppunt:knooppunt:1.0"
 SR = "urn:schuldenknooppunt:schuldregeling:2.0"
@@ -97,14 +97,13 @@ class Line:
 
     def rows(self, table: str) -> int:
         """Rows of a table of the store, read past everything the gateway does."""
-        with closing(sqlite3.connect(self.instance.folder / "gateway.db")) as connection:
-            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+        return int(str(ask(self.instance.settings.store.database.url, f"SELECT count(*) FROM {table}")[0][0]))
 
     def refusals(self) -> list[str]:
         """The journal's records of refused requests, oldest first."""
-        with closing(sqlite3.connect(self.instance.folder / "gateway.db")) as connection:
-            rows = connection.execute("SELECT record FROM entries WHERE kind = 'refused' ORDER BY position")
-            return [row[0] for row in rows]
+        rows = ask(self.instance.settings.store.database.url,
+                   "SELECT record FROM entries WHERE kind = 'refused' ORDER BY position")
+        return [str(row[0]) for row in rows]
 
 
 def example(name: str) -> bytes:
@@ -171,11 +170,13 @@ def make_line(template: Path, folder: Path, *, at: datetime | None = None,
               change: Callable[[Path], None] = lambda folder: None) -> Line:
     """A line on a fresh copy of an instance; `change` may edit the copy's files first."""
     shutil.copytree(template, folder)
+    place(folder)
     change(folder)
     instance = opened(folder)
-    store = open_store(instance.settings.store.url)
+    store = open_store(instance.settings.store.database)
     # A third of a request's time is the disk's; what a power cut leaves is the crash tests' matter (tests/acceptance).
-    store._writer._connection.cursor().execute("PRAGMA synchronous=OFF")
+    if GIVEN is None:
+        store._writer._connection.cursor().execute("PRAGMA synchronous=OFF")
     book, moment = instance.read_register(), at or utc_now()
     made: list[Line] = []
     trust = LiveTrust(instance.settings.trust, lambda: made[0].at if made else moment, lambda event, facts: None)

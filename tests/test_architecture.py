@@ -27,10 +27,11 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
     return Room(rooms=frozenset(rooms.split()), packages=frozenset(packages.split()), clock=clock)
 
 
-GROUND = frozenset({"names", "set_values", "refusals", "values", "errors", "ports", "toml_lines", "tolerances",
-                    "merkle", "duties", "switches"})
-WITHIN_GROUND = {"names": set(), "set_values": set(), "refusals": set(),
-                 "values": {"set_values", "refusals"}, "errors": {"values"}, "ports": {"values", "errors"},
+GROUND = frozenset({"names", "database", "set_values", "refusals", "values", "errors", "ports", "toml_lines",
+                    "tolerances", "merkle", "duties", "switches", "push_values"})
+WITHIN_GROUND = {"names": set(), "database": set(), "set_values": set(), "refusals": set(),
+                 "push_values": {"set_values"}, "values": {"set_values", "refusals"}, "errors": {"values"},
+                 "ports": {"values", "errors", "push_values"},
                  "toml_lines": set(), "tolerances": set(), "merkle": set(),
                  "duties": set(), "switches": set()}
 ROOMS = {
@@ -39,7 +40,7 @@ ROOMS = {
     "security": room("soap", "lxml cryptography signxml"),
     "routing": room(),
     "pipeline": room("messagesets soap security routing"),
-    "storage": room("", "sqlalchemy alembic cryptography pkcs11"),
+    "storage": room("", "sqlalchemy alembic cryptography pkcs11 psycopg"),
     "transport": room("pipeline", "spyne six uvicorn httptools starlette prometheus_client", clock=True),
     "party": room("messagesets soap security transport routing", "lxml", clock=True),
     "privacy": room(),
@@ -58,6 +59,7 @@ ROOMS = {
 }
 PARTS = {  # files that belong to another's room
     "_toml": "settings", "_parties": "settings", "_certificates": "settings", "_trust": "settings",
+    "_push": "settings",
     "__main__": "cli",
 }
 CLOCKED_FILES = {"security/throwaway.py"}  # makes certificates for an example world, which are dated

@@ -58,7 +58,7 @@ def describe_party(party: Party) -> dict[str, object]:
 
 def upgrade_store(folder: Path) -> tuple[str | None, str]:
     """Bring the store to the newest revision: the one before, the one after. Raises Misconfigured."""
-    url = open_instance(folder).settings.store.url
+    url = open_instance(folder).settings.store.database
     return current(url), upgrade(url)
 
 

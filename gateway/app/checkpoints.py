@@ -197,7 +197,7 @@ def audit(settings: Settings, signing: tuple[SigningKey, ...], progress: Callabl
     """
     files = sorted(settings.journal.checkpoints.glob("*.txt"))
     published = [_state(note, settings.hub.oin) for note in (*(file.read_bytes() for file in files), *kept)]
-    return verify_chain(settings.store.url, progress, judge=judge_of(settings, signing), published=published)
+    return verify_chain(settings.store.database, progress, judge=judge_of(settings, signing), published=published)
 
 
 def published_file(folder: Path, node: str) -> Path:

@@ -184,7 +184,7 @@ def _tls(instance: Instance) -> str:
 
 
 def _store(instance: Instance) -> str:
-    url = instance.settings.store.url
+    url = instance.settings.store.database
     with open_store(url) as store:
         now = utc_now()
         waiting = Reports(store).counts(now=now, refused_since=now).waiting
@@ -194,7 +194,7 @@ def _store(instance: Instance) -> str:
 def _journal(instance: Instance) -> str:
     """Is the journal signed and published? Raises Misconfigured."""
     settings, now = instance.settings, utc_now()
-    with open_store(settings.store.url) as store:
+    with open_store(settings.store.database) as store:
         ends = Checkpoints(store).ends()
     for head, newest in ends:
         file = published_file(settings.journal.checkpoints, head.node)
@@ -246,7 +246,7 @@ def _addressed(instance: Instance) -> Diagnosis:
     """What waits that only its addressee can read, and of that what needs a key it may have put away."""
     name = "content for addressees alone"
     try:
-        with open_store(instance.settings.store.url, node=instance.settings.hub.node) as store:
+        with open_store(instance.settings.store.database, node=instance.settings.hub.node) as store:
             waiting = sealed_to(store)
         old = [one for one in waiting if instance.encrypts_to(one.receiver) != one.certificate]
         parties = {one.receiver: instance.register.by_id(one.receiver) for one in old}
@@ -263,7 +263,7 @@ def _addressed(instance: Instance) -> Diagnosis:
 def _switches(instance: Instance) -> Diagnosis:
     """What is switched off, for somebody who wonders why a message is refused."""
     def ask() -> str:
-        with open_store(instance.settings.store.url) as store:
+        with open_store(instance.settings.store.database) as store:
             return switched_off(SqlSwitches(store).read(), instance.party_name)
 
     found = _attempt("switches", ask, "see the lines above")
@@ -276,7 +276,7 @@ def _duties(instance: Instance) -> Diagnosis:
     """A hub that stands still does no duties; one of several that is late while others are done is a fault."""
     name, now = "duties", utc_now()
     try:
-        with open_store(instance.settings.store.url) as store:
+        with open_store(instance.settings.store.database) as store:
             states = Duties(store, holder="").all()
     except GatewayError as error:
         return Diagnosis(name=name, holds=False, detail=error.detail, remedy="see the lines above")

@@ -207,7 +207,7 @@ class Instance:
     @contextmanager
     def operations(self) -> Iterator[Operations]:
         """What an operator can do, with the store open for as long."""
-        with open_store(self.settings.store.url, node=self.settings.hub.node) as store:
+        with open_store(self.settings.store.database, node=self.settings.hub.node) as store:
             reports = Reports(store)
             yield Operations(
                 reports=reports, acts=Operator(store), resolve=self.resolve, explain=in_words, clock=utc_now,
@@ -221,7 +221,7 @@ class Instance:
     @contextmanager
     def privacy(self) -> Iterator[Privacy]:
         """What is held and why, with the store open for as long."""
-        with open_store(self.settings.store.url, node=self.settings.hub.node) as store:
+        with open_store(self.settings.store.database, node=self.settings.hub.node) as store:
             operator = Operator(store)
             yield Privacy(
                 holdings=lambda: holdings(store, self.vault), of_party=lambda party: of_party(store, party),
@@ -232,7 +232,7 @@ class Instance:
     @contextmanager
     def switchboard(self) -> Iterator[Switchboard]:
         """What is switched off and on, with the store open for as long."""
-        with open_store(self.settings.store.url, node=self.settings.hub.node) as store:
+        with open_store(self.settings.store.database, node=self.settings.hub.node) as store:
             yield Switchboard(
                 stored=SqlSwitches(store), resolve=self.resolve, states=Duties(store, holder="").all, clock=utc_now,
                 sets=lambda: [ModuleVersion(key.module, key.version, one.title_nl, one.status)

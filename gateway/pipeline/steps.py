@@ -82,7 +82,10 @@ def record(request: Request, gate: Gate) -> bytes:
         if known is None:
             raise
         return write_receipt(known)
-    return write_receipt(gate.journal.transaction(lambda tx: _record(tx, addressed, gate.catalog)))
+    entry = gate.journal.transaction(lambda tx: _record(tx, addressed, gate.catalog))
+    if any(party.push for party in addressed.receivers):
+        gate.queued()
+    return write_receipt(entry)
 
 
 def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet, gate: Gate) -> Acceptance:
@@ -96,8 +99,7 @@ def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet
     refuse_drained(request.sender, receivers, gate.switches())
     bridged = bridge(acceptance.payload, message_type, key, receivers, bridges, gate.catalog)
     complete = replace(acceptance, receivers=receivers, bridged=bridged)
-    addressed = encrypt_for_addressees(complete, gate)
-    return replace(complete, addressed=addressed) if addressed else complete
+    return encrypt_for_addressees(complete, gate)
 
 
 def _record(tx: Transaction, acceptance: Acceptance, catalog: Catalog) -> Entry:

@@ -10,8 +10,10 @@ from gateway.routing.admit import (
     taken_as,
     takes,
 )
+from gateway.routing.breaker import BreakerRules, admitted, after
 from gateway.routing.calendar import expiry
 from gateway.routing.choreography import check_reference, next_state
+from gateway.routing.delivery import Backoff, next_step, pushed_message_id
 from gateway.routing.identities import represented
 from gateway.routing.register import AddressBook
 from gateway.routing.rollover import (
@@ -22,7 +24,8 @@ from gateway.routing.rollover import (
 )
 
 __all__ = [
-    "AddressBook", "address", "admit", "agreed_encrypted", "agreed_encrypted_push", "certificate_in_use",
-    "certificate_refusal", "certificates_accepted", "check_element", "check_reference", "encryption_certificate",
-    "expiry", "next_state", "not_taken", "represented", "taken_as", "takes",
+    "AddressBook", "Backoff", "BreakerRules", "address", "admit", "admitted", "after", "agreed_encrypted",
+    "agreed_encrypted_push", "certificate_in_use", "certificate_refusal", "certificates_accepted", "check_element",
+    "check_reference", "encryption_certificate", "expiry", "next_state", "next_step", "not_taken",
+    "pushed_message_id", "represented", "taken_as", "takes",
 ]

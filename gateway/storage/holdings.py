@@ -16,6 +16,7 @@ from gateway.storage.records import DROPPED, maybe_moment, moment_of
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import (
     addressed_payloads,
+    attempts,
     bridged_payloads,
     certificates,
     checkpoints,
@@ -25,6 +26,7 @@ from gateway.storage.tables import (
     messages,
     payloads,
     proofs,
+    push_proofs,
     refusals,
     switches,
     tolerances,
@@ -89,10 +91,13 @@ class OfParty:
 
 
 _SEALED = tuple(
-    Query(select(table.c.epoch, func.count(), func.sum(func.length(table.c.sealed)), func.min(messages.c.received_at),
+    Query(select(table.c.epoch, func.count(), func.sum(octets), func.min(messages.c.received_at),
                  func.max(messages.c.expires_at))
           .select_from(table.join(messages, messages.c.id == table.c.message)).group_by(table.c.epoch))
-    for table in (payloads, bridged_payloads, addressed_payloads))
+    for table, octets in (
+        (payloads, func.length(payloads.c.sealed)), (bridged_payloads, func.length(bridged_payloads.c.sealed)),
+        (addressed_payloads, func.length(addressed_payloads.c.sealed)
+         + func.coalesce(func.length(addressed_payloads.c.pushed_sealed), 0))))
 _SEALED_TO = Query(
     select(deliveries.c.receiver, deliveries.c.sealed_to, func.count(), func.max(deliveries.c.expires_at))
     .select_from(addressed_payloads.join(deliveries, and_(
@@ -152,7 +157,7 @@ def _content(sealed: list[Row]) -> Held:
 
 def _metadata(session: Session) -> Iterator[Held]:
     yield _dated(session, "messages", _MESSAGES)
-    for table in (deliveries, conversations, proofs, certificates):
+    for table in (deliveries, conversations, proofs, certificates, attempts, push_proofs):
         yield Held(kind=table.name, count=_count(session, table))
     yield _dated(session, "refusals", _REFUSALS)
     yield _dated(session, "records", _RECORDS)

@@ -8,7 +8,10 @@ from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
 from gateway import ports
 from gateway.errors import DuplicateConflict, Replayed, StorageError
+from gateway.names import action
+from gateway.storage.certificates import keep_certificate
 from gateway.storage.engine import Store
+from gateway.storage.queue import enter
 from gateway.storage.records import ACCEPTED, REFUSED, accepted_record, entry_of, micros, moment_of, refused_facts
 from gateway.storage.reports import Reports
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
@@ -16,7 +19,6 @@ from gateway.storage.session import Query
 from gateway.storage.tables import (
     addressed_payloads,
     bridged_payloads,
-    certificates,
     conversations,
     deliveries,
     entries,
@@ -51,7 +53,7 @@ _CONVERSATION = Query(
                     conversations.c.counterpart == bindparam("receiver")),
                and_(conversations.c.initiator == bindparam("receiver"),
                     conversations.c.counterpart == bindparam("sender"))))
-    .order_by(conversations.c.id).limit(1).with_for_update())
+    .order_by(conversations.c.id).limit(1).with_for_update(key_share=True))
 _INITIATOR = Query(
     select(conversations.c.initiator)
     .where(conversations.c.conversatie == bindparam("conversatie"), conversations.c.module == bindparam("module"))
@@ -72,8 +74,6 @@ _COUNT = Query(
 _ADD_MESSAGE = Query(
     insert(messages).values({column.name: bindparam(column.name) for column in messages.c if column.name != "id"})
     .returning(messages.c.id))
-_HAS_CERTIFICATE = Query(select(certificates.c.sha256).where(certificates.c.sha256 == bindparam("sha256")))
-_ADD_CERTIFICATE = Query(insert(certificates).values(sha256=bindparam("sha256"), der=bindparam("der")))
 _ADD_PROOF = Query(insert(proofs).values({column.name: bindparam(column.name) for column in proofs.c}))
 _ADD_CONVERSATION = Query(
     insert(conversations)
@@ -167,8 +167,12 @@ class SqlTransaction(ports.Transaction):
 
     def conversation(self, acceptance: Acceptance, receiver: str) -> Conversation | None:
         module, conversatie = acceptance.key.module, acceptance.header.conversatie
-        row = self._write.one(_CONVERSATION, conversatie=conversatie, module=module,
-                              sender=acceptance.header.afzender, receiver=receiver)
+        asked = {"conversatie": conversatie, "module": module, "sender": acceptance.header.afzender,
+                 "receiver": receiver}
+        row = self._write.one(_CONVERSATION, **asked)
+        # Both parties may open it at once, on two nodes, each as its initiator: no key of a table forbids that.
+        if row is None and self._write.alone("conversation", module, conversatie):
+            row = self._write.one(_CONVERSATION, **asked)
         if row is None:
             return None
         return Conversation(id=row[0], module=module, conversatie=conversatie, initiator=row[1], counterpart=row[2],
@@ -202,7 +206,10 @@ class SqlTransaction(ports.Transaction):
             acceptance, message=message, certificate=certificate, signature_digest=signature_digest)
         position, journal_hash = chain.add(ACCEPTED, micros(acceptance.received_at), message, record)
         for receiver, conversation in zip(acceptance.receivers, conversations, strict=True):
-            self._add_delivery(message, acceptance, receiver.id, self._keep(conversation))
+            number = self._keep(conversation)
+            self._add_delivery(message, acceptance, receiver.id, number)
+            if receiver.push is not None:
+                self._queue(message, acceptance, receiver.id, number, opened=conversation.id is None)
         self._add_payloads(message, acceptance)
         return Entry(  # the same as entry_of() reads from the record when it is asked again; a test holds them equal
             referentienummer=acceptance.header.referentienummer, conversatie=acceptance.header.conversatie,
@@ -229,9 +236,7 @@ class SqlTransaction(ports.Transaction):
         """Keep the sender's signature; the digests of certificate and signature, hex."""
         certificate = sha256(proof.certificate).hexdigest()
         if certificate not in self._certificates:
-            if self._write.one(_HAS_CERTIFICATE, sha256=certificate) is None:
-                self._write.run(_ADD_CERTIFICATE, sha256=certificate, der=proof.certificate)
-            self.certificate = certificate
+            self.certificate = keep_certificate(self._write, proof.certificate)
         self._write.run(
             _ADD_PROOF, message=message, signed_info=proof.signed_info, signature_value=proof.signature_value,
             signature_method=proof.signature_method, certificate=certificate, caller_oin=proof.caller_oin,
@@ -264,6 +269,12 @@ class SqlTransaction(ports.Transaction):
             self._write.run(_MARK_ANSWERED, question=header.cross, asker=receiver, answerer=header.afzender,
                             within=conversation, answer=message)
 
+    def _queue(self, message: int, acceptance: Acceptance, receiver: str, conversation: int, *, opened: bool) -> None:
+        """For a party with a service of its own: the outbox gets a row too."""
+        delivered = acceptance.bridged.get(receiver, acceptance).message_type
+        enter(self._write, message=message, receiver=receiver, conversation=conversation, opened=opened,
+              action=action(delivered.namespace, delivered.element), received_at=micros(acceptance.received_at))
+
     def _add_payloads(self, message: int, acceptance: Acceptance) -> None:
         """Seal what is delivered: as it was sent, when any addressee gets it so, and once in each other version; but
         for those for whom it is encrypted, that and no more.
@@ -285,10 +296,14 @@ class SqlTransaction(ports.Transaction):
     def _add_addressed(self, message: int, acceptance: Acceptance, receiver: str, body: EncryptedBody) -> None:
         """The key of the day around the EncryptedKey: once it is destroyed, no copy of it opens for anybody."""
         header, epoch = acceptance.header, epoch_of(acceptance.received_at)
-        wrapped = self._sealer.keys.wrap(
-            epoch, body.key, context_of(header.referentienummer, header.afzender, receiver))
-        self._write.run(_ADD_ADDRESSED_PAYLOAD, message=message, receiver=receiver, epoch=epoch, wrapped=wrapped,
-                        sealed=body.data, body_id=body.identifier, body_digest=body.digest)
+        context = context_of(header.referentienummer, header.afzender, receiver)
+        pushed = acceptance.pushed.get(receiver)
+        self._write.run(
+            _ADD_ADDRESSED_PAYLOAD, message=message, receiver=receiver, epoch=epoch,
+            wrapped=self._sealer.keys.wrap(epoch, body.key, context), sealed=body.data, body_id=body.identifier,
+            body_digest=body.digest, pushed_wrapped=pushed and self._sealer.keys.wrap(epoch, pushed.key, context),
+            pushed_sealed=pushed and pushed.data, pushed_body_id=pushed and pushed.identifier,
+            pushed_body_digest=pushed and pushed.digest, pushed_digest=pushed and pushed.message_digest)
 
     def _seal(self, acceptance: Acceptance, payload: bytes, bridged_to: str | None) -> Sealed:
         header = acceptance.header

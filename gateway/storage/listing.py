@@ -10,7 +10,7 @@ from sqlalchemy.sql import Select
 
 from gateway.storage.records import maybe_moment, micros, moment_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import conversations, deliveries, messages
+from gateway.storage.tables import conversations, deliveries, messages, outbox
 from gateway.values import DeliveryState, Listed, Search
 
 OPEN: Final = (DeliveryState.BESCHIKBAAR, DeliveryState.OPGEHAALD)
@@ -24,10 +24,15 @@ COLUMNS: Final = (
 BRIDGED_TO: Final = 13  # where in such a row the version stands in which the addressee gets it; None: as it was sent
 SEALED_TO: Final = 16  # … the certificate that its content is encrypted to; None: the hub's keys seal it
 MESSAGE: Final = len(COLUMNS) - 1  # … and the message's number
+# Of a delivery that is to be changed also: its conversation, if it is in the outbox. One look beside it in the same
+# statement, so that deliveries that are collected pay for no statement of the outbox.
+TO_CHANGE: Final = (*COLUMNS, select(outbox.c.conversation).where(
+    outbox.c.message == deliveries.c.message, outbox.c.receiver == deliveries.c.receiver).scalar_subquery())
+QUEUED: Final = len(COLUMNS)
 
 FROM_DELIVERIES: Final = deliveries.join(messages, messages.c.id == deliveries.c.message)
+HELD: Final = (messages, deliveries)  # the rows of such a join that are held by who changes a delivery
 _FROM_MESSAGES: Final = messages.join(deliveries, deliveries.c.message == messages.c.id)
-
 
 
 def not_indexed(column: ColumnElement[str]) -> ColumnElement[str]:

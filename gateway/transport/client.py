@@ -10,11 +10,13 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.errors import Unreachable
+from gateway.errors import GatewayError, Unreachable
+from gateway.transport.listener import is_text_xml
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +41,14 @@ class Caller:
         self._sessions: dict[tuple[str, int], tuple[float, ssl.SSLSession]] = {}  # since when, by host and port
         self._lock = threading.Lock()
 
-    def post(self, url: str, octets: bytes, soap_action: str) -> tuple[int, bytes]:
+    def post(self, url: str, octets: bytes, soap_action: str,
+             check: Callable[[bytes], None] = lambda certificate: None) -> tuple[int, bytes]:
         """Send one SOAP request; the status and the octets of the answer, whatever the status is.
 
-        `soap_action` goes out quoted (BP R1109). Raises Unreachable with cause and remedy. A call is sent once more
-        only when a kept-alive connection proves closed before any octet of an answer; requests are idempotent.
+        `soap_action` goes out quoted (BP R1109). `check` sees the other side's certificate (DER) before anything is
+        sent, at every request; what it raises ends the call. Raises Unreachable with cause and remedy. A call is sent
+        once more only when a kept-alive connection proves closed before any octet of an answer; requests are
+        idempotent.
         """
         host, port, target = _parts(url)
         headers = {
@@ -53,17 +58,31 @@ class Caller:
         kept = self._take(host, port)
         if kept is not None:
             try:
-                return self._exchange(kept, target, octets, headers)
+                return self._exchange(kept, target, octets, headers, check)
+            except GatewayError:
+                kept.close()
+                raise
             except (OSError, http.client.HTTPException) as error:
                 kept.close()
                 if not (kept.unanswered and isinstance(error, _CLOSED)):
                     raise Unreachable(f"{host}:{port}: {explain(error, host)}") from error
         fresh = _Connection(host, port, self._context, self._limits, self._session(host, port))
         try:
-            return self._exchange(fresh, target, octets, headers)
+            fresh.connect()
+            return self._exchange(fresh, target, octets, headers, check)
+        except GatewayError:
+            fresh.close()
+            raise
         except (OSError, http.client.HTTPException) as error:
             fresh.close()
             raise Unreachable(f"{host}:{port}: {explain(error, host)}") from error
+
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Use this TLS context from now on: nothing of before it is kept open or resumed."""
+        with self._lock:
+            self._context = context
+            self._sessions.clear()
+        self.close()
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -109,23 +128,33 @@ class Caller:
 
     def _exchange(
         self, connection: "_Connection", target: str, octets: bytes, headers: dict[str, str],
+        check: Callable[[bytes], None],
     ) -> tuple[int, bytes]:
+        check(connection.sock.getpeercert(binary_form=True) or b"")
         connection.begin()
         connection.request("POST", target, body=octets, headers=headers)
         response = connection.getresponse()
-        if response.getheader("Content-Encoding", "identity").lower() != "identity":
-            raise http.client.HTTPException("the answer is compressed, which the profile does not allow")
-        answer = response.read(self._limits.max_octets + 1)
-        if len(answer) > self._limits.max_octets:
-            raise http.client.HTTPException(f"the answer is larger than {self._limits.max_octets} octets")
-        if response.length:  # http.client does not say so itself when it was given a number to read
-            raise http.client.IncompleteRead(answer, response.length)
+        answer = self._read(response)
         self._remember(connection)
         if response.will_close or not response.isclosed():
             connection.close()
         else:
             self._keep(connection)
         return response.status, answer
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        """The whole answer. Raises HTTPException for one that the profile does not allow."""
+        most = self._limits.max_octets
+        if response.getheader("Content-Encoding", "identity").lower() != "identity":
+            raise http.client.HTTPException("the answer is compressed, which the profile does not allow")
+        answer = response.read(most + 1) if (response.length or 0) <= most else None
+        if answer is None or len(answer) > most:
+            raise http.client.HTTPException(f"the answer is larger than {most} octets")
+        if response.length:  # http.client does not say so itself when it was given a number to read
+            raise http.client.IncompleteRead(answer, response.length)
+        if answer.lstrip().startswith(b"<") and not is_text_xml(response.getheader("Content-Type", "")):
+            raise http.client.HTTPException("the answer is markup, but not said to be text/xml in UTF-8")
+        return answer
 
     def _keep(self, connection: "_Connection") -> None:
         with self._lock:
@@ -135,6 +164,7 @@ class Caller:
         connection.close()
 
 
+_PIECE = 65_536  # octets
 _CLOSED = (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
@@ -166,6 +196,12 @@ class _Connection(http.client.HTTPSConnection):
         self._deadline = time.monotonic() + self._limits.answer_seconds
         if self.sock is not None:
             self.sock.settimeout(self._limits.answer_seconds)
+
+    def send(self, data: Any) -> None:
+        """In pieces, all within the exchange's time: who takes them slowly would else have that time for each."""
+        for start in range(0, len(data), _PIECE):
+            self.sock.settimeout(self.left())
+            self.sock.sendall(data[start:start + _PIECE])
 
     def answered(self) -> None:
         """The first octets of an answer are there."""
@@ -219,8 +255,10 @@ def explain(error: Exception, host: str) -> str:
         return f"the certificate is not accepted ({error.verify_message}); check the anchors and lists, then the party"
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
         return f"the party ended the TLS handshake ({error.reason}); it may not trust our certificate: ask the party"
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return "the party closed the connection without an answer; try again, then ask the party"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or 'connection ended'}); check TLS version and ciphers at the party"
+        return f"TLS failed ({error.reason or 'no cause given'}); check TLS version and ciphers at the party"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused; the service is down or the port is wrong"
     if isinstance(error, socket.gaierror):

@@ -256,7 +256,7 @@ class Stage:
                 proof = operations.prove(ref, sender)
                 wrong = [one for one in verify_evidence(proof, None, [anchor]) if one.holds is False]
                 record("evidence", ref=ref, holds=not wrong, detail=str(wrong[:1]))
-        with open_store(self._instance.settings.store.url) as store, store.read() as session:
+        with open_store(self._instance.settings.store.database) as store, store.read() as session:
             for node, position, digest, ref in session.all(_ENTRIES):
                 record("entry", node=node, position=position, hash=bytes(digest).hex(), ref=ref)
 

@@ -1,6 +1,5 @@
-"""A fresh database per test, on every engine there is. Another engine joins ENGINES with a way to make its url."""
+"""A fresh database per test: SQLite, or PostgreSQL where a server is given (tests/postgres)."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,14 +15,16 @@ from gateway.storage import (
     Sealer,
     SqlJournal,
     SqlMailbox,
+    SqlOutbox,
     Store,
     open_store,
     upgrade,
 )
 from gateway.values import Acceptance, Entry
 from tests.contract.samples import NOW, accept
+from tests.postgres.databases import GIVEN, fresh
 
-ENGINES = ["sqlite", *(["given"] if os.environ.get("DATABASE_URL") else [])]
+ENGINES = ["sqlite"] if GIVEN is None else ["postgres"]
 
 
 @dataclass(slots=True)
@@ -37,12 +38,14 @@ class Hub:
     keys: KeyDirectory = field(init=False)
     journal: ports.Journal = field(init=False)
     mailbox: SqlMailbox = field(init=False)
+    outbox: SqlOutbox = field(init=False)
     reports: Reports = field(init=False)
     operator: Operator = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = KeyDirectory(self.folder / "keys")
         self.journal, self.mailbox = self.over(Sealer(self.keys))
+        self.outbox = SqlOutbox(self.store, Sealer(self.keys))
         self.reports = Reports(self.store)
         self.operator = Operator(self.store)
 
@@ -75,10 +78,14 @@ class Hub:
 
 
 @pytest.fixture(params=ENGINES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    where = f"sqlite:///{tmp_path}/gateway.db" if request.param == "sqlite" else os.environ["DATABASE_URL"]
-    upgrade(where)
-    return where
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        where = f"sqlite:///{tmp_path}/gateway.db"
+        upgrade(where)
+        yield where
+    else:
+        with fresh() as where:
+            yield where
 
 
 @pytest.fixture
