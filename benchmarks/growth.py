@@ -42,6 +42,7 @@ class Grown:
 
     hub: World
     waiting: list[str]  # numbers for the party that collects
+    fetched: list[str]  # of those, what was collected
     outbox: SqlOutbox
 
 
@@ -80,16 +81,15 @@ def _list(one: Grown) -> Callable[[], object]:
 
 
 def _collect(one: Grown) -> Callable[[], object]:
-    numbers = iter(one.waiting[:_PER_ROUND])
-    return lambda: one.hub.gate.mailbox.collect(ENERGIE, next(numbers), utc_now())
+    """For the first time: what it fetches, a round of `confirm` ends."""
+    numbers, one.waiting[:_PER_ROUND] = one.waiting[:_PER_ROUND], []
+    one.fetched += numbers
+    left = iter(numbers)
+    return lambda: one.hub.gate.mailbox.collect(ENERGIE, next(left), utc_now())
 
 
 def _confirm(one: Grown) -> Callable[[], object]:
-    """What the round of collecting before it fetched: see _STEPS."""
-    for number in one.waiting[:_PER_ROUND]:
-        one.hub.gate.mailbox.collect(ENERGIE, number, utc_now())
-    numbers = iter(one.waiting[:_PER_ROUND])
-    del one.waiting[:_PER_ROUND]
+    numbers, one.fetched[:_PER_ROUND] = iter(one.fetched[:_PER_ROUND]), []
     return lambda: one.hub.gate.mailbox.confirm(ENERGIE, (next(numbers),), utc_now())
 
 
@@ -136,7 +136,7 @@ def _filled(stack: ExitStack, waiting: int, count: int) -> Grown:
     _copied(hub, pushed[0], waiting)
     per_message = 3  # accepted, collected, confirmed
     _copied(hub, done[0], max(0, count - 2 * waiting) // per_message)
-    return Grown(hub=hub, waiting=numbers, outbox=SqlOutbox(hub.store, hub.sealer))
+    return Grown(hub=hub, waiting=numbers, fetched=[], outbox=SqlOutbox(hub.store, hub.sealer))
 
 
 def _copied(hub: World, number: str, count: int) -> list[str]:
