@@ -23,6 +23,20 @@ deliveries = typer.Typer(no_args_is_help=True, help="Deliveries: what waits for 
 app.add_typer(deliveries, name="deliveries")
 
 
+@deliveries.command("retry")
+def retry(
+    who: Who, why: Why,
+    party: Annotated[str, typer.Option("--party", help="The addressee: slug, name or id.")],
+    words: Words = None, instance: InstanceOption = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Also when its service failed too often.")] = False,
+) -> None:
+    """Try now what waits to be pushed to a party. REF is its Referentienummer."""
+    folder, (number,) = instance_and_words(words, instance, 1)
+    with gateway_app.open_instance(folder).operations() as operations:
+        operations.retry(number, party, reset=reset, who=who, why=why)
+    out.print(f"{number} wordt nu opnieuw bezorgd")
+
+
 @deliveries.command("redirect")
 def redirect(
     who: Who, why: Why,
