@@ -10,11 +10,18 @@ from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from gateway.legs import LegStatus as LegStatus
+from gateway.legs import RefusedLeg as RefusedLeg
+from gateway.legs import Route as Route
 from gateway.refusals import Diagnosis as Diagnosis
 from gateway.refusals import Explained as Explained
 from gateway.refusals import Refusal as Refusal
 from gateway.refusals import Told as Told
 from gateway.refusals import ToldCheck as ToldCheck
+from gateway.rollovers import Purpose as Purpose
+from gateway.rollovers import Registered as Registered
+from gateway.rollovers import Rollover as Rollover
+from gateway.rollovers import RolloverState as RolloverState
 from gateway.set_values import Choreography as Choreography
 from gateway.set_values import MessageType as MessageType
 from gateway.set_values import Operation as Operation
@@ -66,50 +73,6 @@ class Addressing:
 
 RSA_PSS = "rsa-pss"  # an agreement: this caller's requests may be signed with RSASSA-PSS
 AGREEMENTS = (RSA_PSS,)
-
-
-class Purpose(StrEnum):
-    """What a party uses a certificate for, as its rollovers name it."""
-
-    TLS = "tls"  # calls the hub, or is called by it
-    SIGNING = "signing"
-    ENCRYPTION = "encryption"  # others encrypt to it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
-    """A certificate as the address book names it."""
-
-    name: str  # the file, or the digest
-    sha256: str  # hex, of the DER octets
-    der: bytes | None = field(default=None, repr=False, compare=False)  # None: named by its digest
-
-
-class RolloverState(StrEnum):
-    """How far a party's change of certificate has come."""
-
-    ANNOUNCED = "announced"  # the new one is registered and not yet taken
-    BOTH = "both accepted"
-    PREFERRED = "new preferred"  # both are taken; we use the new one
-    RETIRED = "old retired"  # the old one is no longer taken
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollover:
-    """A party's change from one certificate to another, for one purpose; the moments are aware UTC and in order."""
-
-    purpose: Purpose
-    old: Registered
-    new: Registered
-    accepted: datetime  # from here both are taken
-    preferred: datetime  # from here the new one is the one we use
-    retired: datetime  # from here the old one is refused
-
-    def state(self, now: datetime) -> RolloverState:
-        """The state at this moment: that of the latest date that has come."""
-        begun = ((self.retired, RolloverState.RETIRED), (self.preferred, RolloverState.PREFERRED),
-                 (self.accepted, RolloverState.BOTH))
-        return next((state for moment, state in begun if now >= moment), RolloverState.ANNOUNCED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
