@@ -22,6 +22,7 @@ from gateway._parties import (
     party_id,
     plan,
 )
+from gateway._routes import load_routes, plan_routes
 from gateway._toml import Table, TomlFile
 from gateway._trust import TRUST_KEYS, ListSource, Responder, Trust, read_trust
 from gateway.values import Allowance
@@ -29,7 +30,7 @@ from gateway.values import Allowance
 __all__ = [
     "Address", "Change", "ChangeKind", "Hub", "Journal", "KeyPair", "Limits", "ListSource", "Responder",
     "Retention", "Sets", "Settings", "Soap", "Store", "Token", "Trust", "Web", "dump_parties", "load_parties",
-    "load_settings", "named_certificates", "plan",
+    "load_routes", "load_settings", "named_certificates", "plan", "plan_routes",
 ]
 
 

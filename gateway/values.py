@@ -246,6 +246,9 @@ class Acceptance:
     proof: Proof
     received_at: datetime
     expires_at: datetime
+    refused: tuple[RefusedLeg, ...] = ()  # other addressees, to whom it does not go
+    answer_by: datetime | None = None  # when its own content says until when an answer is asked
+    missed: datetime | None = None  # of an answer that comes late: the end of the term it should have come in
     bridged: Mapping[str, Bridged] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
     addressed: Mapping[str, EncryptedBody] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
 
@@ -265,6 +268,7 @@ class Entry:
     message_digest: bytes
     position: int
     journal_hash: bytes
+    refused: tuple[tuple[str, str], ...] = ()  # addressees (id) that do not get it and the code why, by id
     repeated: bool = False  # the same request had been accepted before
 
 

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from gateway.errors import TABLE, ConversationForeign, MailboxUnknown, ReceiverUnknown, RefusedError, SchemaInvalid
 from gateway.messagesets import Catalog, Message, MessageSet
-from gateway.pipeline.bridging import bridge
+from gateway.pipeline.bridging import bridge, without
 from gateway.pipeline.encryption import encrypt_for_addressees
 from gateway.pipeline.gate import Gate
 from gateway.ports import Register, Transaction
-from gateway.routing import address, check_reference, expiry, next_state
+from gateway.routing import Refused, address, check_reference, expiry, next_state, sift
 from gateway.security import Verified, message_octets, tell
 from gateway.soap import (
     write_collected,
@@ -66,35 +66,44 @@ def record(request: Request, gate: Gate) -> bytes:
     message_set = gate.catalog.sets[request.permit.service.key]
     acceptance = _acceptance(request, message_set, gate)
     try:
-        addressed = _addressed(request, acceptance, message_set, gate)
+        addressed, refused = _addressed(request, acceptance, message_set, gate)
     except RefusedError:
         # The address book may have changed since the first time: a repeated request still gets the stored facts.
         known = gate.journal.transaction(lambda tx: tx.known(acceptance))
         if known is None:
             raise
         return write_receipt(known)
-    return write_receipt(gate.journal.transaction(lambda tx: _record(tx, addressed, gate.catalog)))
+    return write_receipt(gate.journal.transaction(lambda tx: _record(tx, addressed, refused, gate.catalog)))
 
 
-def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet, gate: Gate) -> Acceptance:
-    """The message with its addressees, and what those get who take another version, or alone may read it."""
+def _addressed(
+    request: Request, acceptance: Acceptance, message_set: MessageSet, gate: Gate
+) -> tuple[Acceptance, tuple[Refused, ...]]:
+    """The message with its addressees, what those get who take another version, or alone may read it; and the legs
+    that were refused.
+    """
     key, message_type = acceptance.key, acceptance.message_type
     bridges = gate.catalog.bridged_to(key, message_type.element)
-    receivers = address(
+    asked = address(
         sender=request.sender, header=acceptance.header, message_type=message_type, has_bsn=request.message.has_bsn,
-        service=request.permit.service, roles=message_set.roles, register=request.register, bridges=bridges,
+        service=request.permit.service, roles=message_set.roles, register=request.register, on=request.now.date(),
+        bridges=bridges,
     )
-    bridged = bridge(acceptance.payload, message_type, key, receivers, bridges, gate.catalog)
-    complete = replace(acceptance, receivers=receivers, bridged=bridged)
+    asked, bridged = bridge(acceptance.payload, message_type, key, asked, bridges, gate.catalog)
+    complete = replace(acceptance, receivers=asked.receivers, bridged=bridged)
     addressed = encrypt_for_addressees(complete, gate)
-    return replace(complete, addressed=addressed) if addressed else complete
+    return replace(complete, addressed=addressed) if addressed else complete, asked.refused
 
 
-def _record(tx: Transaction, acceptance: Acceptance, catalog: Catalog) -> Entry:
+def _record(tx: Transaction, acceptance: Acceptance, refused: tuple[Refused, ...], catalog: Catalog) -> Entry:
+    """Write the message for those of its addressees whose conversation allows it, and down who else was refused."""
     known = tx.known(acceptance)
     if known is not None:
         return known
-    conversations = tuple(_advance(tx, acceptance, party, catalog) for party in acceptance.receivers)
+    conversations, refused = sift(
+        acceptance.receivers, lambda party: _advance(tx, acceptance, party, catalog), lambda party: party.id, refused)
+    if refused:
+        acceptance = without(acceptance, tuple(one.leg for one in refused))
     return tx.record(acceptance, conversations)
 
 

@@ -4,7 +4,8 @@ from gateway.routing.admit import address, admit, agreed_encrypted, check_elemen
 from gateway.routing.calendar import expiry
 from gateway.routing.choreography import check_reference, next_state
 from gateway.routing.identities import represented
-from gateway.routing.register import AddressBook
+from gateway.routing.legs import Addressed, Refused, sift
+from gateway.routing.register import AddressBook, routing_keys
 from gateway.routing.rollover import (
     certificate_in_use,
     certificate_refusal,
@@ -13,7 +14,7 @@ from gateway.routing.rollover import (
 )
 
 __all__ = [
-    "AddressBook", "address", "admit", "agreed_encrypted", "certificate_in_use", "certificate_refusal",
-    "certificates_accepted", "check_element", "check_reference", "encryption_certificate", "expiry", "next_state",
-    "not_taken", "represented", "taken_as",
+    "AddressBook", "Addressed", "Refused", "address", "admit", "agreed_encrypted", "certificate_in_use",
+    "certificate_refusal", "certificates_accepted", "check_element", "check_reference", "encryption_certificate",
+    "expiry", "next_state", "not_taken", "represented", "routing_keys", "sift", "taken_as",
 ]
