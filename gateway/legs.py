@@ -3,7 +3,7 @@ values.py, which hands these on; import them from there.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -37,3 +37,27 @@ class RefusedLeg:
     code: str  # SKP…, as in a fault
     error: str  # class name from errors.py
     reason: str  # detail for the operator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a leg stands at the moment it is asked; computed, not kept."""
+
+    answer_by: datetime | None = None  # until when an answer to it is in time; None: it asks none, or no term is agreed
+    late: bool = False  # of a question: that term is over or was; of an answer: it came after the term
+    uncollected_days: int | None = None  # working days that it waits; None: it was collected, or is another's to know
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The legs of a conversation that ask an answer, each in one of the four places below `asked`; and of all legs the
+    last two.
+    """
+
+    asked: int
+    answered: int
+    open: int
+    ended: int  # expired or cancelled without an answer
+    refused: int
+    late: int  # of those asked: answered late, or unanswered past the term
+    uncollected: int

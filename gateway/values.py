@@ -11,8 +11,10 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from gateway.legs import LegStatus as LegStatus
+from gateway.legs import Overview as Overview
 from gateway.legs import RefusedLeg as RefusedLeg
 from gateway.legs import Route as Route
+from gateway.legs import Standing as Standing
 from gateway.refusals import Diagnosis as Diagnosis
 from gateway.refusals import Explained as Explained
 from gateway.refusals import Refusal as Refusal
@@ -291,6 +293,9 @@ class Question:
     family: str  # MessageType.correlates_as
     sender: str
     answered: bool
+    asked_at: datetime
+    key: SetKey  # the set by which it was sent
+    answer_by: datetime | None = None  # until when it asks an answer, where it says so itself
 
 
 class DeliveryState(StrEnum):
@@ -320,10 +325,17 @@ class Listed:
     module: str
     received_at: datetime
     expires_at: datetime
-    status: DeliveryState
+    status: DeliveryState | LegStatus
     collected_at: datetime | None
     confirmed_at: datetime | None
     bridged_to: str | None = None  # the set's version in which the addressee gets it, when not the sender's
+    # The rest is told by a mailbox list and the log alone:
+    set_version: str | None = None  # of the module, as it was sent
+    family: str | None = None  # MessageType.correlates_as
+    answer_by: datetime | None = None  # until when the message itself asks an answer
+    missed: datetime | None = None  # of an answer that came late: the end of the term it should have come in
+    answered_at: datetime | None = None  # when this leg was answered, the last time
+    code: str | None = None  # of a refused leg: why
 
     @property
     def opgehaald(self) -> bool:
@@ -342,6 +354,7 @@ class Search:
     referentienummer: str | None = None
     conversatie: str | None = None
     cross: str | None = None
+    bovenliggend: str | None = None
     afzender: str | None = None
     ontvanger: str | None = None
     senders: frozenset[str] | None = None  # only from one of these parties

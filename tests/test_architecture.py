@@ -30,8 +30,8 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
 GROUND = frozenset({"names", "set_values", "refusals", "values", "errors", "ports", "toml_lines", "tolerances",
                     "merkle", "rollovers", "legs"})
 WITHIN_GROUND = {"names": set(), "set_values": set(), "refusals": set(), "rollovers": set(), "legs": set(),
-                 "values": {"set_values", "refusals", "rollovers", "legs"}, "errors": {"values"}, "ports": {"values", "errors"},
-                 "toml_lines": set(), "tolerances": set(), "merkle": set()}
+                 "values": {"set_values", "refusals", "rollovers", "legs"}, "errors": {"values"},
+                 "ports": {"values", "errors"}, "toml_lines": set(), "tolerances": set(), "merkle": set()}
 ROOMS = {
     "messagesets": room("", "lxml xmlschema"),
     "soap": room("", "lxml"),

@@ -12,8 +12,9 @@ from gateway.messagesets import Catalog, Message, MessageSet
 from gateway.pipeline.bridging import bridge, without
 from gateway.pipeline.encryption import encrypt_for_addressees
 from gateway.pipeline.gate import Gate
+from gateway.pipeline.logbook import legs, overview, standing
 from gateway.ports import Register, Transaction
-from gateway.routing import Refused, address, check_reference, expiry, next_state, sift
+from gateway.routing import Refused, address, answer_due, check_reference, expiry, next_state, sift
 from gateway.security import Verified, message_octets, tell
 from gateway.soap import (
     write_collected,
@@ -21,6 +22,7 @@ from gateway.soap import (
     write_evidence,
     write_explanation,
     write_log,
+    write_overview,
     write_parties,
     write_pong,
     write_receipt,
@@ -33,10 +35,13 @@ from gateway.values import (
     EncryptedBody,
     Entry,
     Finding,
+    Listed,
     Party,
     Permit,
     Proof,
+    Question,
     Search,
+    Standing,
     Step,
 )
 
@@ -73,7 +78,7 @@ def record(request: Request, gate: Gate) -> bytes:
         if known is None:
             raise
         return write_receipt(known)
-    return write_receipt(gate.journal.transaction(lambda tx: _record(tx, addressed, refused, gate.catalog)))
+    return write_receipt(gate.journal.transaction(lambda tx: _record(tx, addressed, refused, gate)))
 
 
 def _addressed(
@@ -95,25 +100,36 @@ def _addressed(
     return replace(complete, addressed=addressed) if addressed else complete, asked.refused
 
 
-def _record(tx: Transaction, acceptance: Acceptance, refused: tuple[Refused, ...], catalog: Catalog) -> Entry:
+def _record(tx: Transaction, acceptance: Acceptance, refused: tuple[Refused, ...], gate: Gate) -> Entry:
     """Write the message for those of its addressees whose conversation allows it, and down who else was refused."""
     known = tx.known(acceptance)
     if known is not None:
         return known
-    conversations, refused = sift(
-        acceptance.receivers, lambda party: _advance(tx, acceptance, party, catalog), lambda party: party.id, refused)
+    steps, refused = sift(
+        acceptance.receivers, lambda party: _advance(tx, acceptance, party, gate), lambda party: party.id, refused)
     if refused:
         acceptance = without(acceptance, tuple(one.leg for one in refused))
-    return tx.record(acceptance, conversations)
+    missed = min((step.missed for step in steps if step.missed is not None), default=None)
+    if missed is not None:
+        acceptance = replace(acceptance, missed=missed)
+    return tx.record(acceptance, tuple(step.conversation for step in steps))
 
 
-def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, catalog: Catalog) -> Conversation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What a message does to the conversation with one addressee."""
+
+    conversation: Conversation
+    missed: datetime | None  # the end of the term in which it should have come, when it answers late
+
+
+def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, gate: Gate) -> _Step:
     """The conversation with one addressee, in the state this message brings it to.
 
     A bridged message must also be allowed by the table of the version in which it arrives: the addressee's software
     knows no other.
     """
-    header, message_type = acceptance.header, acceptance.message_type
+    header, message_type, catalog = acceptance.header, acceptance.message_type, gate.catalog
     conversation = tx.conversation(acceptance, receiver.id)
     if conversation is None:
         if tx.initiator(acceptance.key.module, header.conversatie) not in (None, header.afzender):
@@ -128,7 +144,17 @@ def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, catalog: 
         _state(tx, conversation, acceptance.bridged[receiver.id], catalog)
     question = tx.question(conversation, header.cross) if header.cross and not opening else None
     check_reference(message_type, header, question, opening=opening)
-    return replace(conversation, state=state)
+    missed = _missed(question, acceptance.received_at, gate) if question and message_type.answers else None
+    return _Step(conversation=replace(conversation, state=state), missed=missed)
+
+
+def _missed(question: Question, now: datetime, gate: Gate) -> datetime | None:
+    """The end of the term in which this question was to be answered, if it has passed."""
+    asked = gate.catalog.message_type(question.key, question.family)
+    if asked is None:
+        return None
+    due = answer_due(asked, question.asked_at, question.answer_by, gate.is_working_day)
+    return due if due is not None and due < now else None
 
 
 def _state(tx: Transaction, conversation: Conversation, message: Acceptance | Bridged, catalog: Catalog) -> str:
@@ -154,7 +180,8 @@ def _acceptance(request: Request, message_set: MessageSet, gate: Gate) -> Accept
     expires_at = expiry(request.now, days, gate.is_working_day)
     return Acceptance(
         key=request.permit.service.key, header=header, message_type=message_type, receivers=(),
-        outcomes=message.outcomes, payload=payload, message_digest=hashlib.sha256(payload).digest(),
+        outcomes=message.outcomes, answer_by=message.answer_by, payload=payload,
+        message_digest=hashlib.sha256(payload).digest(),
         body_digest=verified.body_digest, message_id=request.message_id, received_at=request.now,
         expires_at=min(expires_at, header.vervalt_op) if header.vervalt_op else expires_at,
         proof=Proof(
@@ -167,11 +194,16 @@ def _acceptance(request: Request, message_set: MessageSet, gate: Gate) -> Accept
 
 def waiting(request: Request, gate: Gate) -> bytes:
     """HaalBerichtenlijstOp: read-only, oldest first."""
-    return write_waiting(gate.mailbox.waiting(
+    found = gate.mailbox.waiting(
         request.sender.id, berichttype=request.field("Berichttype"),
         conversatie=_lower(request.field("ConversatieReferentienummer")),
         limit=int(request.field("Maximum") or _LIST_DEFAULT),
-    ))
+    )
+    return write_waiting(_standings(found, request, gate))
+
+
+def _standings(found: list[Listed], request: Request, gate: Gate) -> list[tuple[Listed, Standing]]:
+    return [(one, standing(one, request.sender.id, gate, request.now)) for one in found]
 
 
 def collect(request: Request, gate: Gate) -> bytes | EncryptedBody:
@@ -219,7 +251,14 @@ def search_log(request: Request, gate: Gate) -> bytes:
         bevestigd=_boolean(request.field("Bevestigd")), since=_midnight(request.field("VanafDatum")),
         until=_midnight(request.field("TotDatum")),
     )
-    return write_log(gate.mailbox.search(search))
+    return write_log(_standings(gate.mailbox.search(search), request, gate))
+
+
+def survey(request: Request, gate: Gate) -> bytes:
+    """HaalConversatieOverzicht: what became of all the caller sent under a number, per addressee, and counted."""
+    number = _lower(request.field("ConversatieReferentienummer")) or ""
+    rows = _standings(legs(request.sender.id, number, gate), request, gate)
+    return write_overview(overview(rows, gate), rows)
 
 
 def prove(request: Request, gate: Gate) -> bytes:
@@ -254,6 +293,7 @@ LAST_STEPS: Final[Mapping[Step, Callable[[Request, Gate], bytes | EncryptedBody]
     Step.FIND_PARTIES: find_parties,
     Step.SHOW_PARTY: show_party,
     Step.SEARCH_LOG: search_log,
+    Step.OVERVIEW: survey,
     Step.PROVE: prove,
     Step.EXPLAIN_FAULT: explain_fault,
     Step.PING: ping,

@@ -12,9 +12,11 @@ from gateway.routing.rollover import (
     certificates_accepted,
     encryption_certificate,
 )
+from gateway.routing.terms import answer_due, working_days_since
 
 __all__ = [
-    "AddressBook", "Addressed", "Refused", "address", "admit", "agreed_encrypted", "certificate_in_use",
+    "AddressBook", "Addressed", "Refused", "address", "admit", "agreed_encrypted", "answer_due", "certificate_in_use",
     "certificate_refusal", "certificates_accepted", "check_element", "check_reference", "encryption_certificate",
     "expiry", "next_state", "not_taken", "represented", "routing_keys", "sift", "taken_as",
+    "working_days_since",
 ]

@@ -275,7 +275,8 @@ class _MessageFile(_File):
         checks = self.places(fits=self.about.get("referentienummer") == self.referentienummer and all(
             one.get("message") == self.about.get("message") for one in self.records))
         words = {"accepted": "aangenomen door het knooppunt", "collected": "opgehaald door de ontvanger",
-                 "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd"}
+                 "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd",
+                 "leg-refused": "geweigerd voor een ontvanger"}
         sound = all(check.holds for check in checks)
         checks += [
             EvidenceCheck(name=words[record["kind"]], holds=sound, detail=_event(record))

@@ -21,12 +21,14 @@ from gateway.storage.listing import (
     COLUMNS,
     FROM_DELIVERIES,
     MESSAGE,
+    MORE,
     OPEN,
     SEALED_TO,
     find,
     listed,
     not_indexed,
     state_at,
+    with_terms,
 )
 from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, micros
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
@@ -43,7 +45,7 @@ from gateway.storage.writer import Write
 from gateway.values import DeliveryState, EncryptedBody, Listed, Search
 
 _IN_TERM = (  # + 0: not by the index of terms, whose order is another
-    select(*COLUMNS).select_from(FROM_DELIVERIES)
+    select(*COLUMNS, *MORE).select_from(with_terms(FROM_DELIVERIES))
     .where(deliveries.c.expires_at + 0 > bindparam("now"))
     .order_by(deliveries.c.received_at, deliveries.c.message).limit(bindparam("limit")))
 _WAITING = _IN_TERM.where(deliveries.c.receiver == bindparam("party"), deliveries.c.state == bindparam("state"))

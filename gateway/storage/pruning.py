@@ -39,10 +39,13 @@ from gateway.storage.tables import (
     deliveries,
     entries,
     messages,
+    parents,
     payloads,
     proofs,
     prunings,
     refusals,
+    refused_legs,
+    reply_terms,
     tolerances,
 )
 from gateway.storage.writer import Write
@@ -85,7 +88,8 @@ _DROP_ENTRIES = Query(update(entries).where(entries.c.message == bindparam("this
                       .values(record=bindparam("nothing"), message=null()))
 _CONVERSATIONS_OF = Query(select(deliveries.c.conversation).where(deliveries.c.message == bindparam("this")))
 _DROP_ALL_OF = tuple(Query(delete(table).where(table.c.message == bindparam("this")))
-                     for table in (proofs, payloads, bridged_payloads, addressed_payloads, deliveries))
+                     for table in (proofs, payloads, bridged_payloads, addressed_payloads, refused_legs, reply_terms,
+                                   parents, deliveries))
 _DROP_MESSAGE = Query(delete(messages).where(messages.c.id == bindparam("this")))
 _DROP_CONVERSATION = Query(delete(conversations).where(
     conversations.c.id == bindparam("this"),
