@@ -47,7 +47,6 @@ def describe_party(party: Party) -> dict[str, object]:
         "subtype": party.subtype, "modules": {name: list(versions) for name, versions in party.modules.items()},
         "delivery": {"push": party.push} if party.push else "pull", "mag_bsn": party.mag_bsn,
         "requires": sorted(party.requires), "agreements": sorted(party.agreements), "active": party.active,
-        "routing": {kind: sorted(values) for kind, values in routing_keys(party).items() if values},
         "profiles": dict(party.profiles), "encryption": party.encryption.name if party.encryption else None,
         "rollovers": [
             {"purpose": str(one.purpose), "old": one.old.name, "new": one.new.name, "state": str(one.state(utc_now())),
