@@ -6,12 +6,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZER := $(VENV)/.fuzzer
 SECONDS := 60
+MINUTES := 10
+STORE := sqlite
 PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
 	$(BIN)/python -m pip -qq --no-input install
-RUN := env -u PYTHONPATH $(BIN)/python
+# Bytecode is kept whatever the shell says: a hub, and each command of the tests, starts a third faster with it.
+RUN := env -u PYTHONPATH -u PYTHONDONTWRITEBYTECODE $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench fuzz docs-security test-pythons lock clean
+.PHONY: help setup demo test test-postgres lint bench fuzz chaos docs-security test-pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,11 +34,14 @@ $(STAMP): requirements.lock setup.cfg
 	@touch $@
 
 demo: setup ## one whole Schuldregeling conversation between two parties through a hub, on this machine
-	@env -u PYTHONPATH $(BIN)/gateway demo
+	@env -u PYTHONPATH -u PYTHONDONTWRITEBYTECODE $(BIN)/gateway demo
 
 # A worker per core, whole files at a time (a file shares its hubs), in the order of their names: the slowest come first.
 test: setup ## every test that needs no other server
 	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+test-postgres: setup ## the store, crashes and many nodes on PostgreSQL: DATABASE_URL, or a server it makes itself
+	@$(RUN) -m tests.postgres
 
 lint: setup ## ruff, mypy --strict and the architecture rules
 	@$(BIN)/ruff check .
@@ -55,6 +61,9 @@ $(FUZZER): $(STAMP) requirements-fuzz.lock
 
 fuzz: $(if $(REPLAY),setup,$(FUZZER)) ## look for inputs that do harm: SECONDS=60 SEED=n, or one again: REPLAY=file
 	@$(RUN) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--seconds $(SECONDS) $(if $(SEED),--seed $(SEED)))
+
+chaos: setup ## break a hub again and again, then check its promise: MINUTES=10 SEED=n STORE=sqlite|postgres
+	@$(RUN) -m tests.chaos --minutes $(MINUTES) --store $(STORE) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
 
 docs-security: setup ## write the table of docs/security.md from the marks of the tests
 	@$(RUN) -m tests.clauses

@@ -20,6 +20,7 @@ from gateway.security import seal as sealed
 from gateway.security.keys import load_private_key
 from gateway.security.throwaway import CertificateSpec, Pair, issue, new_key
 from gateway.storage import open_store
+from gateway.switches import ALL_ON
 from gateway.values import Received, SetKey
 
 BASE = "https://localhost:8443"
@@ -83,10 +84,11 @@ def world() -> Iterator[World]:
         create_instance(folder)
         _second_keys(folder)
         instance = open_instance(folder)
-        with open_store(instance.settings.store.url) as store:
+        with open_store(instance.settings.store.database) as store:
             trust = LiveTrust(instance.settings.trust, utc_now, lambda event, facts: None)
             register = instance.register
-            gate = build_gate(instance, store=store, trust=trust, register=lambda: register, urls={BASE},
+            gate = build_gate(instance, store=store, trust=trust, register=lambda: register,
+                              switches=lambda: ALL_ON, urls={BASE},
                               observe=lambda event, facts: None)
             settle()
             yield World(instance=instance, gate=gate)

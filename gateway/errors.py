@@ -240,7 +240,7 @@ class Overloaded(FailedError):
 
 
 class Draining(FailedError):
-    """The gateway is stopping; another node or a later try will serve."""
+    """The gateway is stopping, or an operator paused the module or drained a party; a later try will serve."""
 
 
 class TrustStale(FailedError):

@@ -44,6 +44,8 @@ KINDS: Final = {
     "checkpoints": Kind(name="getekende standen van het journaal", ground=_DIGESTS, setting=None),
     "tolerances": Kind(name="tellingen per deelnemer van wat anders geschreven was", ground=_PROCESSOR,
                        setting=_MONTHS),
+    "switches": Kind(name="gepauzeerde deelnemers en modules: wie, sinds wanneer en waarom", ground=_SECURITY,
+                     setting=None),
 }
 
 

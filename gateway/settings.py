@@ -25,6 +25,7 @@ from gateway._parties import (
 from gateway._routes import load_routes, plan_routes
 from gateway._toml import Table, TomlFile
 from gateway._trust import TRUST_KEYS, ListSource, Responder, Trust, read_trust
+from gateway.database import POSTGRES, Database
 from gateway.values import Allowance
 
 __all__ = [
@@ -93,7 +94,7 @@ class Token:
 class Store:
     """The database, and what keeps the sealing keys outside it: a folder, or a token."""
 
-    url: str  # an SQLAlchemy URL; a relative SQLite file is made absolute
+    database: Database  # a relative SQLite file is made absolute
     keys: Path | Token
 
 
@@ -168,6 +169,7 @@ class Settings:
 _TABLES = ("hub", "soap", "web", "signing", "encryption", "trust", "store", "retention", "limits", "sets",
            "journal")
 _PAIR = ("certificate", "key")
+_STORE = ("url", "keys", "password_file", "pool", "retry_seconds", "statement_seconds", "lock_seconds")
 _LIMITS = (
     "skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads", "requests_per_second", "burst",
     "connections_per_party", "connections", "handshakes", "handshake_seconds", "header_seconds", "body_seconds",
@@ -196,7 +198,7 @@ def load_settings(folder: Path) -> Settings:
         signing=_pairs(root, "signing", "hub-sign"),
         encryption=_pairs(root, "encryption", "hub-enc") if "encryption" in root else (),
         trust=read_trust(root.table("trust", TRUST_KEYS)),
-        store=_store(root.table("store", ("url", "keys"))),
+        store=_store(root.table("store", _STORE)),
         retention=_retention(root.table(
             "retention", ("working_days", "metadata_months", "calendar", "extra_holidays"))),
         limits=_limits(root.table("limits", _LIMITS)),
@@ -244,11 +246,37 @@ def _pairs(root: Table, name: str, files: str) -> tuple[KeyPair, ...]:
 
 def _store(table: Table) -> Store:
     url = table.text("url", "sqlite:///gateway.db")
+    password = table.existing("password_file", "") if "password_file" in table else None
+    return Store(
+        database=Database(
+            url=_server_url(table, url) if url.startswith(POSTGRES) else _file_url(table, url),
+            password_file=password,
+            pool=table.number("pool", 8, minimum=1, maximum=256),
+            retry_seconds=table.number("retry_seconds", 20, minimum=0, maximum=300),
+            statement_seconds=table.number("statement_seconds", 30, minimum=1, maximum=3_600),
+            lock_seconds=table.number("lock_seconds", 5, minimum=1, maximum=60),
+        ),
+        keys=_keys(table),
+    )
+
+
+def _file_url(table: Table, url: str) -> str:
     name = url.removeprefix("sqlite:///")
     if name in (url, "", ":memory:") or "?" in name:
         table.refuse("url", "'url' in [store] names no store that lasts",
-                     "use sqlite:///gateway.db")
-    return Store(url=f"sqlite:///{table.file.folder / name}", keys=_keys(table))
+                     f"use sqlite:///gateway.db, or {POSTGRES}user@host/name")
+    return f"sqlite:///{table.file.folder / name}"
+
+
+def _server_url(table: Table, url: str) -> str:
+    """A database on PostgreSQL. What libpq makes of the url is seen when it is opened."""
+    user, _, _ = url.removeprefix(POSTGRES).rpartition("@")
+    if ":" in user or re.search(r"[?&]password=", url):  # the file may be kept in git, and is shown
+        table.refuse("url", "'url' in [store] holds a password",
+                     "take it out of the url, and name the file that holds it: password_file")
+    if re.fullmatch(r"[^\s#]*/[^\s/?#]+(\?[^\s#]*)?", url.removeprefix(POSTGRES)) is None:
+        table.refuse("url", "'url' in [store] names no database", f"use {POSTGRES}user@host/name")
+    return url
 
 
 def _keys(table: Table) -> Path | Token:

@@ -14,6 +14,7 @@ from gateway.security.throwaway import default_description, make_pki, read_descr
 from tests.acceptance.hub import Hub, fresh_hub
 from tests.clauses import pytest_addoption, pytest_collection_modifyitems
 from tests.line import Line, make_line
+from tests.postgres.databases import drop_all
 
 __all__ = ["pytest_addoption", "pytest_collection_modifyitems"]  # the hooks of `clause` marks
 
@@ -53,6 +54,13 @@ class Pki:
             loaded_at=self.now,
             max_age=max_age,
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases() -> Iterator[None]:
+    """Nothing of what a run made on a server stays there."""
+    yield
+    drop_all()
 
 
 @pytest.fixture(scope="session")

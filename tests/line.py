@@ -4,9 +4,8 @@
 """
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -18,15 +17,17 @@ from lxml import etree
 from gateway.app import hub
 from gateway.app.hub import build_gate
 from gateway.app.instance import Instance, open_instance, utc_now
+from gateway.app.switches import LiveSwitches
 from gateway.app.trust import LiveTrust
 from gateway.messagesets import load_catalog
 from gateway.pipeline import Gate, answer
 from gateway.security import keys
 from gateway.security.keys import SigningKey, load_certificate, load_signing_key
 from gateway.settings import dump_parties, load_parties
-from gateway.storage import Store, open_store
+from gateway.storage import SqlSwitches, Store, open_store
 from gateway.values import Received, Reply, Service
 from tests import foreign
+from tests.postgres.databases import GIVEN, ask, place
 
 KN = "urn:schuldenknooppunt:knooppunt:1.0"
 SR = "urn:schuldenknooppunt:schuldregeling:2.0"
@@ -46,12 +47,14 @@ class Line:
     gate: Gate
     at: datetime
     trust: LiveTrust
+    switches: LiveSwitches
     events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     _keys: dict[str, SigningKey] = field(default_factory=dict)
 
     def skip(self, **by: float) -> None:
         self.at += timedelta(**by)
         self.trust.renew()  # as the running hub does beside its requests
+        self.switches.renew()
 
     def identity(self, slug: str) -> foreign.Identity:
         """A party's signing key, for the foreign stack."""
@@ -61,7 +64,7 @@ class Line:
     def signing_key(self, slug: str) -> SigningKey:
         if slug not in self._keys:
             pki = self.instance.folder / "pki"
-            with _kept():
+            with kept():
                 self._keys[slug] = load_signing_key(pki / f"{slug}-sign.pem", pki / f"{slug}-sign.key")
         return self._keys[slug]
 
@@ -94,14 +97,13 @@ class Line:
 
     def rows(self, table: str) -> int:
         """Rows of a table of the store, read past everything the gateway does."""
-        with closing(sqlite3.connect(self.instance.folder / "gateway.db")) as connection:
-            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+        return int(str(ask(self.instance.settings.store.database.url, f"SELECT count(*) FROM {table}")[0][0]))
 
     def refusals(self) -> list[str]:
         """The journal's records of refused requests, oldest first."""
-        with closing(sqlite3.connect(self.instance.folder / "gateway.db")) as connection:
-            rows = connection.execute("SELECT record FROM entries WHERE kind = 'refused' ORDER BY position")
-            return [row[0] for row in rows]
+        rows = ask(self.instance.settings.store.database.url,
+                   "SELECT record FROM entries WHERE kind = 'refused' ORDER BY position")
+        return [str(row[0]) for row in rows]
 
 
 def example(name: str) -> bytes:
@@ -152,7 +154,7 @@ def _host(services: Mapping[str, Service]) -> hub.Host:
 
 
 @contextmanager
-def _kept() -> Iterator[None]:
+def kept() -> Iterator[None]:
     with patch.object(keys, "load_private_key", _private_key), patch.object(hub, "Host", _host):
         yield
 
@@ -168,19 +170,23 @@ def make_line(template: Path, folder: Path, *, at: datetime | None = None,
               change: Callable[[Path], None] = lambda folder: None) -> Line:
     """A line on a fresh copy of an instance; `change` may edit the copy's files first."""
     shutil.copytree(template, folder)
+    place(folder)
     change(folder)
     instance = opened(folder)
-    store = open_store(instance.settings.store.url)
+    store = open_store(instance.settings.store.database)
     # A third of a request's time is the disk's; what a power cut leaves is the crash tests' matter (tests/acceptance).
-    store._writer._connection.cursor().execute("PRAGMA synchronous=OFF")
+    if GIVEN is None:
+        store._writer._connection.cursor().execute("PRAGMA synchronous=OFF")
     book, moment = instance.read_register(), at or utc_now()
     made: list[Line] = []
     trust = LiveTrust(instance.settings.trust, lambda: made[0].at if made else moment, lambda event, facts: None)
-    line = Line(instance=instance, store=store, gate=None, at=moment, trust=trust)  # type: ignore[arg-type]
+    line = Line(instance=instance, store=store, gate=None, at=moment, trust=trust,  # type: ignore[arg-type]
+                switches=LiveSwitches(SqlSwitches(store), lambda event, facts: None))
     made.append(line)
-    with _kept():
+    with kept():
         line.gate = build_gate(
-            instance, store=store, trust=trust, register=lambda: book, urls={BASE}, clock=lambda: line.at,
+            instance, store=store, trust=trust, register=lambda: book, switches=line.switches,
+            urls={BASE}, clock=lambda: line.at,
             observe=lambda event, facts: line.events.append((event, dict(facts))),
         )
     return line

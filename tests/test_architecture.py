@@ -27,27 +27,30 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
     return Room(rooms=frozenset(rooms.split()), packages=frozenset(packages.split()), clock=clock)
 
 
-GROUND = frozenset({"names", "set_values", "refusals", "values", "errors", "ports", "toml_lines", "tolerances",
-                    "merkle", "rollovers", "legs"})
-WITHIN_GROUND = {"names": set(), "set_values": set(), "refusals": set(), "rollovers": set(), "legs": set(),
-                 "values": {"set_values", "refusals", "rollovers", "legs"}, "errors": {"values"},
-                 "ports": {"values", "errors"}, "toml_lines": set(), "tolerances": set(), "merkle": set()}
+GROUND = frozenset({"names", "database", "set_values", "refusals", "rollovers", "legs", "values", "errors", "ports",
+                    "toml_lines", "tolerances", "merkle", "duties", "switches"})
+WITHIN_GROUND = {"names": set(), "database": set(), "set_values": set(), "refusals": set(), "rollovers": set(),
+                 "legs": set(), "values": {"set_values", "refusals", "rollovers", "legs"}, "errors": {"values"},
+                 "ports": {"values", "errors"}, "toml_lines": set(), "tolerances": set(), "merkle": set(),
+                 "duties": set(), "switches": set()}
 ROOMS = {
     "messagesets": room("", "lxml xmlschema"),
     "soap": room("", "lxml"),
     "security": room("soap", "lxml cryptography signxml"),
     "routing": room(),
     "pipeline": room("messagesets soap security routing"),
-    "storage": room("", "sqlalchemy alembic cryptography pkcs11"),
+    "storage": room("", "sqlalchemy alembic cryptography pkcs11 psycopg"),
     "transport": room("pipeline", "spyne six uvicorn httptools starlette prometheus_client", clock=True),
     "party": room("messagesets soap security transport routing", "lxml", clock=True),
     "privacy": room(),
+    "switchboard": room(),
     "operations": room(),
     "settings": room(),
     "calendar_nl": room("", "holidays"),
     "cli": room("operations app settings", "typer rich", clock=True),
     "app": room(
-        "messagesets soap security routing pipeline storage transport party operations privacy settings calendar_nl",
+        "messagesets soap security routing pipeline storage transport party operations privacy switchboard settings "
+        "calendar_nl",
         "lxml xmlschema cryptography signxml sqlalchemy alembic spyne uvicorn httptools starlette prometheus_client "
         "structlog",
         clock=True,

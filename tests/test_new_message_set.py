@@ -28,7 +28,7 @@ def copy(tmp_path: Path) -> Path:
     for name in COPIED:
         there = tmp_path / "repository" / name
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, there, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, there, ignore=shutil.ignore_patterns("*.pyc.*"))  # of who writes one now
         else:
             shutil.copy(ROOT / name, there)
     bin_folder = tmp_path / "bin"

@@ -11,6 +11,7 @@ from gateway.app.explain import Story, explain_file
 from gateway.app.health import Diagnosis, examine
 from gateway.app.hub import run
 from gateway.app.instance import Instance, open_instance, utc_now
+from gateway.app.listen import listen
 from gateway.app.rehearsal import Rehearsed
 from gateway.app.rehearse import rehearse
 from gateway.app.revocation import fetch_round
@@ -35,7 +36,8 @@ from gateway.values import Party, Purpose, Route
 __all__ = [
     "Diagnosis", "EvidenceCheck", "Instance", "Rehearsed", "Story", "canonical_message", "check_sets",
     "create_instance", "demo_messages", "describe_party", "diff_sets", "examine", "expiring", "explain_file",
-    "fetch_revocation", "list_routes", "list_sets", "open_instance", "rehearse_certificates", "renew_crl", "run",
+    "fetch_revocation", "list_routes", "list_sets", "listen", "open_instance", "rehearse_certificates", "renew_crl",
+    "run",
     "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs", "write_wsdl",
 ]
 
@@ -78,7 +80,7 @@ def _route(route: Route, names: Mapping[str, str], *, registered: bool) -> dict[
 
 def upgrade_store(folder: Path) -> tuple[str | None, str]:
     """Bring the store to the newest revision: the one before, the one after. Raises Misconfigured."""
-    url = open_instance(folder).settings.store.url
+    url = open_instance(folder).settings.store.database
     return current(url), upgrade(url)
 
 

@@ -26,7 +26,17 @@ from gateway.security import (
     with_token,
 )
 from gateway.settings import Settings
-from gateway.storage import BACKWARDS, ChainReport, Checkpoints, Computed, SignedCheckpoint, State, Store, verify_chain
+from gateway.storage import (
+    BACKWARDS,
+    ChainReport,
+    Checkpoints,
+    Computed,
+    Draft,
+    SignedCheckpoint,
+    State,
+    Store,
+    verify_chain,
+)
 from gateway.transport import FetchLimits, fetch, write_whole
 
 _OTHERS: Final = 3  # another node's journal waits so many intervals longer: then that node is taken to be dead
@@ -64,22 +74,27 @@ class CheckpointWriter:
         """Sign what is unsigned of this node's journal, or of the node named. Whatever fails, fails into the log."""
         node = node or self._node
         try:
-            draft = self._checkpoints.draft(node)
-            if draft is None:
-                return
-            now, before = self._clock(), draft.previous
-            at = max(_whole(now), before.at if before else _whole(now))  # a clock set back makes no back-dating
-            key = self._signers.matching(None, now)
-            digest = sha256(key.certificate)
-            note = sign_checkpoint(Checkpoint(
-                oin=self._oin, node=node, size=draft.size, root=draft.root, at=at, chain=draft.chain,
-                certificate=digest.digest(), previous=before.size if before else 0,
-                previous_note=sha256(before.note).digest() if before else _FIRST), key)
-            if self._checkpoints.add(draft, note=note, at=at, certificate=key.certificate, digest=digest.hexdigest()):
-                self._observe("checkpoint", {"node": node, "entries": draft.size})
-                self._publish(node, note)
+            while draft := self._checkpoints.draft(node):
+                if self._add(draft):  # else another process signed a shorter one meanwhile, and this is drawn up anew
+                    return
         except GatewayError as error:
             self._observe("checkpoint-not-written", {"node": node, "error": error})
+
+    def _add(self, draft: Draft) -> bool:
+        """Sign, keep and publish; False when another came between."""
+        now, before = self._clock(), draft.previous
+        at = max(_whole(now), before.at if before else _whole(now))  # a clock set back makes no back-dating
+        key = self._signers.matching(None, now)
+        digest = sha256(key.certificate)
+        note = sign_checkpoint(Checkpoint(
+            oin=self._oin, node=draft.node, size=draft.size, root=draft.root, at=at, chain=draft.chain,
+            certificate=digest.digest(), previous=before.size if before else 0,
+            previous_note=sha256(before.note).digest() if before else _FIRST), key)
+        if not self._checkpoints.add(draft, note=note, at=at, certificate=key.certificate, digest=digest.hexdigest()):
+            return False
+        self._observe("checkpoint", {"node": draft.node, "entries": draft.size})
+        self._publish(draft.node, note)
+        return True
 
     def stamp(self) -> None:
         """Have the newest checkpoint of every journal time-stamped, where an authority is configured."""
@@ -182,7 +197,7 @@ def audit(settings: Settings, signing: tuple[SigningKey, ...], progress: Callabl
     """
     files = sorted(settings.journal.checkpoints.glob("*.txt"))
     published = [_state(note, settings.hub.oin) for note in (*(file.read_bytes() for file in files), *kept)]
-    return verify_chain(settings.store.url, progress, judge=judge_of(settings, signing), published=published)
+    return verify_chain(settings.store.database, progress, judge=judge_of(settings, signing), published=published)
 
 
 def published_file(folder: Path, node: str) -> Path:

@@ -1,7 +1,7 @@
 """Is the hub well? For /health/ready and /metrics while it runs, and for `gateway doctor` beside it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,12 @@ from gateway.app.checkpoints import published_file
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
 from gateway.app.trust import LiveTrust, read_snapshot
+from gateway.app.watched import late_duties, switched_off
 from gateway.errors import CertificateRejected, GatewayError, Misconfigured
 from gateway.routing import encryption_certificate
 from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate, read_checkpoint
 from gateway.settings import Token
-from gateway.storage import Checkpoints, Reports, open_store, sealed_to
+from gateway.storage import Checkpoints, Duties, Reports, SqlSwitches, open_store, sealed_to
 from gateway.transport import Check, build_contracts
 
 _STAMP_WAITS = timedelta(hours=1)
@@ -160,6 +161,7 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("certificates of parties", lambda: _registered(instance),
                           "ask the party for its present one, and name it in parties.toml"))
     found.append(_addressed(instance))
+    found += [_switches(instance), _duties(instance)]
     return found
 
 
@@ -182,7 +184,7 @@ def _tls(instance: Instance) -> str:
 
 
 def _store(instance: Instance) -> str:
-    url = instance.settings.store.url
+    url = instance.settings.store.database
     with open_store(url) as store:
         now = utc_now()
         waiting = Reports(store).counts(now=now, refused_since=now).waiting
@@ -192,7 +194,7 @@ def _store(instance: Instance) -> str:
 def _journal(instance: Instance) -> str:
     """Is the journal signed and published? Raises Misconfigured."""
     settings, now = instance.settings, utc_now()
-    with open_store(settings.store.url) as store:
+    with open_store(settings.store.database) as store:
         ends = Checkpoints(store).ends()
     for head, newest in ends:
         file = published_file(settings.journal.checkpoints, head.node)
@@ -244,7 +246,7 @@ def _addressed(instance: Instance) -> Diagnosis:
     """What waits that only its addressee can read, and of that what needs a key it may have put away."""
     name = "content for addressees alone"
     try:
-        with open_store(instance.settings.store.url, node=instance.settings.hub.node) as store:
+        with open_store(instance.settings.store.database, node=instance.settings.hub.node) as store:
             waiting = sealed_to(store)
         old = [one for one in waiting if instance.encrypts_to(one.receiver) != one.certificate]
         parties = {one.receiver: instance.register.by_id(one.receiver) for one in old}
@@ -256,6 +258,35 @@ def _addressed(instance: Instance) -> Diagnosis:
         name=name, holds=True, detail=f"{sum(one.deliveries for one in waiting)} waiting" + (
             f", {sum(one.deliveries for one in old)} of them for an earlier certificate of {needing}" if old else ""),
         remedy="let the party keep its old key until it has confirmed them (gateway privacy report)" if old else "")
+
+
+def _switches(instance: Instance) -> Diagnosis:
+    """What is switched off, for somebody who wonders why a message is refused."""
+    def ask() -> str:
+        with open_store(instance.settings.store.database) as store:
+            return switched_off(SqlSwitches(store).read(), instance.party_name)
+
+    found = _attempt("switches", ask, "see the lines above")
+    if not found.detail:
+        return replace(found, detail="everything is on")
+    return replace(found, remedy="gateway parties resume, gateway modules resume") if found.holds else found
+
+
+def _duties(instance: Instance) -> Diagnosis:
+    """A hub that stands still does no duties; one of several that is late while others are done is a fault."""
+    name, now = "duties", utc_now()
+    try:
+        with open_store(instance.settings.store.database) as store:
+            states = Duties(store, holder="").all()
+    except GatewayError as error:
+        return Diagnosis(name=name, holds=False, detail=error.detail, remedy="see the lines above")
+    late = late_duties(states, now)
+    if late and any(not one.late(now) for one in states):
+        return Diagnosis(name=name, holds=False, detail=late, remedy="see duty-failed and mistake in the log of the "
+                         "node that `gateway duties list` names")
+    if late or not states:
+        return Diagnosis(name=name, holds=True, detail=late or "none was ever done", remedy="start the hub")
+    return Diagnosis(name=name, holds=True, detail=f"{len(states)}, all done in time")
 
 
 def _certificate(instance: Instance, path: Path, usage: Usage) -> str:

@@ -8,10 +8,13 @@ import socket
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
+
+from prometheus_client.metrics_core import Metric
 
 from gateway import __version__
 from gateway.app import front
@@ -25,19 +28,35 @@ from gateway.app.ocsp import Inquiry
 from gateway.app.profiles import check_sets
 from gateway.app.retention import retention
 from gateway.app.revocation import Watch
+from gateway.app.scheduler import EXTEND_SECONDS, LOOK_SECONDS, Duty, Scheduler
 from gateway.app.sets import DOCS, documentation
+from gateway.app.switches import RENEW_SECONDS, LiveSwitches
 from gateway.app.trust import LiveTrust
+from gateway.app.watched import switches_check, watched_metrics
 from gateway.calendar_nl import working_day
 from gateway.errors import GatewayError
 from gateway.pipeline import Encryption, Gate, Signers, Tally, answer, decline, write_tally
 from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
 from gateway.security import Usage
-from gateway.settings import Address
+from gateway.settings import Address, Settings
 from gateway.soap import Limits
-from gateway.storage import Checkpoints, Operator, Reports, SqlJournal, SqlMailbox, SqlTolerances, Store, open_store
+from gateway.storage import (
+    Checkpoints,
+    Duties,
+    Operator,
+    Reports,
+    SqlJournal,
+    SqlMailbox,
+    SqlSwitches,
+    SqlTolerances,
+    Store,
+    open_store,
+)
+from gateway.switches import Switches
 from gateway.transport import (
     Background,
+    Check,
     Host,
     Meter,
     OwnMeter,
@@ -77,6 +96,11 @@ class LiveRegister:
     def __call__(self) -> AddressBook:
         return self._book
 
+    def name(self, party_id: str) -> str:
+        """How an operator knows the party with this id."""
+        party = self._book.by_id(party_id)
+        return party.slug if party is not None else party_id
+
     def renew(self) -> None:
         try:
             mark = self._mark()
@@ -96,8 +120,8 @@ class LiveRegister:
 
 
 def build_gate(
-    instance: Instance, *, store: Store, trust: LiveTrust, register: Callable[[], AddressBook], observe: Observe,
-    urls: Collection[str], clock: Clock = utc_now,
+    instance: Instance, *, store: Store, trust: LiveTrust, register: Callable[[], AddressBook],
+    switches: Callable[[], Switches], observe: Observe, urls: Collection[str], clock: Clock = utc_now,
 ) -> Gate:
     """Everything one request needs, from an instance and its open store."""
     settings, sealer = instance.settings, instance.sealer()
@@ -105,6 +129,7 @@ def build_gate(
     check_sets(instance.catalog.services.values(), able=bool(keys))
     return Gate(
         name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
+        switches=switches,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
         trust=lambda: trust.snapshot,
         signers=Signers(keys=instance.signing),
@@ -172,8 +197,12 @@ def serve(
     tls, quota = front.server_tls(settings), front.quota(settings, register, meter, log)
     services = instance.catalog.services
     urls = {public, url_of(soap, "https"), _with_host(url_of(soap, "https"), "localhost")}
-    with open_store(settings.store.url, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
-        gate = build_gate(instance, store=store, trust=trust, register=register, observe=log, urls=urls)
+    with open_store(settings.store.database, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
+        switches = LiveSwitches(SqlSwitches(store), log)
+        gate = build_gate(instance, store=store, trust=trust, register=register, switches=switches, observe=log,
+                          urls=urls)
+        scheduler = Scheduler(_duties(gate, store, settings, log), Duties(store, holder=new_id()), clock=utc_now,
+                              observe=log)
         listener = SoapListener(
             answer=lambda received: answer(received, gate),
             refuse=lambda received, error: decline(received, error, gate), services=services, now=utc_now,
@@ -181,9 +210,9 @@ def serve(
                                       public_url=public),
             limits=front.request_limits(settings), quota=quota,
         )
-        reports = Reports(store)
-        pages = web_app(services=services, public_url=public, checks=lambda: ready_checks(instance, trust, reports),
-                        collect=lambda: store_metrics(log, trust, reports, Checkpoints(store)),
+        pages = web_app(services=services, public_url=public,
+                        checks=lambda: _checks(instance, trust, store, switches, register),
+                        collect=lambda: _metrics(log, trust, store, switches, register),
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
         beside = [Watch(settings.trust, trust, utc_now, log).fetch]
@@ -191,9 +220,11 @@ def serve(
             beside.append(Inquiry(settings.trust, trust, utc_now, log).ask)
         with _journaled(instance, store, trust, register, log, configured=index == 0) as journaling:
             Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, quota=quota, ready=ready,
-                   background=(*_chores(gate, trust, register, tls, beside, quota), *journaling,
-                               retention(store, settings.retention.metadata_months, log)),
+                   background=(*_chores(gate, trust, register, switches, tls, beside, quota), *journaling,
+                               Background(seconds=LOOK_SECONDS, function=scheduler.look),
+                               Background(seconds=EXTEND_SECONDS, function=scheduler.keep)),
                    connections=front.connection_limits(settings)).run()
+        scheduler.close()
         write_tally(gate, utc_now(), quota.untold())
         try:
             gate.tolerances.flush()
@@ -217,24 +248,45 @@ def settle() -> None:
         library.mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
-def _chores(
-    gate: Gate, trust: LiveTrust, register: LiveRegister, tls: ServerTls,
-    beside: Iterable[Callable[[Callable[[], None]], None]], quota: Quota,
-) -> tuple[Background, ...]:
+def _duties(gate: Gate, store: Store, settings: Settings, log: Log) -> tuple[Duty, ...]:
+    """What is done once for the whole hub, by whichever process comes first."""
     def expire() -> None:
         while gate.mailbox.expire(utc_now(), _EXPIRE_AT_ONCE) == _EXPIRE_AT_ONCE:
             pass
 
+    hour = timedelta(hours=1)
+    return (
+        Duty(name="expire", every=timedelta(minutes=1), work=expire),
+        Duty(name="retire-keys", every=hour, work=lambda: gate.mailbox.retire_keys(utc_now())),
+        Duty(name="retention", every=hour, work=retention(store, settings.retention.metadata_months, log)),
+    )
+
+
+def _checks(instance: Instance, trust: LiveTrust, store: Store, switches: LiveSwitches,
+            register: LiveRegister) -> dict[str, Check]:
+    return {**ready_checks(instance, trust, Reports(store)), "switches": switches_check(switches(), register.name)}
+
+
+def _metrics(log: Log, trust: LiveTrust, store: Store, switches: LiveSwitches,
+             register: LiveRegister) -> Iterator[Metric]:
+    yield from store_metrics(log, trust, Reports(store), Checkpoints(store))
+    yield from watched_metrics(switches(), Duties(store, holder="").all(), utc_now(), register.name)
+
+
+def _chores(
+    gate: Gate, trust: LiveTrust, register: LiveRegister, switches: LiveSwitches, tls: ServerTls,
+    beside: Iterable[Callable[[Callable[[], None]], None]], quota: Quota,
+) -> tuple[Background, ...]:
+    """What each process does for itself: what it read, counted and holds open."""
     def renew() -> None:
         trust.renew(tls.reload)
 
     return (
-        Background(seconds=3600, function=lambda: gate.mailbox.retire_keys(utc_now())),
         Background(seconds=2, function=register.renew),
+        Background(seconds=RENEW_SECONDS, function=switches.renew),
         Background(seconds=20, function=renew),
         Background(seconds=20, function=tls.renew_sessions),
         *(Background(seconds=15, function=partial(work, renew)) for work in beside),  # most rounds have nothing to do
-        Background(seconds=60, function=expire),
         Background(seconds=60, function=gate.tolerances.flush),
         Background(seconds=60, function=lambda: write_tally(gate, utc_now(), quota.untold())),
     )

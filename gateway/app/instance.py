@@ -36,11 +36,13 @@ from gateway.security import (
 from gateway.settings import Settings, Token, load_parties, load_routes, load_settings, plan, plan_routes
 from gateway.storage import (
     Checkpoints,
+    Duties,
     KeyDirectory,
     KeyVault,
     Operator,
     Reports,
     Sealer,
+    SqlSwitches,
     Store,
     TokenVault,
     holdings,
@@ -48,6 +50,7 @@ from gateway.storage import (
     of_party,
     open_store,
 )
+from gateway.switchboard import ModuleVersion, Switchboard
 from gateway.transport import Caller, TlsFiles, client_tls
 from gateway.values import Party, Route
 
@@ -151,6 +154,11 @@ class Instance:
             raise ReceiverUnknown(f"no party '{who}'; this instance has {known}")
         return party
 
+    def party_name(self, party_id: str) -> str:
+        """How an operator knows the party with this id."""
+        party = self.register.by_id(party_id)
+        return party.slug if party is not None else party_id
+
     def hub_url(self) -> str:
         """Where the hub listens now, or where its parties reach it."""
         try:
@@ -162,22 +170,29 @@ class Instance:
 
     def party(self, who: str, *, url: str | None = None) -> PartyClient:
         """Act as a party of this instance, with the keys in its pki folder; `close` it when done."""
-        party, pki = self.resolve(who), self.folder / "pki"
-        signing = load_signing_key(pki / f"{party.slug}-sign.pem", pki / f"{party.slug}-sign.key")
-        trust = self.settings.trust
-        tls = TlsFiles(certificate=pki / f"{party.slug}-tls.pem", key=pki / f"{party.slug}-tls.key",
-                       anchors=trust.anchors, crls=trust.crls)
-        live = LiveTrust(trust, utc_now, lambda event, facts: None)
-        caller = Caller(client_tls(tls))
+        party = self.resolve(who)
+        signing, live = self.party_signing(party), LiveTrust(self.settings.trust, utc_now, lambda event, facts: None)
+        caller = Caller(client_tls(self.party_tls(party)))
         return PartyClient(
             address=f"urn:schuldenknooppunt:deelnemer?OIN={party.oin}",
             hub_url=(url or self.hub_url()).rstrip("/"), hub_oin=self.settings.hub.oin, signing=signing,
             catalog=self.catalog, check_hub=live.checker(Usage.SIGNING), policy=self.policy,
-            encryption=self._party_encryption(party, signing, live.checker(Usage.ENCRYPTION)),
+            encryption=self.party_encryption(party, signing, live.checker(Usage.ENCRYPTION)),
             post=caller.post, close=caller.close, clock=utc_now, new_id=new_id,
         )
 
-    def _party_encryption(self, party: Party, signing: SigningKey, check: CheckCertificate) -> PartyEncryption:
+    def party_signing(self, party: Party) -> SigningKey:
+        """A party's signing key, from the pki folder."""
+        pki = self.folder / "pki"
+        return load_signing_key(pki / f"{party.slug}-sign.pem", pki / f"{party.slug}-sign.key")
+
+    def party_tls(self, party: Party) -> TlsFiles:
+        """A party's TLS identity, from the pki folder, and the trust of this instance."""
+        pki, trust = self.folder / "pki", self.settings.trust
+        return TlsFiles(certificate=pki / f"{party.slug}-tls.pem", key=pki / f"{party.slug}-tls.key",
+                        anchors=trust.anchors, crls=trust.crls)
+
+    def party_encryption(self, party: Party, signing: SigningKey, check: CheckCertificate) -> PartyEncryption:
         """What a party encrypts to and decrypts with: its own -enc key, and its signing key where that is RSA."""
         own = self.folder / "pki" / f"{party.slug}-enc.pem"
         keys = (load_decryption_key(own, own.with_suffix(".key")),) if own.is_file() else ()
@@ -203,7 +218,7 @@ class Instance:
     @contextmanager
     def operations(self) -> Iterator[Operations]:
         """What an operator can do, with the store open for as long."""
-        with open_store(self.settings.store.url, node=self.settings.hub.node) as store:
+        with open_store(self.settings.store.database, node=self.settings.hub.node) as store:
             reports = Reports(store)
             yield Operations(
                 reports=reports, acts=Operator(store), resolve=self.resolve, explain=in_words, clock=utc_now,
@@ -217,13 +232,22 @@ class Instance:
     @contextmanager
     def privacy(self) -> Iterator[Privacy]:
         """What is held and why, with the store open for as long."""
-        with open_store(self.settings.store.url, node=self.settings.hub.node) as store:
+        with open_store(self.settings.store.database, node=self.settings.hub.node) as store:
             operator = Operator(store)
             yield Privacy(
                 holdings=lambda: holdings(store, self.vault), of_party=lambda party: of_party(store, party),
                 erase=lambda party, who, why, now: operator.erase_party(party, who=who, why=why, now=now),
                 certificate=self.encrypts_to, party=self.register.resolve, ends=months_later,
                 months=self.settings.retention.metadata_months, clock=utc_now)
+
+    @contextmanager
+    def switchboard(self) -> Iterator[Switchboard]:
+        """What is switched off and on, with the store open for as long."""
+        with open_store(self.settings.store.database, node=self.settings.hub.node) as store:
+            yield Switchboard(
+                stored=SqlSwitches(store), resolve=self.resolve, states=Duties(store, holder="").all, clock=utc_now,
+                sets=lambda: [ModuleVersion(key.module, key.version, one.title_nl, one.status)
+                              for key, one in self.catalog.sets.items() if not one.core])
 
     def _prove(self, store: Store, write: Callable[..., bytes]) -> bytes:
         """Sign the journal as far as it is first: then the file is short, whatever came after the message."""

@@ -14,7 +14,8 @@ _QUIET = frozenset({"answered", "turned-away", "connection-refused", "checkpoint
 _ERRORS = frozenset({
     "mistake", "worker-not-started", "refusal-not-journaled", "answer-not-signed", "trust-not-renewed",
     "parties-not-renewed", "crl-not-fetched", "crl-lapsing", "ocsp-revoked",
-    "tolerances-not-written", "checkpoint-not-written", "time-stamp-not-made", "configuration-not-journaled"})
+    "tolerances-not-written", "checkpoint-not-written", "time-stamp-not-made", "configuration-not-journaled",
+    "duty-failed", "duty-lost", "duty-not-kept", "duty-not-settled", "switches-not-renewed"})
 
 
 class Log:

@@ -1,12 +1,13 @@
 """The retention rule, beside the requests (docs/privacy.md §3)."""
 
+from collections.abc import Callable
+
 from gateway.app.instance import utc_now
 from gateway.app.log import Log
 from gateway.storage import Pruned, Pruning, Store, months_later
-from gateway.transport import Background
 
 
-def retention(store: Store, months: int, log: Log) -> Background:
+def retention(store: Store, months: int, log: Log) -> Callable[[], None]:
     """Drop metadata that is older than so many months; nearly always there is none."""
     pruning = Pruning(store)
 
@@ -16,4 +17,4 @@ def retention(store: Store, months: int, log: Log) -> Background:
         if done != Pruned():
             log("pruned", {"entries": done.entries, "messages": done.messages, "certificates": done.certificates})
 
-    return Background(seconds=3600, function=prune)
+    return prune

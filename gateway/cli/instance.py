@@ -107,12 +107,15 @@ def list_parties(words: Words = None, instance: InstanceOption = None, as_json: 
 
 @parties.command("show")
 def show_party(words: Words = None, instance: InstanceOption = None, as_json: Json = False) -> None:
-    """Show one party, by slug, name or id, and where what it sends departs from the standards."""
+    """Show one party, by slug, name or id: is it drained, what waits, and where what it sends departs from the
+    standards.
+    """
     folder, (who,) = instance_and_words(words, instance, 1)
     opened = gateway_app.open_instance(folder)
     row = gateway_app.describe_party(opened.resolve(who))
-    with opened.operations() as operations:
-        used = operations.tolerances(who)
+    with opened.operations() as operations, opened.switchboard() as board:
+        used, switched = operations.tolerances(who), board.party(who)
+    row |= {key: switched[key] for key in ("drained", "since", "who", "why", "waiting_to", "waiting_from")}
     routes = [{key: value for key, value in route.items() if key != "party"}
               for route in gateway_app.list_routes(folder) if route["party"] == row["slug"]]
     if as_json:

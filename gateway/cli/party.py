@@ -1,6 +1,8 @@
-"""Commands that act as a connected party: send, inbox, wrap."""
+"""Commands that act as a connected party: send, inbox, wrap, listen."""
 
+import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gateway import app as gateway_app
-from gateway.cli.output import Folder, Json, escape, fail, out, print_facts, print_json, print_rows
+from gateway.cli.output import Folder, Json, escape, fail, out, plain, print_facts, print_json, print_rows
 
 app = typer.Typer()
 
@@ -84,6 +86,35 @@ def inbox(
                 sys.stdout.buffer.flush()
         else:
             _confirm(client.confirm(*refs), as_json)
+
+
+@app.command()
+def listen(
+    folder: Folder, party: Who, as_json: Json = False,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, metavar="N", show_default=False, help=(
+        "Default: that of the address registered for PARTY, else 9443; 0 chooses a free one."))] = None,
+    into: Annotated[Path | None, typer.Option(metavar="FOLDER", file_okay=False, show_default=False, help=(
+        "Where messages are kept, in clear; default DIR/ontvangen/PARTY."))] = None,
+) -> None:
+    """Take the messages that the hub pushes to PARTY, until SIGTERM. To try out push on this machine, not a product.
+
+    Prints `ready URL` once it listens on the loopback address, and then a line per message with its numbers.
+    """
+    def ready(url: str) -> None:
+        _line(json.dumps({"event": "ready", "url": url}) if as_json else f"ready {url}")
+
+    def tell(event: str, facts: Mapping[str, object]) -> None:
+        known = {name: plain(value) for name, value in facts.items() if value is not None}
+        said = " ".join(f"{name}={value}" for name, value in known.items())
+        _line(json.dumps({"event": event, **known}, ensure_ascii=False) if as_json else f"{event} {said}")
+
+    gateway_app.listen(folder, party, port=port, into=into, ready=ready, tell=tell)
+
+
+def _line(text: str) -> None:
+    """One whole line at once: several threads have something to say."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def _confirm(results: dict[str, bool], as_json: bool) -> None:

@@ -1,5 +1,9 @@
-"""What a connected party does: wrap, send, collect, confirm. Used by the commands, the demo and the tests."""
+"""What a connected party does: wrap, send, collect, confirm; and take what is pushed to it. Used by the commands, the
+demo and the tests.
+"""
 
 from gateway.party.client import Collected, PartyClient, PartyEncryption, Sent, Waiting
+from gateway.party.inbox import Inbox
+from gateway.party.receiver import Receiver, pushed_to
 
-__all__ = ["Collected", "PartyClient", "PartyEncryption", "Sent", "Waiting"]
+__all__ = ["Collected", "Inbox", "PartyClient", "PartyEncryption", "Receiver", "Sent", "Waiting", "pushed_to"]

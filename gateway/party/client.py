@@ -107,8 +107,10 @@ class PartyEncryption:
 
     def to_hub(self, service: Service, oin: str, now: datetime) -> Recipient | None:
         """Whom a request to this service is encrypted to; None where no encryption is agreed. Raises Misconfigured."""
-        if not self.agreed(service):
-            return None
+        return self.of_hub(oin, now) if self.agreed(service) else None
+
+    def of_hub(self, oin: str, now: datetime) -> Recipient:
+        """The hub, as somebody to encrypt to. Raises Misconfigured."""
         if self.hub is None:
             raise Misconfigured("2W-be-SE is agreed, but gateway.toml has no [encryption] with the hub's certificate")
         return self.recipient(self.hub, oin, now)
@@ -166,6 +168,8 @@ class PartyClient:
             raise ReceiptInvalid("the answer is no receipt") from error
         if receipt.bericht_digest != hashlib.sha256(body).digest():
             raise ReceiptInvalid("the receipt is for another message: BerichtDigest differs")
+        if None in (receipt.verval_datum, receipt.journaal_positie, receipt.journaal_hash):
+            raise ReceiptInvalid("the hub's receipt lacks its term or its place in the journal")
         return Sent(receipt=receipt, envelope=signed.octets)
 
     def ask(self, service: str, operation: str, fields: str = "") -> Element:

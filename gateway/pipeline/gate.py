@@ -11,6 +11,7 @@ from gateway.pipeline.tally import Tally
 from gateway.ports import Evidence, Journal, Mailbox, NewId, Observe, Register, Tolerances, WorkingDay
 from gateway.security import CheckCertificate, DecryptionKey, SecurityPolicy, Signing, TrustSnapshot, family_of
 from gateway.soap import Limits
+from gateway.switches import Switches
 from gateway.values import Service
 
 Dispatch = Callable[[str, str, Callable[[], bytes]], bytes]  # service path, operation, work → finished octets
@@ -59,6 +60,7 @@ class Gate:
     software: str  # version, for Ping
     catalog: Catalog
     register: Callable[[], Register]  # the present address book
+    switches: Callable[[], Switches]  # what is switched off at present
     check_caller: CheckCertificate  # TLS client certificates
     check_signer: CheckCertificate  # signing certificates
     policy: SecurityPolicy

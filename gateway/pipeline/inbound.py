@@ -20,6 +20,7 @@ from gateway.pipeline.encryption import open_request, registered_recipient, sign
 from gateway.pipeline.gate import Gate
 from gateway.pipeline.refusal import Trail, count_tolerances, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
+from gateway.pipeline.switches import refuse_paused
 from gateway.ports import Register
 from gateway.routing import admit, certificate_refusal, represented
 from gateway.security import Outgoing, SecurityPolicy, Verified, check_sealed, seal, verify
@@ -80,6 +81,7 @@ def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
     )
     if permit.encrypted:
         trail.recipient = registered_recipient(caller, gate, received.at)
+    refuse_paused(service.key, gate.switches())
     return Admitted(register=register, permit=permit, envelope=envelope, addressing=addressing)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.errors import (
+    Draining,
     GatewayError,
     InternalError,
     NotAuthenticated,
@@ -26,7 +27,8 @@ from gateway.soap import Envelope, claimed_message_id, fault_action, fault_prefi
 from gateway.tolerances import Tolerance
 from gateway.values import Addressing, Certificate, Header, Party, Permit, Received, Refusal, Reply
 
-_CHEAP: Final = (NotAuthenticated, Overloaded, RateLimited, TrustStale)  # refused before any work was done
+# Refused before much work was done, or told to come back, which they do.
+_CHEAP: Final = (NotAuthenticated, Overloaded, RateLimited, TrustStale, Draining)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -7,12 +7,21 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway.errors import TABLE, ConversationForeign, MailboxUnknown, ReceiverUnknown, RefusedError, SchemaInvalid
+from gateway.errors import (
+    TABLE,
+    ConversationForeign,
+    Draining,
+    MailboxUnknown,
+    ReceiverUnknown,
+    RefusedError,
+    SchemaInvalid,
+)
 from gateway.messagesets import Catalog, Message, MessageSet
 from gateway.pipeline.bridging import bridge, without
 from gateway.pipeline.encryption import encrypt_for_addressees
 from gateway.pipeline.gate import Gate
 from gateway.pipeline.logbook import legs, overview, standing
+from gateway.pipeline.switches import awake
 from gateway.ports import Register, Transaction
 from gateway.routing import Refused, address, answer_due, check_reference, expiry, next_state, sift
 from gateway.security import Verified, message_octets, tell
@@ -72,8 +81,8 @@ def record(request: Request, gate: Gate) -> bytes:
     acceptance = _acceptance(request, message_set, gate)
     try:
         addressed, refused = _addressed(request, acceptance, message_set, gate)
-    except RefusedError:
-        # The address book may have changed since the first time: a repeated request still gets the stored facts.
+    except (RefusedError, Draining):
+        # What is allowed may have changed since the first time: a repeated request still gets the stored facts.
         known = gate.journal.transaction(lambda tx: tx.known(acceptance))
         if known is None:
             raise
@@ -94,6 +103,7 @@ def _addressed(
         service=request.permit.service, roles=message_set.roles, register=request.register, on=request.now.date(),
         bridges=bridges,
     )
+    asked = awake(request.sender, asked, gate.switches())
     asked, bridged = bridge(acceptance.payload, message_type, key, asked, bridges, gate.catalog)
     complete = replace(acceptance, receivers=asked.receivers, bridged=bridged)
     addressed = encrypt_for_addressees(complete, gate)

@@ -1,6 +1,15 @@
 """Parties, who may send what, the tables of states, and terms. Pure: no XML, no store, no clock."""
 
-from gateway.routing.admit import address, admit, agreed_encrypted, check_element, not_taken, taken_as
+from gateway.routing.admit import (
+    address,
+    admit,
+    agreed_encrypted,
+    agreed_encrypted_push,
+    check_element,
+    not_taken,
+    taken_as,
+    takes,
+)
 from gateway.routing.calendar import expiry
 from gateway.routing.choreography import check_reference, next_state
 from gateway.routing.identities import represented
@@ -15,8 +24,8 @@ from gateway.routing.rollover import (
 from gateway.routing.terms import answer_due, working_days_since
 
 __all__ = [
-    "AddressBook", "Addressed", "Refused", "address", "admit", "agreed_encrypted", "answer_due", "certificate_in_use",
-    "certificate_refusal", "certificates_accepted", "check_element", "check_reference", "encryption_certificate",
-    "expiry", "next_state", "not_taken", "represented", "routing_keys", "sift", "taken_as",
-    "working_days_since",
+    "AddressBook", "Addressed", "Refused", "address", "admit", "agreed_encrypted", "agreed_encrypted_push",
+    "answer_due", "certificate_in_use", "certificate_refusal", "certificates_accepted", "check_element",
+    "check_reference", "encryption_certificate", "expiry", "next_state", "not_taken", "represented", "routing_keys",
+    "sift", "taken_as", "takes", "working_days_since",
 ]

@@ -53,9 +53,25 @@ def admit(*, service: Service, action: str, body: tuple[str, str], caller: Party
 
 def agreed_encrypted(party: Party, service: Service) -> bool:
     """Is profile 2W-be-SE asked here: by the message set of everybody, or agreed by this party (WB011)?"""
-    if service.profile == ENCRYPTED_PROFILE:
+    return _agreed(party, service.profile, service.agreed_as)
+
+
+def agreed_encrypted_push(party: Party, key: SetKey, profile: str) -> bool:
+    """Is 2W-be-SE asked for what is pushed to this party of this set, whose own profile this is? One agreement counts
+    for both directions: what is encrypted when the party sends it is encrypted when it gets it.
+    """
+    return _agreed(party, profile, key.module)
+
+
+def _agreed(party: Party, profile: str, agreed_as: str) -> bool:
+    if profile == ENCRYPTED_PROFILE:
         return True
-    return bool(party.profiles) and party.profiles.get(service.agreed_as) == ENCRYPTED_PROFILE
+    return bool(party.profiles) and party.profiles.get(agreed_as) == ENCRYPTED_PROFILE
+
+
+def takes(party: Party, role: RoleRule, key: SetKey) -> bool:
+    """Does this party play the role, in this version of the module?"""
+    return _plays(party, role) and key.version in party.modules.get(key.module, ())
 
 
 def check_element(operation: Operation, body: tuple[str, str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from gateway.errors import RefusedError, row
+from gateway.errors import Draining, RefusedError, row
 from gateway.values import Finding, Party, RefusedLeg
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ class Refused:
     """An addressee, by id, that does not get the message, and why."""
 
     receiver: str
-    error: RefusedError
+    error: RefusedError | Draining
 
     @property
     def leg(self) -> RefusedLeg:
@@ -43,21 +43,21 @@ def sift(
 ) -> tuple[tuple[Result, ...], tuple[Refused, ...]]:
     """What `judge` makes of each leg, and the legs that it refused, after those refused `before`.
 
-    `receiver` names a leg's addressee (id). Raises RefusedError when no leg is left.
+    `receiver` names a leg's addressee (id). Raises RefusedError or Draining when no leg is left.
     """
     found: list[Result] = []
     refused = list(before)
     for one in legs:
         try:
             found.append(judge(one))
-        except RefusedError as error:
+        except (RefusedError, Draining) as error:
             refused.append(Refused(receiver(one), error))
     if refused and not found:
         raise whole(refused)
     return tuple(found), tuple(refused)
 
 
-def whole(refused: list[Refused]) -> RefusedError:
+def whole(refused: list[Refused]) -> RefusedError | Draining:
     """The refusal of a message of which every leg was refused."""
     first = refused[0].error
     if len(refused) > 1:

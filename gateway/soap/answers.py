@@ -16,16 +16,19 @@ KN_RECEIPT = clark(KN, "Ontvangstbevestiging")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """kn:Ontvangstbevestiging as its reader sees it (docs/contract.md §6)."""
+    """kn:Ontvangstbevestiging as its reader sees it (docs/contract.md §6).
+
+    Term and place in the journal are the hub's own: a party that takes push has neither to tell of.
+    """
 
     referentienummer: str
     conversatie_referentienummer: str
     ontvangers: tuple[str, ...]
     tijdstip_ontvangst: datetime
-    verval_datum: datetime
+    verval_datum: datetime | None = None
     bericht_digest: bytes  # SHA-256 of the canonical message element
-    journaal_positie: int
-    journaal_hash: bytes
+    journaal_positie: int | None = None
+    journaal_hash: bytes | None = None
     geweigerd: tuple[tuple[str, str], ...] = ()  # addressees (id) that do not get it, and the code why
 
 
@@ -46,6 +49,19 @@ def write_receipt(entry: Entry) -> bytes:
     ).encode()
 
 
+def write_own_receipt(receipt: Receipt) -> bytes:
+    """The receipt of a party that takes push: without the facts that only the hub has."""
+    return (
+        f"<kn:Ontvangstbevestiging{_KN}>"
+        + leaf("kn:Referentienummer", receipt.referentienummer)
+        + leaf("kn:ConversatieReferentienummer", receipt.conversatie_referentienummer)
+        + "".join(leaf("kn:Ontvanger", one) for one in receipt.ontvangers)
+        + leaf("kn:TijdstipOntvangst", stamp(receipt.tijdstip_ontvangst))
+        + leaf("kn:BerichtDigest", b64encode(receipt.bericht_digest).decode())
+        + "</kn:Ontvangstbevestiging>"
+    ).encode()
+
+
 def read_receipt(element: Element) -> Receipt:
     """A kn:Ontvangstbevestiging → Receipt. Raises ValueError when it is none; the caller turns that into its error."""
     if element.tag != KN_RECEIPT:
@@ -54,15 +70,16 @@ def read_receipt(element: Element) -> Receipt:
     def field(name: str) -> str:
         return element.findtext(clark(KN, name)) or ""
 
+    expires, position, journal_hash = field("VervalDatum"), field("JournaalPositie"), field("JournaalHash")
     return Receipt(
         referentienummer=field("Referentienummer"),
         conversatie_referentienummer=field("ConversatieReferentienummer"),
         ontvangers=tuple(one.text or "" for one in element.findall(clark(KN, "Ontvanger"))),
         tijdstip_ontvangst=datetime.fromisoformat(field("TijdstipOntvangst")),
-        verval_datum=datetime.fromisoformat(field("VervalDatum")),
+        verval_datum=datetime.fromisoformat(expires) if expires else None,
         bericht_digest=b64decode(field("BerichtDigest"), validate=True),
-        journaal_positie=int(field("JournaalPositie")),
-        journaal_hash=b64decode(field("JournaalHash"), validate=True),
+        journaal_positie=int(position) if position else None,
+        journaal_hash=b64decode(journal_hash, validate=True) if journal_hash else None,
         geweigerd=tuple((one.findtext(clark(KN, "Ontvanger")) or "", one.findtext(clark(KN, "Code")) or "")
                         for one in element.findall(clark(KN, "Geweigerd"))),
     )

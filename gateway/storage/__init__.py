@@ -8,6 +8,7 @@
     SqlTolerances(store)                         ports.Tolerances
     Reports(store), Operator(store)              the operator's reads and acts
     Pruning(store)                               the retention rule; holdings(store, vault): what there is
+    Duties(store, holder=…), SqlSwitches(store)  work done once among all nodes; what is switched off
     Checkpoints(store)                           signed states of the journal, and proofs between them
     verify_chain(url, progress)                  any time, also while the gateway runs
 """
@@ -15,6 +16,7 @@
 from gateway.storage.audit import BACKWARDS, ChainReport, Computed, State, verify_chain
 from gateway.storage.chain import START, Head, leaf_hash, link_hash
 from gateway.storage.checkpoints import Checkpoints, Consistency, Draft, SignedCheckpoint
+from gateway.storage.duties import Duties
 from gateway.storage.engine import Store, open_store
 from gateway.storage.evidence import Covered, CoveredBy, Evidence, Journaled, Recorded, Stretch
 from gateway.storage.holdings import holdings, of_party, sealed_to
@@ -26,14 +28,14 @@ from gateway.storage.operator import Operator
 from gateway.storage.pruning import Pruned, Pruning, months_later
 from gateway.storage.reports import Counts, Reports, Story
 from gateway.storage.sealing import Sealer
+from gateway.storage.switches import SqlSwitches
 from gateway.storage.tolerances import SqlTolerances
 from gateway.storage.vault import KeyDirectory, KeyVault
 
 __all__ = [
     "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Covered", "CoveredBy",
-    "Draft", "Evidence", "Head", "Journaled", "KeyDirectory", "KeyVault", "Operator", "Pruned", "Pruning", "Recorded",
-    "Reports",
-    "Sealer", "SignedCheckpoint", "SqlJournal", "SqlMailbox", "SqlTolerances", "State", "Store", "Story", "Stretch",
-    "TokenVault", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "of_party", "open_store",
-    "sealed_to", "upgrade", "verify_chain",
+    "Draft", "Duties", "Evidence", "Head", "Journaled", "KeyDirectory", "KeyVault", "Operator", "Pruned", "Pruning",
+    "Recorded", "Reports", "Sealer", "SignedCheckpoint", "SqlJournal", "SqlMailbox", "SqlSwitches", "SqlTolerances",
+    "State", "Store", "Story", "Stretch", "TokenVault", "current", "head", "holdings", "leaf_hash", "link_hash",
+    "months_later", "of_party", "open_store", "sealed_to", "upgrade", "verify_chain",
 ]

@@ -12,16 +12,16 @@ from typing import Final
 
 from sqlalchemy import bindparam, func, select
 
+from gateway.database import Database
 from gateway.errors import StorageError
 from gateway.merkle import Growing
 from gateway.storage.chain import START, Head, heads, leaf_hash, link_hash
 from gateway.storage.checkpoints import SignedCheckpoint
-from gateway.storage.engine import dialect_of
+from gateway.storage.databases import Connection, engine_of
 from gateway.storage.pruning import Leave, leave_for
 from gateway.storage.records import DROPPED, in_record, maybe_moment, micros, moment_of, read_record
 from gateway.storage.session import Query, Row, Session, Statements
 from gateway.storage.tables import certificates, chain_heads, checkpoints, entries, subtrees
-from gateway.storage.writer import Connection
 
 BACKWARDS: Final = timedelta(minutes=5)  # a request may wait, and clocks of processes differ; more is back-dating
 _BACKWARDS: Final = BACKWARDS // timedelta(microseconds=1)
@@ -83,7 +83,7 @@ class ChainReport:
         return self.broken_at is None
 
 
-def verify_chain(url: str, progress: Callable[[int], None] | None = None, *, judge: Judge | None = None,
+def verify_chain(where: str | Database, progress: Callable[[int], None] | None = None, *, judge: Judge | None = None,
                  published: Sequence[State] = ()) -> list[ChainReport]:
     """Walk every journal of a database from its first entry, in one snapshot; one report per node.
 
@@ -92,7 +92,7 @@ def verify_chain(url: str, progress: Callable[[int], None] | None = None, *, jud
     also a history that was made anew as a whole: the checkpoints no longer fit. `progress` is told now and then how
     many entries were read. May run while the gateway runs. Raises Misconfigured, StorageError.
     """
-    engine = dialect_of(url)
+    engine = engine_of(where)
     engine.require()
     connection: Connection | None = None
     try:
@@ -102,7 +102,7 @@ def verify_chain(url: str, progress: Callable[[int], None] | None = None, *, jud
         first.execute(engine.begin_read)
         counter = _Counter(progress)
         stored = {head.node: head for head in heads(Session(first, statements))}
-        walk = _Walk(lambda: Session(opened.cursor(), statements), judge or _believe, counter)
+        walk = _Walk(lambda: Session(engine.walker(opened), statements), judge or _believe, counter)
         nodes = sorted({*walk.nodes(), *(one.node for one in published)}, key=str)
         return [walk.node(node, stored.get(node), [one for one in published if one.node == node]) for node in nodes]
     except engine.error as cause:

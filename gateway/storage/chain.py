@@ -33,12 +33,14 @@ def link_hash(previous: bytes, leaf: bytes) -> bytes:
 
 # FOR UPDATE makes writers of one node take turns; SQLite has no such clause and needs none (BEGIN IMMEDIATE).
 _HEAD = Query(select(chain_heads.c.position, chain_heads.c.hash)
-              .where(chain_heads.c.node == bindparam("node")).with_for_update())
+              .where(chain_heads.c.node == bindparam("node")).with_for_update(key_share=True))
 _OPEN_HEAD = Query(insert(chain_heads).values(
     node=bindparam("node"), position=bindparam("position"), hash=bindparam("hash")))
 _MOVE_HEAD = Query(update(chain_heads).where(chain_heads.c.node == bindparam("this"))
                    .values(position=bindparam("to"), hash=bindparam("end")))
 _APPEND = Query(insert(entries).values({column.name: bindparam(column.name) for column in entries.c}))
+_HASH_AT = Query(select(entries.c.hash).where(
+    entries.c.node == bindparam("node"), entries.c.position == bindparam("position")))
 _NODES = Query(select(chain_heads.c.node, chain_heads.c.position, chain_heads.c.hash).order_by(chain_heads.c.node))
 
 
@@ -90,10 +92,17 @@ class Chain:
     def restore(self, mark: tuple[int, bytes]) -> None:
         self._head = mark
 
-    def flush(self) -> None:
-        """Write the new end down; the last thing before COMMIT."""
-        if self._head is not None and self._head != self._stored:
-            self._session.run(_MOVE_HEAD, this=self._node, to=self._head[0], end=self._head[1])
+    def flush(self) -> tuple[int, bytes] | None:
+        """Write the new end down; the last thing before COMMIT. The new end, if there is one."""
+        if self._head is None or self._head == self._stored:
+            return None
+        self._session.run(_MOVE_HEAD, this=self._node, to=self._head[0], end=self._head[1])
+        return self._head
+
+    def holds(self, end: tuple[int, bytes]) -> bool:
+        """Was this once the chain's end? Nothing that another wrote can have the same hash at the same position."""
+        row = self._session.one(_HASH_AT, node=self._node, position=end[0])
+        return row is not None and bytes(row[0]) == end[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from gateway.storage.tables import (
     payloads,
     proofs,
     refusals,
+    switches,
     tolerances,
 )
 from gateway.storage.vault import KeyVault
@@ -101,6 +102,7 @@ _SEALED_TO = Query(
 _MESSAGES = Query(select(func.count(), func.min(messages.c.received_at), func.max(messages.c.received_at)))
 _REFUSALS = Query(select(func.count(), func.min(refusals.c.at), func.max(refusals.c.at)))
 _TOLERANCES = Query(select(func.count(), func.min(tolerances.c.first_seen), func.max(tolerances.c.last_seen)))
+_SWITCHES = Query(select(func.count(), func.min(switches.c.since), func.max(switches.c.since)))
 _CHECKPOINTS = Query(select(func.count(), func.min(checkpoints.c.at), func.max(checkpoints.c.at)))
 _RECORDS = Query(select(func.count(), func.min(entries.c.at), func.max(entries.c.at))
                  .where(entries.c.record != DROPPED))
@@ -157,6 +159,7 @@ def _metadata(session: Session) -> Iterator[Held]:
     yield Held(kind="leaves", count=sum(head.position for head in heads(session)))
     yield _dated(session, "checkpoints", _CHECKPOINTS)
     yield _dated(session, "tolerances", _TOLERANCES)
+    yield _dated(session, "switches", _SWITCHES)
 
 
 def _dated(session: Session, kind: str, query: Query) -> Held:

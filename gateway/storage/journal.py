@@ -77,7 +77,7 @@ _CONVERSATION = Query(
                     conversations.c.counterpart == bindparam("receiver")),
                and_(conversations.c.initiator == bindparam("receiver"),
                     conversations.c.counterpart == bindparam("sender"))))
-    .order_by(conversations.c.id).limit(1).with_for_update())
+    .order_by(conversations.c.id).limit(1).with_for_update(key_share=True))
 _INITIATOR = Query(
     select(conversations.c.initiator)
     .where(conversations.c.conversatie == bindparam("conversatie"), conversations.c.module == bindparam("module"))
@@ -200,8 +200,12 @@ class SqlTransaction(ports.Transaction):
 
     def conversation(self, acceptance: Acceptance, receiver: str) -> Conversation | None:
         module, conversatie = acceptance.key.module, acceptance.header.conversatie
-        row = self._write.one(_CONVERSATION, conversatie=conversatie, module=module,
-                              sender=acceptance.header.afzender, receiver=receiver)
+        asked = {"conversatie": conversatie, "module": module, "sender": acceptance.header.afzender,
+                 "receiver": receiver}
+        row = self._write.one(_CONVERSATION, **asked)
+        # Both parties may open it at once, on two nodes, each as its initiator: no key of a table forbids that.
+        if row is None and self._write.alone("conversation", module, conversatie):
+            row = self._write.one(_CONVERSATION, **asked)
         if row is None:
             return None
         return Conversation(id=row[0], module=module, conversatie=conversatie, initiator=row[1], counterpart=row[2],

@@ -28,6 +28,7 @@ MESSAGE: Final = len(COLUMNS) - 1  # … and the message's number
 _NOTHING: Final = (None,) * 6  # in place of what only a list has
 
 FROM_DELIVERIES: Final = deliveries.join(messages, messages.c.id == deliveries.c.message)
+HELD: Final = (messages, deliveries)  # the rows of such a join that are held by who changes a delivery
 
 # What a list shows beyond that; those who change a delivery don't need it. In the order of `_more`.
 _answers: Final = messages.alias("answers")
@@ -43,7 +44,6 @@ def with_terms(source: FromClause) -> Join:
 _FROM_LEGS: Final = with_terms(FROM_DELIVERIES).outerjoin(_answers, _answers.c.id == deliveries.c.answered_by)
 _FROM_MESSAGES: Final = with_terms(messages.join(deliveries, deliveries.c.message == messages.c.id)).outerjoin(
     _answers, _answers.c.id == deliveries.c.answered_by)
-
 
 def not_indexed(column: ColumnElement[str]) -> ColumnElement[str]:
     """The same text, written so that no engine searches by it: another condition narrows far more."""

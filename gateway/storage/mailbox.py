@@ -20,6 +20,7 @@ from gateway.storage.listing import (
     BRIDGED_TO,
     COLUMNS,
     FROM_DELIVERIES,
+    HELD,
     MESSAGE,
     MORE,
     OPEN,
@@ -60,7 +61,8 @@ _LISTS = {  # by: narrowed to a type, to a conversation
     (False, True): Query(_WAITING_IN_CONVERSATION),
     (True, True): Query(_WAITING_IN_CONVERSATION.where(_OF_TYPE)),
 }
-# FOR UPDATE on the message: two addressees who confirm at once must see each other, or neither erases the payload.
+# Held for a change are the message: two addressees who confirm at once must see each other, or neither erases the
+# payload; and the delivery: what another node just made of it is seen then, and not what it was when we asked.
 # By number first, then by key: left to itself an engine may walk the whole mailbox in search of one number.
 _MINE = (select(*COLUMNS).select_from(FROM_DELIVERIES)
          .where(deliveries.c.message.in_(select(messages.c.id).where(
@@ -68,7 +70,7 @@ _MINE = (select(*COLUMNS).select_from(FROM_DELIVERIES)
                 deliveries.c.receiver == bindparam("party"))
          .order_by(messages.c.id))
 _FIND = Query(_MINE)
-_FIND_TO_CHANGE = Query(_MINE.with_for_update(of=messages))
+_FIND_TO_CHANGE = Query(_MINE.with_for_update(of=HELD, key_share=True))
 _PAYLOAD = Query(select(payloads.c.epoch, payloads.c.wrapped, payloads.c.sealed)
                  .where(payloads.c.message == bindparam("message")))
 _BRIDGED_PAYLOAD = Query(select(bridged_payloads.c.epoch, bridged_payloads.c.wrapped, bridged_payloads.c.sealed)
@@ -81,7 +83,8 @@ _ADDRESSED_PAYLOAD = Query(
            addressed_payloads.c.receiver == bindparam("receiver")))
 _DUE = Query(select(*COLUMNS).select_from(FROM_DELIVERIES)
              .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
-             .order_by(deliveries.c.expires_at).limit(bindparam("limit")).with_for_update(of=messages))
+             .order_by(deliveries.c.expires_at).limit(bindparam("limit"))
+             .with_for_update(of=HELD, key_share=True, skip_locked=True))  # another node ends those
 _ANY_DUE = Query(select(deliveries.c.message)
                  .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now")).limit(1))
 _THIS = (deliveries.c.message == bindparam("this"), deliveries.c.receiver == bindparam("party"))

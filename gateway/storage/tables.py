@@ -16,6 +16,7 @@ no index more than that needs: at every commit each index is another page to wri
     payloads, bridged_payloads      sealed octets of messages that are still to be confirmed, and nothing else
     addressed_payloads              the same, of what only one addressee can read
     tolerances                      figures for a party's page; no journal and no state
+    duties, switches                work that is done once among all nodes; what an operator switched off
 """
 
 from typing import Final
@@ -273,4 +274,28 @@ tolerances = Table(
     Column("count", BigInteger, nullable=False),
     PrimaryKeyConstraint("party", "tolerance"),
     sqlite_with_rowid=False,
+)
+
+duties = Table(
+    "duties", metadata,
+    Column("name", Text, primary_key=True),
+    Column("every", BigInteger, nullable=False),  # microseconds
+    Column("since", BigInteger, nullable=False),  # first registered
+    Column("node", Text),  # which runs it, or ran it last
+    Column("holder", Text),  # the process that runs it; absent: none
+    Column("lease_until", BigInteger),
+    Column("last_started", BigInteger),
+    Column("last_ended", BigInteger),
+    Column("last_done", BigInteger),  # the last end without failure
+    Column("outcome", Text),
+)
+
+switches = Table(
+    "switches", metadata,
+    Column("kind", Text, nullable=False),  # switches.SwitchKind
+    Column("name", Text, nullable=False),  # a party's id; module or module/version
+    Column("since", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
 )

@@ -8,40 +8,53 @@ where its caller stands, and pays for no switch of threads.
 - Nobody hears of a result before the commit that makes it durable.
 - A work that raises is undone alone; the others of its batch stand.
 - A commit that fails, fails every work of its batch, also those that had raised: what they saw was never true.
+- Where several may write (databases.Fate), a batch that lost a lock or its connection runs again as a whole, for a
+  bounded time; so does one work that found another writer's row in its way, and then sees it.
+- When a connection is lost in COMMIT nobody knows what came of it. The chain does: the batch was durable if, and only
+  if, the entry that it ended with has the hash that it would have. So works that journal are never done twice; a work
+  that journals nothing may be, and must bear that.
 """
 
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from threading import Lock
-from time import sleep
-from typing import Any, Generic, Protocol, TypeVar, cast
+from time import monotonic, sleep
+from typing import Any, Final, Generic, TypeVar, cast
 
 from gateway.errors import Draining, GatewayError, Overloaded, StorageError
 from gateway.storage.chain import Chain
-from gateway.storage.session import Cursor, Session, Statements
+from gateway.storage.databases import Companion, Connection, Engine, Fate
+from gateway.storage.session import Cursor, Query, Session, Statements
 
 T = TypeVar("T")
 
-_CLOSING_PAUSE = 0.002  # seconds between two looks whether the last batch is through
-
-
-class Connection(Protocol):
-    """As much of a DB-API connection as is used here; it is in autocommit, so that BEGIN is ours to say."""
-
-    def cursor(self) -> Cursor: ...
-
-    def close(self) -> None: ...
+_CLOSING_PAUSE: Final = 0.002  # seconds between two looks whether the last batch is through
+_FIRST_PAUSE: Final = 0.01  # seconds before a batch runs again; doubled each time,
+_LONGEST_PAUSE: Final = 0.5  # up to this
+_CLASHES: Final = 5  # of one batch in a row: more is no accident
 
 
 class Write(Session):
     """The session of a work that writes, with the end of the journal."""
 
-    __slots__ = ("chain",)
+    __slots__ = ("_guard", "chain")
 
-    def __init__(self, cursor: Cursor, statements: Statements, node: str) -> None:
+    def __init__(self, cursor: Cursor, statements: Statements, node: str, guard: Query | None = None) -> None:
         super().__init__(cursor, statements)
+        self._guard = guard
         self.chain = Chain(self, node)
+
+    def alone(self, *names: str) -> bool:
+        """From here to the end of the transaction no other node is alone with these names.
+
+        For what is not there yet and so can't be held. Where there is one writer it is alone anyway: False, nothing
+        that was read before can have changed.
+        """
+        if self._guard is None:
+            return False
+        self.all(self._guard, key="\n".join(names))
+        return True
 
 
 class _Job(Generic[T]):
@@ -73,25 +86,29 @@ class _Job(Generic[T]):
         return cast(T, self.result)
 
 
+class _Batch:
+    """The works of one commit."""
+
+    __slots__ = ("clashes", "doubt", "jobs")
+
+    def __init__(self, jobs: list[_Job[Any]]) -> None:
+        self.jobs = jobs
+        self.clashes = 0
+        self.doubt: tuple[int, bytes] | None = None  # where the chain ends, if a COMMIT without an answer was durable
+
+
 class Writer:
     """Owns the one connection that writes."""
 
-    def __init__(self, connect: Callable[[], Connection], statements: Statements, *, node: str, begin: str,
-                 turn: AbstractContextManager[None], database_error: type[Exception], queue_limit: int,
-                 batch_limit: int, committed: Callable[[Connection], None]) -> None:
-        """`begin` opens a transaction that may write, inside a `turn` among processes; `database_error` is what the
-        driver raises; `committed` is called after each batch, with the connection, when the callers have been told.
-        """
-        self._connect = connect
+    def __init__(self, engine: Engine, companion: Companion, statements: Statements, *, node: str, queue_limit: int,
+                 batch_limit: int) -> None:
+        self._engine = engine
+        self._companion = companion
         self._statements = statements
         self._node = node
-        self._begin = begin
-        self._turn = turn
-        self._database_error = database_error
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
-        self._committed = committed
-        self._connection: Connection | None = connect()
+        self._connection: Connection | None = engine.connect()
         self._waiting: deque[_Job[Any]] = deque()
         self._door = Lock()  # guards the three below and nothing that takes long
         self._led = False  # somebody writes
@@ -145,7 +162,7 @@ class Writer:
                 job.wake()
             try:
                 if self._connection is not None:
-                    self._committed(self._connection)
+                    self._companion.committed(self._connection)
             finally:
                 with self._door:
                     successor = self._waiting[0] if self._waiting else None
@@ -153,58 +170,84 @@ class Writer:
                 if successor is not None:
                     successor.wake()
 
-    def _commit(self, batch: list[_Job[Any]]) -> None:
-        """Run a batch and commit it, or fail all of it."""
-        try:
-            if self._connection is None:
-                self._connection = self._connect()
-            with self._turn:
-                cursor = self._connection.cursor()
-                cursor.execute(self._begin)
-                write = Write(cursor, self._statements, self._node)
-                write.chain.mark()  # where the database locks the chain's end, writers wait here and not half-way
-                if self._run(batch, write, cursor):
-                    write.chain.flush()
-                    cursor.execute("COMMIT")
-                else:
-                    cursor.execute("ROLLBACK")
-                cursor.close()
-        except BaseException as cause:
-            for job in batch:
-                job.result, job.error = None, self._storage_error(cause)
-            self._abandon()
+    def _commit(self, jobs: list[_Job[Any]]) -> None:
+        """Run a batch and commit it, again if need be, or fail all of it."""
+        batch, pause = _Batch(jobs), _FIRST_PAUSE
+        deadline = monotonic() + self._engine.patience
+        while True:
+            try:
+                with self._companion.turn():
+                    self._transact(batch)
+                return
+            except BaseException as cause:
+                fate = self._engine.fate(cause)
+                self._abandon(fate)
+                batch.clashes += fate is Fate.CLASH
+                if fate is Fate.OWN or batch.clashes > _CLASHES or monotonic() > deadline:
+                    for job in jobs:
+                        job.result, job.error = None, self._storage_error(cause)
+                    return
+            sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _run(self, batch: list[_Job[Any]], write: Write, cursor: Cursor) -> bool:
+    def _transact(self, batch: _Batch) -> None:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        cursor = self._connection.cursor()
+        cursor.execute(self._engine.begin_write)
+        write = Write(cursor, self._statements, self._node, self._engine.guard)
+        write.chain.mark()  # where the database locks the chain's end, writers wait here and not half-way
+        if batch.doubt is not None and write.chain.holds(batch.doubt):
+            cursor.execute("ROLLBACK")
+        elif self._run(batch.jobs, write, cursor):
+            batch.doubt = write.chain.flush()
+            cursor.execute("COMMIT")
+        else:
+            cursor.execute("ROLLBACK")
+        cursor.close()
+
+    def _run(self, jobs: list[_Job[Any]], write: Write, cursor: Cursor) -> bool:
         """Run the works; is there anything to commit?
 
         A lone work is undone with its transaction and needs no savepoint, for which SQLite would copy each page that
         the work changes.
         """
-        if len(batch) > 1:
-            for job in batch:
-                self._attempt(job, write, cursor)
+        if len(jobs) > 1:
+            for job in jobs:
+                if not self._attempt(job, write, cursor):
+                    self._attempt(job, write, cursor, last=True)
             return True
-        job = batch[0]
+        job = jobs[0]
+        job.error = None
         try:
             job.result = job.work(write)
         except BaseException as error:
+            if self._engine.fate(error) is not Fate.OWN:
+                raise
             job.error = self._own_error(error)
         return job.error is None
 
-    def _attempt(self, job: _Job[Any], write: Write, cursor: Cursor) -> None:
-        """Run one work so that only it is undone when it raises."""
+    def _attempt(self, job: _Job[Any], write: Write, cursor: Cursor, *, last: bool = False) -> bool:
+        """Run one work so that only it is undone when it raises. False: it may run once more."""
         mark = write.chain.mark()
         cursor.execute("SAVEPOINT work")
+        job.error = None
+        again = False
         try:
             job.result = job.work(write)
         except BaseException as error:
+            fate = self._engine.fate(error)
+            if fate in (Fate.AGAIN, Fate.LOST):
+                raise
             cursor.execute("ROLLBACK TO SAVEPOINT work")
             write.chain.restore(mark)
+            again = fate is Fate.CLASH and not last
             job.error = self._own_error(error)
         cursor.execute("RELEASE SAVEPOINT work")
+        return not again
 
     def _own_error(self, error: BaseException) -> BaseException:
-        return self._storage_error(error) if isinstance(error, self._database_error) else error
+        return self._storage_error(error) if isinstance(error, self._engine.error) else error
 
     def _storage_error(self, cause: BaseException) -> GatewayError:
         # Named by its class only: a driver's text may quote values.
@@ -212,19 +255,22 @@ class Writer:
         error.__cause__ = cause
         return error
 
-    def _abandon(self) -> None:
-        """Undo the transaction; when even that fails, take a new connection next time."""
+    def _abandon(self, fate: Fate) -> None:
+        """Undo the transaction; when even that fails, or can't be, take a new connection next time."""
         if self._connection is None:
+            return
+        if fate is Fate.LOST:
+            self._drop_connection()
             return
         try:
             cursor = self._connection.cursor()
             cursor.execute("ROLLBACK")
             cursor.close()
-        except self._database_error:
+        except self._engine.error:
             self._drop_connection()
 
     def _drop_connection(self) -> None:
         if self._connection is not None:
-            with suppress(self._database_error):
+            with suppress(self._engine.error):
                 self._connection.close()
             self._connection = None

@@ -102,12 +102,13 @@ class Server:
     """Both listeners, the background work, and their end.
 
     Takes   the SOAP application and the web application (ASGI), a bound socket for each, and the TLS context of the
-            SOAP side and its quota; `ready(soap_url, web_url)` is called once, when both accept.
+            SOAP side and its quota; `ready(soap_url, web_url)` is called once, when both accept. A party's receiving
+            service has no web side: its URL is then "".
     """
 
     def __init__(
-        self, *, soap: SoapListener, web: Any, soap_socket: socket.socket, web_socket: socket.socket,
-        tls: ssl.SSLContext, quota: Quota, ready: Ready, background: Sequence[Background] = (),
+        self, *, soap: SoapListener, soap_socket: socket.socket, tls: ssl.SSLContext, quota: Quota, ready: Ready,
+        web: Any = None, web_socket: socket.socket | None = None, background: Sequence[Background] = (),
         connections: ConnectionLimits | None = None, drain_seconds: float = 30.0,
     ) -> None:
         self._soap = soap
@@ -116,10 +117,9 @@ class Server:
         self._background = tuple(background)
         self._drain_seconds = drain_seconds
         limits = connections or ConnectionLimits()
-        self._listeners = (
-            _Listener(soap, soap_socket, tls, limits, quota),
-            _Listener(web, web_socket, None, ConnectionLimits(), None),
-        )
+        self._listeners = [_Listener(soap, soap_socket, tls, limits, quota)]
+        if web_socket is not None:
+            self._listeners.append(_Listener(web, web_socket, None, ConnectionLimits(), None))
         self._files = limits.connections + limits.handshakes + _FILES_BESIDE
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -146,7 +146,8 @@ class Server:
         with ThreadPoolExecutor(4, thread_name_prefix="background") as executor:  # two may wait for the network
             chores = [asyncio.create_task(_repeat(work, executor)) for work in self._background]
             chores.append(asyncio.create_task(self._keep_date()))
-            self._ready(url_of(self._soap_socket, "https"), url_of(self._web_socket, "http"))
+            web_url = "" if self._web_socket is None else url_of(self._web_socket, "http")
+            self._ready(url_of(self._soap_socket, "https"), web_url)
             if not self._stopped.is_set():
                 await self._stop.wait()
             await self._drain()

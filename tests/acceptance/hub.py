@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from gateway.app import open_instance
 from gateway.party import PartyClient
+from tests.postgres.databases import place
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = (sys.executable, "-m", "gateway")
@@ -117,6 +118,7 @@ def hub_on(folder: Path, *options: str) -> Iterator[Hub]:
 def fresh_hub(template: Path, folder: Path, *options: str) -> Iterator[Hub]:
     """A running hub on a fresh copy of an instance."""
     shutil.copytree(template, folder)
+    place(folder)
     with hub_on(folder, *options) as hub:
         yield hub
 

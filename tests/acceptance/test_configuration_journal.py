@@ -36,7 +36,7 @@ def instance(template: Path, tmp_path: Path) -> Instance:
 def test_start_change_and_stop_are_journaled_by_digest(instance: Instance) -> None:
     folder, log = instance.folder, Log()
     trust, register = LiveTrust(instance.settings.trust, utc_now, log), LiveRegister(instance, log)
-    with open_store(instance.settings.store.url) as store:
+    with open_store(instance.settings.store.database) as store:
         journal = ConfigurationJournal(
             instance.settings, instance.signing, Operator(store), trust=trust, clock=utc_now, observe=log,
             parties=lambda: (register.digest, register()))

@@ -6,7 +6,6 @@ the end; the other collects and confirms all through it.
 
 import os
 import random
-import sqlite3
 import time
 from collections import Counter
 from contextlib import suppress
@@ -17,6 +16,7 @@ from gateway.errors import DeliveryError
 from gateway.party import PartyClient
 from tests.acceptance.hub import Hub, fresh_hub
 from tests.acceptance.load import Sender
+from tests.postgres.databases import asked
 
 KILLS = 20
 DEURWAARDER = "11111111-1111-4111-8111-000000000003"
@@ -99,11 +99,9 @@ def _check(hub: Hub, senders: list[Sender], received: dict[str, bytes]) -> None:
 
 
 def _check_store(hub: Hub, numbers: set[str]) -> None:
-    with sqlite3.connect(hub.folder / "gateway.db") as connection:
-        stored = Counter(row[0] for row in connection.execute("SELECT referentienummer FROM messages"))
-        deliveries = connection.execute("SELECT count(*) FROM deliveries").fetchone()[0]
-        payloads = connection.execute("SELECT count(*) FROM payloads").fetchone()[0]
-    connection.close()
+    stored = Counter(row[0] for row in asked(hub.folder, "SELECT referentienummer FROM messages"))
+    deliveries, payloads = (asked(hub.folder, f"SELECT count(*) FROM {table}")[0][0]
+                            for table in ("deliveries", "payloads"))
     assert stored == Counter(dict.fromkeys(numbers, 1))
     assert (deliveries, payloads) == (len(numbers), 0)
     with open_instance(hub.folder).operations() as operations:

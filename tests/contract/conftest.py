@@ -1,6 +1,5 @@
-"""A fresh database per test, on every engine there is. Another engine joins ENGINES with a way to make its url."""
+"""A fresh database per test: SQLite, or PostgreSQL where a server is given (tests/postgres)."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,8 +21,9 @@ from gateway.storage import (
 )
 from gateway.values import Acceptance, Entry
 from tests.contract.samples import NOW, accept
+from tests.postgres.databases import GIVEN, fresh
 
-ENGINES = ["sqlite", *(["given"] if os.environ.get("DATABASE_URL") else [])]
+ENGINES = ["sqlite"] if GIVEN is None else ["postgres"]
 
 
 @dataclass(slots=True)
@@ -75,10 +75,14 @@ class Hub:
 
 
 @pytest.fixture(params=ENGINES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    where = f"sqlite:///{tmp_path}/gateway.db" if request.param == "sqlite" else os.environ["DATABASE_URL"]
-    upgrade(where)
-    return where
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        where = f"sqlite:///{tmp_path}/gateway.db"
+        upgrade(where)
+        yield where
+    else:
+        with fresh() as where:
+            yield where
 
 
 @pytest.fixture

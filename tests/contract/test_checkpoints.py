@@ -59,7 +59,7 @@ class Bench:
 @pytest.fixture
 def bench(template: Path, tmp_path: Path) -> Iterator[Bench]:
     instance = open_instance(Path(shutil.copytree(template, tmp_path / "instance")))
-    with open_store(instance.settings.store.url) as store:
+    with open_store(instance.settings.store.database) as store:
         yield Bench(instance=instance, settings=instance.settings, store=store, now=utc_now())
 
 
@@ -89,6 +89,22 @@ def test_checkpoint_signs_root_and_chain_and_names_the_one_before(bench: Bench) 
     assert bench.holds()
 
 
+def test_what_another_process_signed_first_is_no_reason_to_leave_the_rest_unsigned(bench: Bench) -> None:
+    bench.add(2)
+    other, turns = bench.writer(), iter((True,))
+
+    def clock() -> datetime:  # asked between the drawing up and the keeping
+        if next(turns, False):
+            other.write()
+            bench.add(1)
+        return bench.now
+
+    CheckpointWriter(bench.settings, bench.instance.signing, bench.store, clock=clock,
+                     observe=lambda event, facts: bench.events.append((event, dict(facts)))).write()
+    assert bench.sizes() == [2, 3]
+    assert bench.holds()
+
+
 def test_it_is_written_after_so_many_entries_or_so_long_and_only_when_there_is_news(bench: Bench) -> None:
     writer = bench.writer(checkpoint_entries=10, checkpoint_seconds=60)
     writer.write_due()
@@ -115,7 +131,7 @@ def test_it_is_written_after_so_many_entries_or_so_long_and_only_when_there_is_n
 
 
 def test_another_node_signs_for_one_that_is_dead_but_not_for_one_that_lives(bench: Bench) -> None:
-    with open_store(bench.settings.store.url, node="south") as south:
+    with open_store(bench.settings.store.database, node="south") as south:
         bench.add(5, south)
         ours, theirs = bench.writer(checkpoint_seconds=60), bench.writer(south, checkpoint_seconds=60)
         theirs.write_due()
@@ -186,7 +202,7 @@ def test_published_checkpoint_of_a_longer_journal_is_kept_and_found(bench: Bench
     shutil.copyfile(copy, bench.settings.folder / "gateway.db")
     (report,) = audit(bench.settings, bench.instance.signing, lambda done: None)
     assert (report.broken_at, report.reason) == (3, "a checkpoint covers 5 entries, the last entry is 2")
-    with open_store(bench.settings.store.url) as store:
+    with open_store(bench.settings.store.database) as store:
         bench.add(1, store)
         bench.writer(store).write()
     published = read_checkpoint((bench.settings.journal.checkpoints / "hub.txt").read_bytes())
@@ -230,7 +246,7 @@ def test_checkpoint_by_an_ecdsa_key_holds_and_has_the_key_id_of_the_specificatio
 
 
 def test_times_that_go_back_are_found_beyond_the_tolerance(bench: Bench) -> None:
-    operator, url = Operator(bench.store), bench.settings.store.url
+    operator, url = Operator(bench.store), bench.settings.store.database
     operator.note("a", who="b", why="c", now=bench.now)
     operator.note("a", who="b", why="c", now=bench.now - timedelta(minutes=4, seconds=59))
     assert verify_chain(url)[0].holds

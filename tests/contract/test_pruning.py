@@ -70,6 +70,8 @@ def test_old_metadata_goes_and_the_journal_still_holds(hub: Hub) -> None:
         "messages": 1, "deliveries": 1, "conversations": 1, "proofs": 1, "refusals": 1, "payloads": 1,
         "bridged_payloads": 0}
     hub.store.close()
+    if hub.url.startswith("postgresql"):
+        return
     for gone in (number("question"), "Beheerder Oud", number("old")):  # overwritten, not only unlinked
         assert on_disk(hub.folder, gone.encode()) == []
     assert on_disk(hub.folder, number("young").encode())
@@ -159,7 +161,8 @@ def test_the_chain_of_another_node_is_pruned_too(hub: Hub) -> None:
     assert holds(hub)
     assert hub.rows("prunings") == 2
     hub.store.close()
-    assert on_disk(hub.folder, b'"who":"x"') == []
+    if hub.url.startswith("sqlite"):
+        assert on_disk(hub.folder, b'"who":"x"') == []
 
 
 def test_months_are_counted_by_the_calendar() -> None:

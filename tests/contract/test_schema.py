@@ -11,12 +11,14 @@ import pytest
 from gateway.storage import audit as audit_module
 from gateway.storage import checkpoints as checkpoints_module
 from gateway.storage import current, head, open_store, upgrade
+from gateway.storage import duties as duties_module
 from gateway.storage import evidence as evidence_module
 from gateway.storage import journal as journal_module
 from gateway.storage import mailbox as mailbox_module
 from gateway.storage import operator as operator_module
 from gateway.storage import pruning as pruning_module
 from gateway.storage import reports as reports_module
+from gateway.storage import switches as switches_module
 from gateway.storage import tolerances as tolerances_module
 from gateway.storage import tree as tree_module
 from gateway.storage.listing import _branches
@@ -28,7 +30,7 @@ from tests.contract.conftest import Hub
 from tests.contract.samples import BANK, ENERGIE, NOW, acceptance, number
 
 MODULES = (journal_module, mailbox_module, operator_module, reports_module, evidence_module, checkpoints_module,
-           tree_module, audit_module, tolerances_module, pruning_module)
+           tree_module, audit_module, tolerances_module, pruning_module, duties_module, switches_module)
 QUERIES = {f"{module.__name__.rsplit('.', 1)[1]}.{name}": value
            for module in MODULES for name, value in vars(module).items() if isinstance(value, Query)}
 QUERIES |= {f"mailbox.list-{key}": value for key, value in mailbox_module._LISTS.items()}
@@ -85,8 +87,9 @@ BY = {
     "journal._QUESTION": "ix_deliveries_conversation (conversation=? AND message=?)",
     "journal._COUNT": "ix_deliveries_conversation (conversation=?)",
 }
-# A handful of rows, once a day.
-WHOLE = {"pruning._CERTIFICATES", "pruning._DROP_CERTIFICATE", "pruning._DROP_TOLERANCES"}
+# A handful of rows, once a day;
+WHOLE = {"pruning._CERTIFICATES", "pruning._DROP_CERTIFICATE", "pruning._DROP_TOLERANCES",
+         "duties._ALL", "switches._ALL"}  # … or all rows of a table that has a handful
 # Ordered by id after an index that does not hold it: a handful of rows by their nature (one number, one message).
 SORTS_FEW = {"journal._QUESTION", "mailbox._FIND", "mailbox._FIND_TO_CHANGE", "evidence._BY_NUMBER",
              "evidence._BY_NUMBER_AND_SENDER", "evidence._RECORDED", "reports._LEGS", "journal._CONVERSATION",

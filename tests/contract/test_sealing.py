@@ -19,6 +19,7 @@ from gateway.storage.session import Query
 from gateway.storage.tables import addressed_payloads, bridged_payloads, payloads
 from tests.contract.conftest import Hub
 from tests.contract.samples import BANK, ENERGIE, GEMEENTE, NOW, TERM, acceptance, addressed, bridged, number
+from tests.postgres.databases import in_a_file
 
 MARKER = b"HERKENBAAR-999990019"
 
@@ -35,6 +36,7 @@ def sealed_rows(store: Store, table: Table = payloads) -> list[tuple[bytes, byte
     return [(bytes(wrapped), bytes(sealed)) for wrapped, sealed in rows]
 
 
+@in_a_file
 @pytest.mark.clause("§7.3")
 def test_content_never_reaches_the_disk(hub: Hub) -> None:
     hub.accept(acceptance("a", payload=b"<x>" + MARKER * 400 + b"</x>"))
@@ -67,6 +69,7 @@ def erase_party(hub: Hub) -> None:
     assert hub.operator.erase_party(GEMEENTE.id, who="beheerder", why="proef", now=NOW) == 2
 
 
+@in_a_file
 @pytest.mark.parametrize("end", [confirm, cancel, expire, erase_party])
 def test_sealed_octets_and_their_key_are_overwritten_at_every_end(end: Callable[[Hub], None], hub: Hub) -> None:
     """In both versions in which it is delivered, in the transaction that says so."""
@@ -81,6 +84,7 @@ def test_sealed_octets_and_their_key_are_overwritten_at_every_end(end: Callable[
     assert not any(on_disk(hub.folder, octets) for octets in sealed)
 
 
+@in_a_file
 @pytest.mark.parametrize("end", [confirm, cancel, expire, erase_party])
 def test_what_is_encrypted_for_an_addressee_is_overwritten_at_every_end(end: Callable[[Hub], None], hub: Hub) -> None:
     """Its wrapped key too; beside an addressee for whom the hub's keys seal it."""
@@ -129,6 +133,7 @@ def test_requeued_it_is_collected_as_it_was(hub: Hub) -> None:
     assert hub.mailbox.collect(ENERGIE.id, number("a"), NOW)[1] == first
 
 
+@in_a_file
 def test_what_is_encrypted_for_an_addressee_needs_the_key_of_its_day_as_well(hub: Hub) -> None:
     """So a copy of the database is noise from then on, also to whoever gets the addressee's key."""
     hub.accept(addressed(acceptance("a"), ENERGIE))
@@ -175,6 +180,7 @@ def test_key_of_a_day_is_destroyed_after_the_term_even_where_expiry_is_stuck(hub
     assert [hub.mailbox.expire(NOW + TERM, 10), hub.payloads(), hub.payloads("bridged_payloads")] == [2, 0, 0]
 
 
+@in_a_file
 @pytest.mark.clause("§7.3")
 def test_yesterdays_backup_does_not_open_with_any_key_that_is_left(hub: Hub, tmp_path: Path) -> None:
     """Database and log are copied while the message waits; the copy of another message shows that the backup is good.

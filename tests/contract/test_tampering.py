@@ -43,7 +43,7 @@ class World:
 
     @property
     def file(self) -> Path:
-        return Path(self.settings.store.url.removeprefix("sqlite:///"))
+        return Path(self.settings.store.database.url.removeprefix("sqlite:///"))
 
     def verify(self) -> ChainReport:
         (report,) = audit(self.settings, self.signing, lambda done: None)
@@ -80,7 +80,7 @@ def world(template: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def _fill(made: Settings, instance: Instance) -> None:
     now = utc_now()
-    with open_store(made.store.url) as store:
+    with open_store(made.store.database) as store:
         operator = Operator(store)
         writer = CheckpointWriter(made, instance.signing, store, clock=lambda: now, observe=_fail_on_error)
         for number in range(1, ENTRIES + 1):

@@ -66,7 +66,7 @@ def with_journal(**changes: object) -> Callable[[Target, bytes], Reply]:
 
 
 def hog(hub: Target) -> None:
-    assert len(b"\1" * 40_000_000) == 40_000_000
+    assert len(b"\1" * 100_000_000) == 100_000_000
 
 
 def burn(hub: Target) -> None:

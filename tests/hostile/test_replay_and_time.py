@@ -72,8 +72,9 @@ def test_again_on_another_node_and_after_a_restart(fresh: Target) -> None:
     line, octets = fresh.line, fresh.signed()
     first = facts(line.post(octets))
     for node in ("tweede", "hub"):
-        with open_store(line.instance.settings.store.url, node=node) as store:
-            gate = build_gate(line.instance, store=store, trust=line.trust, register=line.gate.register, urls={BASE},
+        with open_store(line.instance.settings.store.database, node=node) as store:
+            gate = build_gate(line.instance, store=store, trust=line.trust, register=line.gate.register,
+                              switches=line.switches, urls={BASE},
                               clock=lambda: line.at, observe=lambda event, told: None)
             received = Received(octets=octets, path=SHV, content_type="text/xml", soap_action=None,
                                 peer=line.peer("gemeente"), at=line.at)

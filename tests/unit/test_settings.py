@@ -82,7 +82,7 @@ def test_hub_alone_is_enough_and_the_rest_has_its_documented_default(folder: Pat
     assert settings.trust.anchors == (folder / "pki/ca.pem",)
     assert settings.trust.crls == (folder / "pki/ca.crl",)
     assert settings.trust.crl_max_age == timedelta(hours=4)
-    assert settings.store.url == f"sqlite:///{folder / 'gateway.db'}"
+    assert settings.store.database.url == f"sqlite:///{folder / 'gateway.db'}"
     assert settings.store.keys == folder / "keys"
     assert (settings.retention.working_days, settings.retention.calendar) == (5, "NL")
     assert settings.limits.skew == timedelta(seconds=60)
@@ -155,7 +155,7 @@ tsa_certificate = "pki/ca.pem"
     assert str(settings.web.listen) == "localhost:9000"
     assert [pair.key.name for pair in settings.signing] == ["hub-tls.key", "hub-sign.key"]
     assert len(settings.trust.anchors) == 2
-    assert settings.store.url == "sqlite:////var/lib/gateway/store.db"
+    assert settings.store.database.url == "sqlite:////var/lib/gateway/store.db"
     assert settings.store.keys == Path("/var/lib/gateway/keys")
     assert settings.retention.extra_holidays == {"goede-vrijdag"}
     assert settings.limits == Limits(
@@ -186,6 +186,12 @@ tsa_certificate = "pki/ca.pem"
     ('[trust]\nanchors = "pki/ca.pem"', "line 7: 'anchors' in [trust] is a text; make it a list of texts"),
     ('[trust]\ncrls = ["pki/ca.crl", "pki/ca.crl"]', "line 7: 'crls' in [trust] names something twice"),
     ('[store]\nurl = "sqlite://"', "gateway.toml line 7: 'url' in [store] names no store that lasts"),
+    ('[store]\nurl = "postgresql+psycopg://g:geheim@db/gateway"',
+     "gateway.toml line 7: 'url' in [store] holds a password"),
+    ('[store]\nurl = "postgresql+psycopg://g@db/gateway?password=geheim"',
+     "'url' in [store] holds a password"),
+    ('[store]\nurl = "postgresql+psycopg://g@db"', "gateway.toml line 7: 'url' in [store] names no database"),
+    ('[store]\npassword_file = "geen"', "gateway.toml line 7: "),
     ('[store]\nurl = "sqlite:///:memory:"', "gateway.toml line 7: 'url' in [store] names no store that lasts"),
     ('[store]\nurl = "mysql://x"', "gateway.toml line 7: 'url' in [store] names no store that lasts"),
     ('[retention]\ncalendar = "BE"', "gateway.toml line 7: 'BE' of 'calendar' in [retention] is not allowed"),
@@ -526,3 +532,13 @@ def test_plan_follows_a_party_by_its_id(folder: Path) -> None:
     (gemeente,) = parties(folder, PARTY)
     (change,) = plan([gemeente], [replace(gemeente, slug="gemeente")])
     assert str(change) == "change gemeente-voorbeeldstad: slug from gemeente-voorbeeldstad to gemeente"
+
+
+def test_a_store_on_a_server_has_its_bounds(folder: Path) -> None:
+    (folder / "db-password").write_text("geheim\n", "utf-8")
+    (folder / "gateway.toml").write_text(
+        HUB + '[store]\nurl = "postgresql+psycopg://g@db1,db2:5433/gateway?sslmode=verify-full"\n'
+        'password_file = "db-password"\npool = 3\nretry_seconds = 0\n', "utf-8")
+    database = load_settings(folder).store.database
+    assert (database.password_file, database.pool, database.retry_seconds) == (folder / "db-password", 3, 0)
+    assert "geheim" not in repr(database)

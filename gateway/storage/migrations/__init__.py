@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.database import Database
 from gateway.errors import StorageError
-from gateway.storage.engine import dialect_of
+from gateway.storage.databases import engine_of
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -21,23 +22,23 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 
 
-def upgrade(url: str) -> str:
+def upgrade(where: str | Database) -> str:
     """Bring the database to the newest revision, making it when it is not there; that revision.
 
     One transaction: on an error nothing has changed. Raises StorageError, Misconfigured.
     """
     from alembic import command
 
-    with _connected(url) as connection:
+    with _connected(where) as connection:
         command.upgrade(_config(connection), "head")
     return head()
 
 
-def current(url: str) -> str | None:
+def current(where: str | Database) -> str | None:
     """The revision the database is at; None for one without tables. Raises StorageError, Misconfigured."""
     from alembic.migration import MigrationContext
 
-    with _connected(url) as connection:
+    with _connected(where) as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
@@ -59,13 +60,15 @@ def _config(connection: Connection | None) -> "Config":
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[Connection]:
+def _connected(where: str | Database) -> Iterator[Connection]:
     """A connection inside one transaction that may write: two upgrades at once take turns."""
-    ours = dialect_of(url)
-    engine = create_engine(url, creator=ours.connect, poolclass=NullPool)
+    ours = engine_of(where)
+    kind = f"{ours.dialect.name}+{ours.dialect.driver}://"
+    engine = create_engine(kind, creator=ours.connect_plain, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            connection.exec_driver_sql(ours.begin_write)
+            for statement in ours.begin_upgrade:
+                connection.exec_driver_sql(statement)
             yield connection
             connection.commit()
     except (SQLAlchemyError, ours.error) as cause:
