@@ -254,6 +254,10 @@ class Misconfigured(FailedError):
 class DeliveryError(GatewayError):
     """What goes wrong for who calls another's service; never a fault."""
 
+    def __init__(self, detail: str = "", *, fault: FaultSeen | None = None) -> None:
+        super().__init__(detail)
+        self.fault = fault
+
 
 class Unreachable(DeliveryError):
     """No connection, no TLS, or no answer in time."""
@@ -261,10 +265,6 @@ class Unreachable(DeliveryError):
 
 class PeerRefused(DeliveryError):
     """The peer answered with a fault that blames us."""
-
-    def __init__(self, detail: str = "", *, fault: FaultSeen | None = None) -> None:
-        super().__init__(detail)
-        self.fault = fault
 
 
 class PeerFailed(DeliveryError):

@@ -1,9 +1,10 @@
 """What the line needs from outside, as protocols. The rooms that own databases, keys and networks implement them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
+from gateway.push_values import Breaker, Claim, Outcome
 from gateway.values import (
     Acceptance,
     Conversation,
@@ -21,6 +22,9 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]  # aware UTC
 NewId = Callable[[], str]  # a fresh random UUID, lower case
 WorkingDay = Callable[[date], bool]  # a Dutch working day?
+Allow = Callable[[str, Breaker], tuple[int, Breaker]]  # how many of a party's may begin; its breaker once one has
+Forward = Callable[[str, bytes, str, Callable[[bytes], None]], tuple[int, bytes]]  # url, octets, SOAPAction, check
+# of the server's certificate (DER) before anything is sent → HTTP status and octets. Raises Unreachable.
 Observe = Callable[[str, Mapping[str, object]], None]  # event and its facts, for log and metrics; never content
 
 
@@ -131,3 +135,28 @@ class Mailbox(Protocol):
 
     def search(self, search: Search) -> list[Listed]:
         """Log search, newest first, at most `search.limit`."""
+
+
+class Outbox(Protocol):
+    """The deliveries that wait to be pushed to their receivers."""
+
+    def claim(self, *, holder: str, now: datetime, lease_until: datetime, limit: int, allow: Allow) -> list[Claim]:
+        """Lend what is due to this worker until then, at most `limit`, each to one worker only.
+
+        Of each conversation and receiver only the oldest that is open. `holder`: an id of this one call. `allow` is
+        asked per party; also beforehand with a closed breaker, to pass over a party for whom there is no room.
+        """
+
+    def content(self, claim: Claim) -> bytes | EncryptedBody:
+        """What is delivered: the message element in canonical form, or what only its addressee can read."""
+
+    def settle(self, claim: Claim, outcome: Outcome, *, next_at: datetime | None,
+               breaker: Callable[[Breaker], Breaker]) -> None:
+        """Write the attempt down, and what comes of it: the delivery ends, or may be tried again from `next_at`.
+
+        A claim whose lease was lost changes nothing but what a receipt proves. `breaker`: the receiver's, before and
+        after; it may be asked more than once.
+        """
+
+    def give_back(self, claims: Iterable[Claim], now: datetime) -> None:
+        """Let others have what was claimed and not begun."""

@@ -38,6 +38,8 @@ KINDS: Final = {
     "conversations": Kind(name="conversaties: partijen en stand", ground=_PROOF, setting=_MONTHS),
     "proofs": Kind(name="handtekeningen van verzenders", ground=_PROOF, setting=_MONTHS),
     "certificates": Kind(name="certificaten van ondertekenaars", ground=_PROOF, setting=_MONTHS),
+    "attempts": Kind(name="pogingen tot bezorgen", ground=_PROOF, setting=_MONTHS),
+    "push_proofs": Kind(name="handtekeningen van ontvangers", ground=_PROOF, setting=_MONTHS),
     "refusals": Kind(name="geweigerde verzoeken", ground=_SECURITY, setting=_MONTHS),
     "records": Kind(name="journaalregels, ook van beheerders", ground=f"{_PROOF}; {_SECURITY}", setting=_MONTHS),
     "leaves": Kind(name="journaalhashes", ground=_DIGESTS, setting=None),

@@ -22,6 +22,7 @@ from gateway._parties import (
     party_id,
     plan,
 )
+from gateway._push import PUSH_KEYS, Push, read_push
 from gateway._routes import load_routes, plan_routes
 from gateway._toml import Table, TomlFile
 from gateway._trust import TRUST_KEYS, ListSource, Responder, Trust, read_trust
@@ -29,7 +30,7 @@ from gateway.database import POSTGRES, Database
 from gateway.values import Allowance
 
 __all__ = [
-    "Address", "Change", "ChangeKind", "Hub", "Journal", "KeyPair", "Limits", "ListSource", "Responder",
+    "Address", "Change", "ChangeKind", "Hub", "Journal", "KeyPair", "Limits", "ListSource", "Push", "Responder",
     "Retention", "Sets", "Settings", "Soap", "Store", "Token", "Trust", "Web", "dump_parties", "load_parties",
     "load_routes", "load_settings", "named_certificates", "plan", "plan_routes",
 ]
@@ -164,10 +165,11 @@ class Settings:
     limits: Limits
     sets: Sets
     journal: Journal
+    push: Push
 
 
 _TABLES = ("hub", "soap", "web", "signing", "encryption", "trust", "store", "retention", "limits", "sets",
-           "journal")
+           "journal", "push")
 _PAIR = ("certificate", "key")
 _STORE = ("url", "keys", "password_file", "pool", "retry_seconds", "statement_seconds", "lock_seconds")
 _LIMITS = (
@@ -205,6 +207,7 @@ def load_settings(folder: Path) -> Settings:
         sets=_sets(root.table("sets", ("xsd", "wsdl"))),
         journal=_journal(root.table("journal", (
             "checkpoint_entries", "checkpoint_seconds", "checkpoints", "tsa", "tsa_certificate"))),
+        push=read_push(root.table("push", PUSH_KEYS)),
     )
 
 

@@ -28,10 +28,12 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
 
 
 GROUND = frozenset({"names", "database", "set_values", "refusals", "rollovers", "legs", "values", "errors", "ports",
-                    "toml_lines", "tolerances", "merkle", "duties", "switches"})
+                    "toml_lines", "tolerances", "merkle", "duties", "switches", "push_values"})
 WITHIN_GROUND = {"names": set(), "database": set(), "set_values": set(), "refusals": set(), "rollovers": set(),
-                 "legs": set(), "values": {"set_values", "refusals", "rollovers", "legs"}, "errors": {"values"},
-                 "ports": {"values", "errors"}, "toml_lines": set(), "tolerances": set(), "merkle": set(),
+                 "legs": set(), "push_values": {"set_values"},
+                 "values": {"set_values", "refusals", "rollovers", "legs"}, "errors": {"values"},
+                 "ports": {"values", "errors", "push_values"},
+                 "toml_lines": set(), "tolerances": set(), "merkle": set(),
                  "duties": set(), "switches": set()}
 ROOMS = {
     "messagesets": room("", "lxml xmlschema"),
@@ -58,7 +60,7 @@ ROOMS = {
 }
 PARTS = {  # files that belong to another's room
     "_toml": "settings", "_parties": "settings", "_certificates": "settings", "_trust": "settings",
-    "_routes": "settings",
+    "_push": "settings", "_routes": "settings",
     "__main__": "cli",
 }
 CLOCKED_FILES = {"security/throwaway.py"}  # makes certificates for an example world, which are dated

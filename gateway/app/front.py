@@ -1,5 +1,6 @@
-"""What the settings say about the SOAP port's limits, in the words of the transport."""
+"""What the settings say about the SOAP port's limits and about calls to parties, in the words of the transport."""
 
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
@@ -7,7 +8,17 @@ from time import monotonic
 from gateway.ports import Observe
 from gateway.routing import AddressBook
 from gateway.settings import Settings
-from gateway.transport import ConnectionLimits, Meter, Quota, RequestLimits, ServerTls, TlsFiles
+from gateway.transport import (
+    Caller,
+    CallLimits,
+    ConnectionLimits,
+    Meter,
+    Quota,
+    RequestLimits,
+    ServerTls,
+    TlsFiles,
+)
+from gateway.transport import client_tls as tls_of_client
 from gateway.values import Allowance
 
 METER = "run.meter"  # the requests of every party, shared by the workers of a serving hub
@@ -15,9 +26,25 @@ METER = "run.meter"  # the requests of every party, shared by the workers of a s
 
 def server_tls(settings: Settings) -> ServerTls:
     """The TLS side of the SOAP port. Raises Misconfigured."""
-    files = TlsFiles(certificate=settings.soap.tls.certificate, key=settings.soap.tls.key,
-                     anchors=settings.trust.anchors, crls=settings.trust.crls)
-    return ServerTls.of(files, session_seconds=settings.limits.session_seconds)
+    return ServerTls.of(_files(settings), session_seconds=settings.limits.session_seconds)
+
+
+def client_tls(settings: Settings) -> ssl.SSLContext:
+    """The hub as it calls parties, with the certificate of the SOAP port. Raises Misconfigured."""
+    return tls_of_client(_files(settings))
+
+
+def _files(settings: Settings) -> TlsFiles:
+    return TlsFiles(certificate=settings.soap.tls.certificate, key=settings.soap.tls.key,
+                    anchors=settings.trust.anchors, crls=settings.trust.crls)
+
+
+def caller(settings: Settings) -> Caller:
+    """What calls parties' own services. Raises Misconfigured."""
+    push = settings.push
+    return Caller(client_tls(settings), limits=CallLimits(
+        connect_seconds=push.connect_seconds, answer_seconds=push.answer_seconds, max_octets=push.max_octets,
+        idle_connections=max(push.workers, 1), session_seconds=settings.limits.session_seconds))
 
 
 def request_limits(settings: Settings) -> RequestLimits:

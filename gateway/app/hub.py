@@ -26,6 +26,7 @@ from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_n
 from gateway.app.log import Log
 from gateway.app.ocsp import Inquiry
 from gateway.app.profiles import check_sets
+from gateway.app.push import Pusher, build_outlet
 from gateway.app.retention import retention
 from gateway.app.revocation import Watch
 from gateway.app.scheduler import EXTEND_SECONDS, LOOK_SECONDS, Duty, Scheduler
@@ -56,6 +57,7 @@ from gateway.storage import (
 from gateway.switches import Switches
 from gateway.transport import (
     Background,
+    Caller,
     Check,
     Host,
     Meter,
@@ -122,6 +124,7 @@ class LiveRegister:
 def build_gate(
     instance: Instance, *, store: Store, trust: LiveTrust, register: Callable[[], AddressBook],
     switches: Callable[[], Switches], observe: Observe, urls: Collection[str], clock: Clock = utc_now,
+    queued: Callable[[], None] = lambda: None,
 ) -> Gate:
     """Everything one request needs, from an instance and its open store."""
     settings, sealer = instance.settings, instance.sealer()
@@ -140,6 +143,7 @@ def build_gate(
         dispatch=Host(instance.catalog.services).dispatch, addresses=addresses_of(instance.catalog.services, urls),
         limits=Limits(max_octets=settings.soap.max_octets), term_days=settings.retention.working_days,
         is_working_day=working_day(settings.retention.extra_holidays), new_id=new_id, observe=observe,
+        queued=queued,
     )
 
 
@@ -199,8 +203,10 @@ def serve(
     urls = {public, url_of(soap, "https"), _with_host(url_of(soap, "https"), "localhost")}
     with open_store(settings.store.database, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
         switches = LiveSwitches(SqlSwitches(store), log)
+        caller = front.caller(settings)
+        pusher = Pusher(build_outlet(instance, store, trust, register, caller.post, log), settings.push)
         gate = build_gate(instance, store=store, trust=trust, register=register, switches=switches, observe=log,
-                          urls=urls)
+                          urls=urls, queued=pusher.wake)
         scheduler = Scheduler(_duties(gate, store, settings, log), Duties(store, holder=new_id()), clock=utc_now,
                               observe=log)
         listener = SoapListener(
@@ -218,9 +224,10 @@ def serve(
         beside = [Watch(settings.trust, trust, utc_now, log).fetch]
         if settings.trust.ocsp:
             beside.append(Inquiry(settings.trust, trust, utc_now, log).ask)
-        with _journaled(instance, store, trust, register, log, configured=index == 0) as journaling:
+        reload = partial(_reload, tls, caller, settings)
+        with _journaled(instance, store, trust, register, log, configured=index == 0) as journaling, pusher:
             Server(soap=listener, web=pages, soap_socket=soap, web_socket=web, tls=tls, quota=quota, ready=ready,
-                   background=(*_chores(gate, trust, register, switches, tls, beside, quota), *journaling,
+                   background=(*_chores(gate, trust, register, switches, tls, reload, beside, quota), *journaling,
                                Background(seconds=LOOK_SECONDS, function=scheduler.look),
                                Background(seconds=EXTEND_SECONDS, function=scheduler.keep)),
                    connections=front.connection_limits(settings)).run()
@@ -246,6 +253,12 @@ def settle() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(_PERTURB, _OVERWRITTEN)
         library.mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
+
+
+def _reload(tls: ServerTls, caller: Caller, settings: Settings) -> None:
+    """Both sides of TLS with the files as they are now. Raises Misconfigured."""
+    tls.reload()
+    caller.renew(front.client_tls(settings))
 
 
 def _duties(gate: Gate, store: Store, settings: Settings, log: Log) -> tuple[Duty, ...]:
@@ -275,11 +288,11 @@ def _metrics(log: Log, trust: LiveTrust, store: Store, switches: LiveSwitches,
 
 def _chores(
     gate: Gate, trust: LiveTrust, register: LiveRegister, switches: LiveSwitches, tls: ServerTls,
-    beside: Iterable[Callable[[Callable[[], None]], None]], quota: Quota,
+    reload: Callable[[], None], beside: Iterable[Callable[[Callable[[], None]], None]], quota: Quota,
 ) -> tuple[Background, ...]:
     """What each process does for itself: what it read, counted and holds open."""
     def renew() -> None:
-        trust.renew(tls.reload)
+        trust.renew(reload)
 
     return (
         Background(seconds=2, function=register.renew),

@@ -10,11 +10,12 @@ from traceback import walk_tb
 import structlog
 
 # Counted, not written: a line for each would drown the rest.
-_QUIET = frozenset({"answered", "turned-away", "connection-refused", "checkpoint", "time-stamp"})
+_QUIET = frozenset({"answered", "turned-away", "connection-refused", "checkpoint", "time-stamp", "pushed"})
 _ERRORS = frozenset({
     "mistake", "worker-not-started", "refusal-not-journaled", "answer-not-signed", "trust-not-renewed",
     "parties-not-renewed", "crl-not-fetched", "crl-lapsing", "ocsp-revoked",
     "tolerances-not-written", "checkpoint-not-written", "time-stamp-not-made", "configuration-not-journaled",
+    "push-not-claimed", "push-not-settled", "push-not-given-back", "push-unfinished",
     "duty-failed", "duty-lost", "duty-not-kept", "duty-not-settled", "switches-not-renewed"})
 
 

@@ -5,7 +5,7 @@ it, and believe only a signed answer to it.
 import hashlib
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from lxml import etree
@@ -13,10 +13,11 @@ from lxml import etree
 from gateway import names
 from gateway.errors import GatewayError, Misconfigured, PeerFailed, PeerRefused, ReceiptInvalid, ReceiverUnknown
 from gateway.messagesets import Catalog, is_sealed, read_message
-from gateway.names import ANONYMOUS, KN, answer_action, clark
+from gateway.names import ANONYMOUS, KN, clark
 from gateway.ports import Clock, NewId
 from gateway.routing import encryption_certificate
 from gateway.security import (
+    Asked,
     CheckCertificate,
     DecryptionKey,
     Outgoing,
@@ -24,15 +25,12 @@ from gateway.security import (
     SecurityPolicy,
     SignedEnvelope,
     Signing,
+    believe,
     canonical,
-    confirms_something,
-    decrypt_content,
-    is_encrypted,
     open_message,
     recipient_of,
     seal,
     seal_message,
-    verify,
 )
 from gateway.soap import (
     Element,
@@ -41,13 +39,10 @@ from gateway.soap import (
     check_xml_octets,
     declare,
     leaf,
-    parse,
-    read_addressing,
-    read_fault,
     read_receipt,
     read_xml,
 )
-from gateway.values import Party, Service
+from gateway.values import Certificate, Party, Service
 
 Post = Callable[[str, bytes, str], tuple[int, bytes]]  # URL, octets, SOAPAction → HTTP status, octets
 
@@ -261,36 +256,14 @@ class PartyClient:
     def _believe(
         self, octets: bytes, service: Service, action: str, signed: SignedEnvelope, status: int
     ) -> Element:
-        now: datetime = self.clock()
-        policy = replace(self.policy, confirms=(signed.signature_value,))
-        try:
-            envelope = parse(octets, Limits())
-            if is_encrypted(envelope):
-                envelope = decrypt_content(envelope, octets, self.encryption.keys, Limits())
-                policy = replace(policy, encrypted=True)
-            elif self.encryption.agreed(service) and not envelope.is_fault:  # a fault may come before all is known
-                raise ReceiptInvalid("the answer is not encrypted, as 2W-be-SE asks")
-            # A fault given before our envelope was parsed can confirm no signature, and says so (WSS SMS §8.5).
-            if envelope.is_fault and not confirms_something(envelope):
-                policy = replace(policy, confirms=("",))
-            verified = verify(envelope, policy, self.check_hub, now)
-            addressing = read_addressing(envelope)
-        except ReceiptInvalid:
-            raise
-        except GatewayError as error:
-            raise ReceiptInvalid(f"HTTP {status}, {type(error).__name__}: {error.detail}") from error
-        if verified.signer.oin != self.hub_oin:
-            raise ReceiptInvalid(f"the answer is signed by {verified.signer.oin}, not by the hub {self.hub_oin}")
-        if addressing.relates_to not in (None, signed.message_id):
-            raise ReceiptInvalid("the answer relates to another request")
-        if envelope.is_fault:
-            fault = read_fault(envelope)
-            failed = fault.faultcode.endswith(":Server")
-            detail = f"{fault.code or fault.faultcode}: {fault.faultstring}"
-            raise PeerFailed(detail) if failed else PeerRefused(detail, fault=fault)
-        if addressing.action != answer_action(action) or addressing.relates_to is None:
-            raise ReceiptInvalid("the answer is to another operation")
-        return verified.child
+        def refuse_signer(signer: Certificate) -> str | None:
+            if signer.oin == self.hub_oin:
+                return None
+            return f"the answer is signed by {signer.oin}, not by the hub {self.hub_oin}"
+
+        asked = Asked(action=action, signed=signed, encrypted=self.encryption.agreed(service))
+        return believe(octets, asked, status=status, policy=self.policy, check=self.check_hub, limits=Limits(),
+                       refuse_signer=refuse_signer, keys=self.encryption.keys, now=self.clock()).child
 
 
 def _waiting(field: Mapping[str, str]) -> Waiting:

@@ -3,7 +3,10 @@
 from gateway.pipeline.explaining import knowledge
 from gateway.pipeline.gate import Encryption, Gate, Signers
 from gateway.pipeline.inbound import answer, decline
+from gateway.pipeline.outbound import Outlet, deliver
 from gateway.pipeline.refusal import write_tally
 from gateway.pipeline.tally import Tally
 
-__all__ = ["Encryption", "Gate", "Signers", "Tally", "answer", "decline", "knowledge", "write_tally"]
+__all__ = [
+    "Encryption", "Gate", "Outlet", "Signers", "Tally", "answer", "decline", "deliver", "knowledge", "write_tally",
+]

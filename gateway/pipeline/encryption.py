@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from gateway.errors import CertificateRejected, Misconfigured, SecurityRefusal, TrustStale
-from gateway.pipeline.gate import Encryption, Gate
+from gateway.pipeline.gate import Encrypting, Encryption, Gate
 from gateway.routing import agreed_encrypted, check_element, encryption_certificate
 from gateway.security import Recipient, SecurityPolicy, Verified, decrypt_content, encrypt_body, recipient_of, verify
 from gateway.soap import Envelope, parse, write_collected
@@ -37,7 +37,7 @@ def open_request(
     return verified
 
 
-def registered_recipient(caller: Party, gate: Gate, now: datetime) -> Recipient | None:
+def registered_recipient(caller: Party, gate: Encrypting, now: datetime) -> Recipient | None:
     """Whom an answer to this party is encrypted to by the address book; None when it names no certificate.
 
     Raises  CertificateRejected: the certificate does not hold, or is another organisation's; TrustStale.
@@ -86,7 +86,7 @@ def _to_collect(acceptance: Acceptance, party: str) -> bytes:
         acceptance.header.referentienummer, acceptance.received_at, message.message_digest, message.payload)
 
 
-def _recipient(der: bytes, oin: str, gate: Gate, now: datetime) -> Recipient:
+def _recipient(der: bytes, oin: str, gate: Encrypting, now: datetime) -> Recipient:
     try:
         checked = _encryption(gate).check(der, now)
     except CertificateRejected as error:
@@ -97,7 +97,7 @@ def _recipient(der: bytes, oin: str, gate: Gate, now: datetime) -> Recipient:
     return found
 
 
-def _encryption(gate: Gate) -> Encryption:
+def _encryption(gate: Encrypting) -> Encryption:
     if gate.encryption is None:
         raise Misconfigured("2W-be-SE is agreed, but gateway.toml has no [encryption]; add it")
     return gate.encryption

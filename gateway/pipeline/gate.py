@@ -36,10 +36,13 @@ class Signers:
         """The key to answer a request that was signed with this method: the newest of its family in force, else the
         newest in force. Raises SigningError when no certificate is: none may sign before or after its dates (PKI002).
         """
+        return self.of_family(family_of(signature_method) if signature_method else None, now)
+
+    def of_family(self, family: str | None, now: datetime) -> DatedSigning:
+        """The newest key of this family in force, else the newest in force. Raises SigningError as `matching`."""
         valid = [key for key in self.keys if key.in_force(now)]
         if not valid:
             raise SigningError("no certificate of [signing] is in force at this moment; renew it, and see the clock")
-        family = family_of(signature_method) if signature_method else None
         return next((key for key in valid if key.family == family), valid[0])
 
 
@@ -49,6 +52,13 @@ class Encryption:
 
     keys: tuple[DecryptionKey, ...]  # the hub's own
     check: CheckCertificate  # of those the hub encrypts to
+
+
+class Encrypting(Protocol):
+    """What may encrypt, if anything was configured to."""
+
+    @property
+    def encryption(self) -> Encryption | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +89,4 @@ class Gate:
     is_working_day: WorkingDay
     new_id: NewId
     observe: Observe
+    queued: Callable[[], None] = lambda: None  # something may wait to be pushed: tell who does that in this process

@@ -87,7 +87,10 @@ def record(request: Request, gate: Gate) -> bytes:
         if known is None:
             raise
         return write_receipt(known)
-    return write_receipt(gate.journal.transaction(lambda tx: _record(tx, addressed, refused, gate)))
+    entry = gate.journal.transaction(lambda tx: _record(tx, addressed, refused, gate))
+    if any(party.push for party in addressed.receivers):
+        gate.queued()
+    return write_receipt(entry)
 
 
 def _addressed(

@@ -2,6 +2,7 @@
 
 from gateway.security._xmlenc import DecryptionKey, Recipient, recipient_of
 from gateway.security.algorithms import family_of
+from gateway.security.answer import Asked, believe
 from gateway.security.c14n import canonical, message_octets
 from gateway.security.checkpoint import (
     Checkpoint,
@@ -28,6 +29,7 @@ from gateway.security.journal import EvidenceCheck, Journal, JournalLine, Journa
 from gateway.security.keys import (
     SigningKey,
     decryption_keys_of,
+    key_family,
     load_certificate,
     load_certificates,
     load_crls,
@@ -63,17 +65,17 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "CertificateCache", "CheckCertificate", "Checked", "Checkpoint",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "Asked", "CertificateCache", "CheckCertificate", "Checked", "Checkpoint",
     "DecryptionKey", "EvidenceCheck", "EvidenceFacts", "Explanation", "Journal", "JournalLine", "JournalProof",
     "JournalStretch", "Known", "Lapse", "Note", "OcspAnswer", "Outgoing", "ProvenLine", "Recipient", "RefusalFacts",
-    "SecurityPolicy", "Sent",
-    "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage", "Verified", "accept_list",
-    "canonical", "check_certificate", "check_checkpoint", "check_sealed", "check_signer", "check_token",
-    "claimed_signatures", "confirms_something", "decrypt_content", "decryption_keys_of", "default_description",
-    "diagnose", "encrypt_body", "family_of", "hub_budget", "is_encrypted", "is_short_key", "judge_certificate",
-    "lapses", "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key",
-    "load_trust", "local_budget", "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "open_message",
-    "read_checkpoint", "read_ocsp_answer", "recipient_of", "same_key", "seal", "seal_message", "sign_checkpoint",
-    "stamped_at", "stated_created", "tell", "timestamp_request", "token_in", "tolerated_header", "verify",
-    "verify_evidence", "with_token", "write_evidence",
+    "SecurityPolicy", "Sent", "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage",
+    "Verified", "accept_list", "believe", "canonical", "check_certificate", "check_checkpoint", "check_sealed",
+    "check_signer", "check_token", "claimed_signatures", "confirms_something", "decrypt_content",
+    "decryption_keys_of", "default_description", "diagnose", "encrypt_body", "family_of", "hub_budget",
+    "is_encrypted", "is_short_key", "judge_certificate", "key_family", "lapses", "load_certificate",
+    "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust", "local_budget",
+    "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "open_message", "read_checkpoint",
+    "read_ocsp_answer", "recipient_of", "same_key", "seal", "seal_message", "sign_checkpoint", "stamped_at",
+    "stated_created", "tell", "timestamp_request", "token_in", "tolerated_header", "verify", "verify_evidence",
+    "with_token", "write_evidence",
 ]

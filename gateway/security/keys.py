@@ -203,3 +203,8 @@ def _octets(path: Path, *, absent: str = "correct the path in the settings, or p
 
 def _wrong(path: Path, cause: str, remedy: str) -> Misconfigured:
     return Misconfigured(f"{path}: {cause}; {remedy}")
+
+
+def key_family(der: bytes) -> Literal["rsa", "ecdsa"]:
+    """The kind of key in a certificate. Raises CertificateRejected."""
+    return "rsa" if isinstance(_x509.public_key(_x509.parse(der)), rsa.RSAPublicKey) else "ecdsa"

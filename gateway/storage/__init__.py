@@ -5,6 +5,7 @@
     sealer = Sealer(KeyDirectory(path))          or TokenVault: any KeyVault
     SqlJournal(store, sealer)                    ports.Journal
     SqlMailbox(store, sealer, clock)             ports.Mailbox
+    SqlOutbox(store, sealer)                     ports.Outbox
     SqlTolerances(store)                         ports.Tolerances
     Reports(store), Operator(store)              the operator's reads and acts
     Pruning(store)                               the retention rule; holdings(store, vault): what there is
@@ -25,6 +26,7 @@ from gateway.storage.journal import SqlJournal
 from gateway.storage.mailbox import SqlMailbox
 from gateway.storage.migrations import current, head, upgrade
 from gateway.storage.operator import Operator
+from gateway.storage.outbox import SqlOutbox
 from gateway.storage.pruning import Pruned, Pruning, months_later
 from gateway.storage.reports import Counts, Reports, Story
 from gateway.storage.sealing import Sealer
@@ -35,7 +37,7 @@ from gateway.storage.vault import KeyDirectory, KeyVault
 __all__ = [
     "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Covered", "CoveredBy",
     "Draft", "Duties", "Evidence", "Head", "Journaled", "KeyDirectory", "KeyVault", "Operator", "Pruned", "Pruning",
-    "Recorded", "Reports", "Sealer", "SignedCheckpoint", "SqlJournal", "SqlMailbox", "SqlSwitches", "SqlTolerances",
-    "State", "Store", "Story", "Stretch", "TokenVault", "current", "head", "holdings", "leaf_hash", "link_hash",
-    "months_later", "of_party", "open_store", "sealed_to", "upgrade", "verify_chain",
+    "Recorded", "Reports", "Sealer", "SignedCheckpoint", "SqlJournal", "SqlMailbox", "SqlOutbox", "SqlSwitches",
+    "SqlTolerances", "State", "Store", "Story", "Stretch", "TokenVault", "current", "head", "holdings", "leaf_hash",
+    "link_hash", "months_later", "of_party", "open_store", "sealed_to", "upgrade", "verify_chain",
 ]

@@ -16,6 +16,7 @@ from gateway.storage.records import DROPPED, maybe_moment, moment_of
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import (
     addressed_payloads,
+    attempts,
     bridged_payloads,
     certificates,
     checkpoints,
@@ -25,6 +26,7 @@ from gateway.storage.tables import (
     messages,
     payloads,
     proofs,
+    push_proofs,
     refusals,
     switches,
     tolerances,
@@ -152,7 +154,7 @@ def _content(sealed: list[Row]) -> Held:
 
 def _metadata(session: Session) -> Iterator[Held]:
     yield _dated(session, "messages", _MESSAGES)
-    for table in (deliveries, conversations, proofs, certificates):
+    for table in (deliveries, conversations, proofs, certificates, attempts, push_proofs):
         yield Held(kind=table.name, count=_count(session, table))
     yield _dated(session, "refusals", _REFUSALS)
     yield _dated(session, "records", _RECORDS)

@@ -8,8 +8,11 @@ from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
 from gateway import ports
 from gateway.errors import DuplicateConflict, Replayed, StorageError
+from gateway.names import action
+from gateway.storage.certificates import keep_certificate
 from gateway.storage.engine import Store
 from gateway.storage.legs import refused_of
+from gateway.storage.queue import enter
 from gateway.storage.records import (
     ACCEPTED,
     REFUSED,
@@ -29,7 +32,6 @@ from gateway.storage.session import Query
 from gateway.storage.tables import (
     addressed_payloads,
     bridged_payloads,
-    certificates,
     conversations,
     deliveries,
     entries,
@@ -100,8 +102,6 @@ _COUNT = Query(
 _ADD_MESSAGE = Query(
     insert(messages).values({column.name: bindparam(column.name) for column in messages.c if column.name != "id"})
     .returning(messages.c.id))
-_HAS_CERTIFICATE = Query(select(certificates.c.sha256).where(certificates.c.sha256 == bindparam("sha256")))
-_ADD_CERTIFICATE = Query(insert(certificates).values(sha256=bindparam("sha256"), der=bindparam("der")))
 _ADD_PROOF = Query(insert(proofs).values({column.name: bindparam(column.name) for column in proofs.c}))
 _ADD_CONVERSATION = Query(
     insert(conversations)
@@ -241,7 +241,10 @@ class SqlTransaction(ports.Transaction):
             acceptance, message=message, certificate=certificate, signature_digest=signature_digest)
         position, journal_hash = chain.add(ACCEPTED, micros(acceptance.received_at), message, record)
         for receiver, conversation in zip(acceptance.receivers, conversations, strict=True):
-            self._add_delivery(message, acceptance, receiver.id, self._keep(conversation))
+            number = self._keep(conversation)
+            self._add_delivery(message, acceptance, receiver.id, number)
+            if receiver.push is not None:
+                self._queue(message, acceptance, receiver.id, number, opened=conversation.id is None)
         self._add_payloads(message, acceptance)
         self._add_rare(message, acceptance)
         return Entry(  # the same as entry_of() reads from the record when it is asked again; a test holds them equal
@@ -284,9 +287,7 @@ class SqlTransaction(ports.Transaction):
         """Keep the sender's signature; the digests of certificate and signature, hex."""
         certificate = sha256(proof.certificate).hexdigest()
         if certificate not in self._certificates:
-            if self._write.one(_HAS_CERTIFICATE, sha256=certificate) is None:
-                self._write.run(_ADD_CERTIFICATE, sha256=certificate, der=proof.certificate)
-            self.certificate = certificate
+            self.certificate = keep_certificate(self._write, proof.certificate)
         self._write.run(
             _ADD_PROOF, message=message, signed_info=proof.signed_info, signature_value=proof.signature_value,
             signature_method=proof.signature_method, certificate=certificate, caller_oin=proof.caller_oin,
@@ -318,6 +319,12 @@ class SqlTransaction(ports.Transaction):
             # The question came from the one who now gets the answer, and was delivered to the one who answers.
             self._write.run(_MARK_ANSWERED, question=header.cross, asker=receiver, answerer=header.afzender,
                             within=conversation, answer=message)
+
+    def _queue(self, message: int, acceptance: Acceptance, receiver: str, conversation: int, *, opened: bool) -> None:
+        """For a party with a service of its own: the outbox gets a row too."""
+        delivered = acceptance.bridged.get(receiver, acceptance).message_type
+        enter(self._write, message=message, receiver=receiver, conversation=conversation, opened=opened,
+              action=action(delivered.namespace, delivered.element), received_at=micros(acceptance.received_at))
 
     def _add_payloads(self, message: int, acceptance: Acceptance) -> None:
         """Seal what is delivered: as it was sent, when any addressee gets it so, and once in each other version; but

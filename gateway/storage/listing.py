@@ -11,7 +11,7 @@ from sqlalchemy.sql import Select
 from gateway.storage.legs import refused_branches
 from gateway.storage.records import maybe_moment, micros, moment_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import conversations, deliveries, messages, parents, reply_terms
+from gateway.storage.tables import conversations, deliveries, messages, outbox, parents, reply_terms
 from gateway.values import DeliveryState, LegStatus, Listed, Search
 
 OPEN: Final = (DeliveryState.BESCHIKBAAR, DeliveryState.OPGEHAALD)
@@ -26,6 +26,11 @@ BRIDGED_TO: Final = 13  # where in such a row the version stands in which the ad
 SEALED_TO: Final = 16  # … the certificate that its content is encrypted to; None: the hub's keys seal it
 MESSAGE: Final = len(COLUMNS) - 1  # … and the message's number
 _NOTHING: Final = (None,) * 6  # in place of what only a list has
+# Of a delivery that is to be changed also: its conversation, if it is in the outbox. One look beside it in the same
+# statement, so that deliveries that are collected pay for no statement of the outbox.
+TO_CHANGE: Final = (*COLUMNS, select(outbox.c.conversation).where(
+    outbox.c.message == deliveries.c.message, outbox.c.receiver == deliveries.c.receiver).scalar_subquery())
+QUEUED: Final = len(COLUMNS)
 
 FROM_DELIVERIES: Final = deliveries.join(messages, messages.c.id == deliveries.c.message)
 HELD: Final = (messages, deliveries)  # the rows of such a join that are held by who changes a delivery
@@ -62,7 +67,8 @@ def _status(row: Row, now: datetime) -> DeliveryState | LegStatus:
 def listed(row: Row, now: datetime, party: str | None = None) -> Listed:
     """A row of COLUMNS as it must be shown at `now` to this party; None: to the operator."""
     to_addressee = row[BRIDGED_TO] is not None and party == row[4]
-    set_version, family, answer_by, missed, answered_at, code = (*row[MESSAGE + 1:], *_NOTHING)[:len(_NOTHING)]
+    more = row[MESSAGE + 1:] if len(row) > len(TO_CHANGE) else ()
+    set_version, family, answer_by, missed, answered_at, code = (*more, *_NOTHING)[:len(_NOTHING)]
     return Listed(
         referentienummer=row[0], cross=row[1], conversatie=row[2], afzender=row[3], ontvanger=row[4],
         berichttype=row[14] if to_addressee else row[5], versie=row[15] if to_addressee else row[6],

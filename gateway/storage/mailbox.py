@@ -9,8 +9,9 @@ addressee goes with that delivery.
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, update
 from sqlalchemy import exists as exists_
 
 from gateway import ports
@@ -24,13 +25,16 @@ from gateway.storage.listing import (
     MESSAGE,
     MORE,
     OPEN,
+    QUEUED,
     SEALED_TO,
+    TO_CHANGE,
     find,
     listed,
     not_indexed,
     state_at,
     with_terms,
 )
+from gateway.storage.queue import hold, leave
 from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, micros
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
 from gateway.storage.session import Query, Row, Session
@@ -44,6 +48,8 @@ from gateway.storage.tables import (
 )
 from gateway.storage.writer import Write
 from gateway.values import DeliveryState, EncryptedBody, Listed, Search
+
+Content = bytes | EncryptedBody  # a message element in canonical form, or what the hub can't read
 
 _IN_TERM = (  # + 0: not by the index of terms, whose order is another
     select(*COLUMNS, *MORE).select_from(with_terms(FROM_DELIVERIES))
@@ -61,16 +67,22 @@ _LISTS = {  # by: narrowed to a type, to a conversation
     (False, True): Query(_WAITING_IN_CONVERSATION),
     (True, True): Query(_WAITING_IN_CONVERSATION.where(_OF_TYPE)),
 }
+
+
+def _mine(*columns: ColumnElement[Any]) -> Select[Row]:
+    return (
+        select(*columns).select_from(FROM_DELIVERIES)
+        .where(deliveries.c.message.in_(select(messages.c.id).where(
+                   messages.c.referentienummer == bindparam("referentienummer"))),
+               deliveries.c.receiver == bindparam("party"))
+        .order_by(messages.c.id))
+
+
 # Held for a change are the message: two addressees who confirm at once must see each other, or neither erases the
 # payload; and the delivery: what another node just made of it is seen then, and not what it was when we asked.
 # By number first, then by key: left to itself an engine may walk the whole mailbox in search of one number.
-_MINE = (select(*COLUMNS).select_from(FROM_DELIVERIES)
-         .where(deliveries.c.message.in_(select(messages.c.id).where(
-                    messages.c.referentienummer == bindparam("referentienummer"))),
-                deliveries.c.receiver == bindparam("party"))
-         .order_by(messages.c.id))
-_FIND = Query(_MINE)
-_FIND_TO_CHANGE = Query(_MINE.with_for_update(of=HELD, key_share=True))
+_FIND = Query(_mine(*COLUMNS))
+_FIND_TO_CHANGE = Query(_mine(*TO_CHANGE).with_for_update(of=HELD, key_share=True))
 _PAYLOAD = Query(select(payloads.c.epoch, payloads.c.wrapped, payloads.c.sealed)
                  .where(payloads.c.message == bindparam("message")))
 _BRIDGED_PAYLOAD = Query(select(bridged_payloads.c.epoch, bridged_payloads.c.wrapped, bridged_payloads.c.sealed)
@@ -81,7 +93,7 @@ _ADDRESSED_PAYLOAD = Query(
            addressed_payloads.c.body_id, addressed_payloads.c.body_digest)
     .where(addressed_payloads.c.message == bindparam("message"),
            addressed_payloads.c.receiver == bindparam("receiver")))
-_DUE = Query(select(*COLUMNS).select_from(FROM_DELIVERIES)
+_DUE = Query(select(*TO_CHANGE).select_from(FROM_DELIVERIES)
              .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
              .order_by(deliveries.c.expires_at).limit(bindparam("limit"))
              .with_for_update(of=HELD, key_share=True, skip_locked=True))  # another node ends those
@@ -129,28 +141,16 @@ class SqlMailbox(ports.Mailbox):
         rows.sort(key=lambda row: (row[8], row[MESSAGE]))
         return [listed(row, now, party) for row in rows[:limit]]
 
-    def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, bytes | EncryptedBody]:
+    def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, Content]:
         """See ports.Mailbox. Collecting again only reads. Raises StorageError when the payload does not open."""
         with self._store.read() as session:
             row = _first_open(session.all(_FIND, referentienummer=referentienummer, party=party), now)
-            sealed = _sealed_of(session, row)
-        if sealed is None:
-            raise StorageError(f"the payload of {referentienummer} is missing")
-        content = self._opened(row, sealed)
+            content = opened(session, self._sealer, message=row[MESSAGE], referentienummer=row[0], afzender=row[3],
+                             receiver=row[4], bridged_to=row[BRIDGED_TO], sealed_to=row[SEALED_TO])
         if row[10] == DeliveryState.OPGEHAALD:
             return listed(row, now, party), content
         mark = partial(_mark_collected, message=row[MESSAGE], party=party, referentienummer=referentienummer, now=now)
         return self._store.write(mark), content
-
-    def _opened(self, row: Row, sealed: Row) -> bytes | EncryptedBody:
-        """The message element; or as far as the hub can open what is encrypted to its addressee."""
-        epoch, wrapped, octets = sealed[0], bytes(sealed[1]), bytes(sealed[2])
-        if row[SEALED_TO] is None:
-            return self._sealer.unseal(Sealed(epoch=epoch, wrapped=wrapped, octets=octets),
-                                       context_of(row[0], row[3], row[BRIDGED_TO]))
-        key = self._sealer.keys.unwrap(epoch, wrapped, context_of(row[0], row[3], row[4]))
-        return EncryptedBody(certificate=row[SEALED_TO], identifier=sealed[3], digest=bytes(sealed[4]), key=key,
-                             data=octets)
 
     def confirm(self, party: str, referentienummers: tuple[str, ...], now: datetime) -> dict[str, bool]:
         """See ports.Mailbox. Only what was collected can be confirmed; all numbers in one commit."""
@@ -183,13 +183,26 @@ class SqlMailbox(ports.Mailbox):
         return unused
 
 
-def _sealed_of(session: Session, row: Row) -> Row | None:
-    """What is stored for this delivery."""
-    if row[SEALED_TO] is not None:
-        return session.one(_ADDRESSED_PAYLOAD, message=row[MESSAGE], receiver=row[4])
-    if row[BRIDGED_TO] is not None:
-        return session.one(_BRIDGED_PAYLOAD, message=row[MESSAGE], set_version=row[BRIDGED_TO])
-    return session.one(_PAYLOAD, message=row[MESSAGE])
+def opened(session: Session, sealer: Sealer, *, message: int, referentienummer: str, afzender: str, receiver: str,
+           bridged_to: str | None, sealed_to: str | None) -> Content:
+    """The message element, as this receiver gets it; or as far as the hub can open what is encrypted to it alone.
+
+    Raises StorageError when it is not there, or does not open.
+    """
+    if sealed_to is not None:
+        row = session.one(_ADDRESSED_PAYLOAD, message=message, receiver=receiver)
+    elif bridged_to is not None:
+        row = session.one(_BRIDGED_PAYLOAD, message=message, set_version=bridged_to)
+    else:
+        row = session.one(_PAYLOAD, message=message)
+    if row is None:
+        raise StorageError(f"the payload of {referentienummer} is missing")
+    epoch, wrapped, octets = row[0], bytes(row[1]), bytes(row[2])
+    if sealed_to is None:
+        return sealer.unseal(Sealed(epoch=epoch, wrapped=wrapped, octets=octets),
+                             context_of(referentienummer, afzender, bridged_to))
+    key = sealer.keys.unwrap(epoch, wrapped, context_of(referentienummer, afzender, receiver))
+    return EncryptedBody(certificate=sealed_to, identifier=row[3], digest=bytes(row[4]), key=key, data=octets)
 
 
 def _first_open(rows: list[Row], now: datetime) -> Row:
@@ -205,21 +218,45 @@ def _mark_collected(write: Write, *, message: int, party: str, referentienummer:
     rows = deliveries_of(write, referentienummer, party)
     row = _first_open([row for row in rows if row[MESSAGE] == message], now)
     if row[10] == DeliveryState.BESCHIKBAAR:
-        write.run(_COLLECT, this=message, party=party, next=DeliveryState.OPGEHAALD.value, at=micros(now))
-        journal_step(write, COLLECTED, row, now)
+        _collected(write, row, now)
         row = (*row[:10], DeliveryState.OPGEHAALD.value, micros(now), *row[12:])
     return listed(row, now, party)
+
+
+def _collected(write: Write, row: Row, now: datetime, **more: object) -> None:
+    write.run(_COLLECT, this=row[MESSAGE], party=row[4], next=DeliveryState.OPGEHAALD.value, at=micros(now))
+    journal_step(write, COLLECTED, row, now, **more)
 
 
 def _confirm(write: Write, party: str, referentienummer: str, now: datetime) -> bool:
     rows = deliveries_of(write, referentienummer, party)
     for row in rows:
         if state_at(row, now) is DeliveryState.OPGEHAALD:
-            write.run(_CONFIRM, this=row[MESSAGE], party=party, next=DeliveryState.BEVESTIGD.value, at=micros(now))
-            journal_step(write, CONFIRMED, row, now)
-            _erase(write, row)
+            if row[QUEUED] is not None:
+                hold(write, row[QUEUED])
+            _confirmed(write, row, now)
             return True
     return any(row[10] == DeliveryState.BEVESTIGD for row in rows)
+
+
+def _confirmed(write: Write, row: Row, now: datetime, **more: object) -> None:
+    write.run(_CONFIRM, this=row[MESSAGE], party=row[4], next=DeliveryState.BEVESTIGD.value, at=micros(now))
+    journal_step(write, CONFIRMED, row, now, **more)
+    _gone(write, row)
+
+
+def confirm_pushed(write: Write, row: Row, now: datetime, *, receipt: str) -> bool:
+    """Its receiver signed for it: OPGEHAALD and BEVESTIGD at once. False, and nothing, when it has ended before.
+
+    A term that ended during the call changes nothing: the receiver has it. `receipt`: digest of that signature. The
+    conversation is held, from before the row was read.
+    """
+    if row[10] not in OPEN:
+        return False
+    if row[10] == DeliveryState.BESCHIKBAAR:
+        _collected(write, row, now, receipt=receipt)
+    _confirmed(write, row, now, receipt=receipt)
+    return True
 
 
 def _expire(write: Write, now: datetime, limit: int) -> int:
@@ -233,15 +270,27 @@ def _expire(write: Write, now: datetime, limit: int) -> int:
 
 
 def end_delivery(write: Write, row: Row, state: DeliveryState) -> None:
-    """Move a delivery to a state from which nobody can collect, and erase what nobody else waits for."""
+    """Move a delivery to a state from which nobody can collect, and erase what nobody else waits for.
+
+    Takes   a row of TO_CHANGE.
+    """
+    if row[QUEUED] is not None:
+        hold(write, row[QUEUED])
     write.run(_END, this=row[MESSAGE], party=row[4], next=state.value)
-    _erase(write, row)
+    _gone(write, row)
 
 
 def journal_step(write: Write, kind: str, row: Row, now: datetime, **more: object) -> None:
     """The entry that says what became of this delivery."""
     facts = {"referentienummer": row[0], "afzender": row[3], "ontvanger": row[4]}
     write.chain.append(kind, at=now, message=row[MESSAGE], facts=facts | more)
+
+
+def _gone(write: Write, row: Row) -> None:
+    """What goes with a delivery that ended: its place in the outbox, and its content."""
+    if row[QUEUED] is not None:
+        leave(write, message=row[MESSAGE], receiver=row[4], conversation=row[QUEUED])
+    _erase(write, row)
 
 
 def _erase(write: Write, row: Row) -> None:
@@ -255,5 +304,5 @@ def _erase(write: Write, row: Row) -> None:
 
 
 def deliveries_of(session: Session, referentienummer: str, receiver: str) -> list[Row]:
-    """Rows of COLUMNS: the deliveries to one receiver under one number, oldest first, held for a change."""
+    """Rows of TO_CHANGE: the deliveries to one receiver under one number, oldest first, held for a change."""
     return session.all(_FIND_TO_CHANGE, referentienummer=referentienummer, party=receiver)

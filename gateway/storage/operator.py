@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, null, select, update
 
 from gateway.errors import MailboxUnknown, RefusedError
 from gateway.storage.engine import Store
-from gateway.storage.listing import COLUMNS, FROM_DELIVERIES, HELD, MESSAGE, OPEN, listed, state_at
+from gateway.storage.listing import FROM_DELIVERIES, HELD, MESSAGE, OPEN, TO_CHANGE, listed, state_at
 from gateway.storage.mailbox import deliveries_of, end_delivery, journal_step
 from gateway.storage.records import CANCELLED, CONFIG, OPERATOR
 from gateway.storage.session import Query, Row
@@ -24,12 +24,12 @@ _RELEASE = Query(
     .values(state=bindparam("next"), collected_at=null()))
 
 _OPEN_TO = Query(
-    select(*COLUMNS).select_from(FROM_DELIVERIES)
+    select(*TO_CHANGE).select_from(FROM_DELIVERIES)
     .where(deliveries.c.receiver == bindparam("party"), deliveries.c.state == bindparam("state"))
     .order_by(deliveries.c.received_at, deliveries.c.message).limit(bindparam("limit"))
     .with_for_update(of=HELD, key_share=True))
 _OPEN_FROM = Query(
-    select(*COLUMNS).select_from(FROM_DELIVERIES)
+    select(*TO_CHANGE).select_from(FROM_DELIVERIES)
     .where(messages.c.afzender == bindparam("party"), deliveries.c.state == bindparam("state"))
     .limit(bindparam("limit")).with_for_update(of=HELD, key_share=True))
 _FORGET_TOLERANCES = Query(delete(tolerances).where(tolerances.c.party == bindparam("party")))

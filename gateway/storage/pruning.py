@@ -32,6 +32,7 @@ from gateway.storage.records import DROPPED, PRUNED, micros
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import (
     addressed_payloads,
+    attempts,
     bridged_payloads,
     certificates,
     checkpoints,
@@ -39,10 +40,12 @@ from gateway.storage.tables import (
     deliveries,
     entries,
     messages,
+    outbox,
     parents,
     payloads,
     proofs,
     prunings,
+    push_proofs,
     refusals,
     refused_legs,
     reply_terms,
@@ -88,8 +91,8 @@ _DROP_ENTRIES = Query(update(entries).where(entries.c.message == bindparam("this
                       .values(record=bindparam("nothing"), message=null()))
 _CONVERSATIONS_OF = Query(select(deliveries.c.conversation).where(deliveries.c.message == bindparam("this")))
 _DROP_ALL_OF = tuple(Query(delete(table).where(table.c.message == bindparam("this")))
-                     for table in (proofs, payloads, bridged_payloads, addressed_payloads, refused_legs, reply_terms,
-                                   parents, deliveries))
+                     for table in (proofs, payloads, bridged_payloads, addressed_payloads, outbox, attempts,
+                                   push_proofs, refused_legs, reply_terms, parents, deliveries))
 _DROP_MESSAGE = Query(delete(messages).where(messages.c.id == bindparam("this")))
 _DROP_CONVERSATION = Query(delete(conversations).where(
     conversations.c.id == bindparam("this"),
@@ -97,7 +100,7 @@ _DROP_CONVERSATION = Query(delete(conversations).where(
 
 _CERTIFICATES = Query(select(certificates.c.sha256, certificates.c.der))
 _CERTIFICATE_USED = tuple(Query(select(table.c.certificate).where(table.c.certificate == bindparam("this")).limit(1))
-                          for table in (proofs, checkpoints))
+                          for table in (proofs, push_proofs, checkpoints))
 _DROP_CERTIFICATE = Query(delete(certificates).where(certificates.c.sha256 == bindparam("this")))
 _DROP_TOLERANCES = Query(delete(tolerances).where(tolerances.c.last_seen < bindparam("before")))
 

@@ -15,6 +15,8 @@ no index more than that needs: at every commit each index is another page to wri
                                     conversation above their own
     payloads, bridged_payloads      sealed octets of messages that are still to be confirmed, and nothing else
     addressed_payloads              the same, of what only one addressee can read
+    outbox, attempts, push_proofs   what is to be pushed, every attempt at it, and the receivers' signatures for it
+    breakers                        parties whose own service is not called for a while
     tolerances                      figures for a party's page; no journal and no state
     duties, switches                work that is done once among all nodes; what an operator switched off
 """
@@ -37,7 +39,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0006"  # the migration this description equals; a store at another revision is not opened
+REVISION: Final = "0008"  # the migration this description equals; a store at another revision is not opened
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
@@ -263,6 +265,65 @@ addressed_payloads = Table(
     Column("body_digest", LargeBinary, nullable=False),
     PrimaryKeyConstraint("message", "receiver"),
     Index("ix_addressed_payloads_epoch", "epoch"),
+)
+
+# Open deliveries to parties that have a service of their own; parties that collect have no row here. What is not
+# claimed may be from `next_at`; of a claimed one that is the end of its lease. A later message of the same conversation
+# to the same party has next_at = WAITS until the one before it is gone.
+outbox = Table(
+    "outbox", metadata,
+    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("conversation", ForeignKey("conversations.id"), nullable=False),
+    Column("action", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("attempts", BigInteger, nullable=False),  # begun
+    Column("next_at", BigInteger, nullable=False),
+    Column("claimed_by", Text),
+    Column("lease_until", BigInteger),
+    PrimaryKeyConstraint("message", "receiver"),
+    Index("ix_outbox_due", "receiver", "next_at", "message"),
+    Index("ix_outbox_conversation", "conversation", "receiver", "message"),
+    sqlite_with_rowid=False,
+)
+
+attempts = Table(
+    "attempts", metadata,
+    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("duration", BigInteger, nullable=False),  # microseconds
+    Column("result", Text, nullable=False),  # push_values.Result
+    Column("cause", Text, nullable=False),
+    PrimaryKeyConstraint("message", "receiver", "number"),
+    sqlite_with_rowid=False,
+)
+
+# The signature under a receiver's receipt of what was pushed to it.
+push_proofs = Table(
+    "push_proofs", metadata,
+    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("signed_info", LargeBinary, nullable=False),
+    Column("signature_value", LargeBinary, nullable=False),
+    Column("signature_method", Text, nullable=False),
+    Column("certificate", ForeignKey("certificates.sha256"), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("body_reference", Text, nullable=False),
+    PrimaryKeyConstraint("message", "receiver"),
+)
+
+# Of parties whose service failed since it last took something; push_values.Breaker.
+breakers = Table(
+    "breakers", metadata,
+    Column("party", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("refusals", BigInteger, nullable=False),
+    Column("openings", BigInteger, nullable=False),
+    Column("until", BigInteger),
 )
 
 tolerances = Table(

@@ -10,11 +10,12 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.errors import Unreachable
+from gateway.errors import GatewayError, Unreachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,14 @@ class Caller:
         self._sessions: dict[tuple[str, int], tuple[float, ssl.SSLSession]] = {}  # since when, by host and port
         self._lock = threading.Lock()
 
-    def post(self, url: str, octets: bytes, soap_action: str) -> tuple[int, bytes]:
+    def post(self, url: str, octets: bytes, soap_action: str,
+             check: Callable[[bytes], None] = lambda certificate: None) -> tuple[int, bytes]:
         """Send one SOAP request; the status and the octets of the answer, whatever the status is.
 
-        `soap_action` goes out quoted (BP R1109). Raises Unreachable with cause and remedy. A call is sent once more
-        only when a kept-alive connection proves closed before any octet of an answer; requests are idempotent.
+        `soap_action` goes out quoted (BP R1109). `check` sees the other side's certificate (DER) before anything is
+        sent, at every request; what it raises ends the call. Raises Unreachable with cause and remedy. A call is sent
+        once more only when a kept-alive connection proves closed before any octet of an answer; requests are
+        idempotent.
         """
         host, port, target = _parts(url)
         headers = {
@@ -53,22 +57,35 @@ class Caller:
         kept = self._take(host, port)
         if kept is not None:
             try:
-                return self._exchange(kept, target, octets, headers)
+                return self._exchange(kept, target, octets, headers, check)
+            except GatewayError:
+                kept.close()
+                raise
             except (OSError, http.client.HTTPException) as error:
                 kept.close()
                 if not (kept.unanswered and isinstance(error, _CLOSED)):
                     raise Unreachable(f"{host}:{port}: {explain(error, host)}") from error
         fresh = _Connection(host, port, self._context, self._limits, self._session(host, port))
         try:
-            return self._exchange(fresh, target, octets, headers)
+            fresh.connect()
+            return self._exchange(fresh, target, octets, headers, check)
+        except GatewayError:
+            fresh.close()
+            raise
         except (OSError, http.client.HTTPException) as error:
             fresh.close()
             raise Unreachable(f"{host}:{port}: {explain(error, host)}") from error
 
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Use this TLS context from now on: nothing of before it is kept open or resumed."""
+        self._context = context
+        self.close()
+
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections, and resume none."""
         with self._lock:
             idle, self._idle = self._idle, []
+            self._sessions.clear()
         for _, connection in idle:
             connection.close()
 
@@ -109,7 +126,9 @@ class Caller:
 
     def _exchange(
         self, connection: "_Connection", target: str, octets: bytes, headers: dict[str, str],
+        check: Callable[[bytes], None],
     ) -> tuple[int, bytes]:
+        check(connection.sock.getpeercert(binary_form=True) or b"")
         connection.begin()
         connection.request("POST", target, body=octets, headers=headers)
         response = connection.getresponse()
@@ -135,6 +154,7 @@ class Caller:
         connection.close()
 
 
+_PIECE = 65_536  # octets
 _CLOSED = (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
@@ -166,6 +186,12 @@ class _Connection(http.client.HTTPSConnection):
         self._deadline = time.monotonic() + self._limits.answer_seconds
         if self.sock is not None:
             self.sock.settimeout(self._limits.answer_seconds)
+
+    def send(self, data: Any) -> None:
+        """In pieces, all within the exchange's time: who takes them slowly would else have that time for each."""
+        for start in range(0, len(data), _PIECE):
+            self.sock.settimeout(self.left())
+            self.sock.sendall(data[start:start + _PIECE])
 
     def answered(self) -> None:
         """The first octets of an answer are there."""

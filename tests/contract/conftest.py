@@ -15,6 +15,7 @@ from gateway.storage import (
     Sealer,
     SqlJournal,
     SqlMailbox,
+    SqlOutbox,
     Store,
     open_store,
     upgrade,
@@ -37,12 +38,14 @@ class Hub:
     keys: KeyDirectory = field(init=False)
     journal: ports.Journal = field(init=False)
     mailbox: SqlMailbox = field(init=False)
+    outbox: SqlOutbox = field(init=False)
     reports: Reports = field(init=False)
     operator: Operator = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = KeyDirectory(self.folder / "keys")
         self.journal, self.mailbox = self.over(Sealer(self.keys))
+        self.outbox = SqlOutbox(self.store, Sealer(self.keys))
         self.reports = Reports(self.store)
         self.operator = Operator(self.store)
 

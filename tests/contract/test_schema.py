@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.storage import audit as audit_module
+from gateway.storage import certificates as certificates_module
 from gateway.storage import checkpoints as checkpoints_module
 from gateway.storage import current, head, open_store, upgrade
 from gateway.storage import duties as duties_module
@@ -16,7 +17,9 @@ from gateway.storage import evidence as evidence_module
 from gateway.storage import journal as journal_module
 from gateway.storage import mailbox as mailbox_module
 from gateway.storage import operator as operator_module
+from gateway.storage import outbox as outbox_module
 from gateway.storage import pruning as pruning_module
+from gateway.storage import queue as queue_module
 from gateway.storage import reports as reports_module
 from gateway.storage import switches as switches_module
 from gateway.storage import tolerances as tolerances_module
@@ -30,7 +33,8 @@ from tests.contract.conftest import Hub
 from tests.contract.samples import BANK, ENERGIE, NOW, acceptance, number
 
 MODULES = (journal_module, mailbox_module, operator_module, reports_module, evidence_module, checkpoints_module,
-           tree_module, audit_module, tolerances_module, pruning_module, duties_module, switches_module)
+           tree_module, audit_module, tolerances_module, pruning_module, duties_module, switches_module,
+           outbox_module, queue_module, certificates_module)
 QUERIES = {f"{module.__name__.rsplit('.', 1)[1]}.{name}": value
            for module in MODULES for name, value in vars(module).items() if isinstance(value, Query)}
 QUERIES |= {f"mailbox.list-{key}": value for key, value in mailbox_module._LISTS.items()}
@@ -75,6 +79,9 @@ def assert_indexed(sql: str, steps: list[str]) -> None:
 
 # Which index, where more than one would do and only one is quick: the mailbox of a large party is long.
 BY = {
+    "outbox._FIRST_OF_NEXT": "ix_outbox_due (receiver>?)",
+    "outbox._DUE": "ix_outbox_due (receiver=? AND next_at<?)",
+    "queue._BEFORE": "ix_outbox_conversation (conversation=? AND receiver=?)",
     "checkpoints._FIRST_STAMPED": "ix_checkpoints_stamped (node=? AND size>?)",
     "checkpoints._NEWEST_STAMPED": "ix_checkpoints_stamped (node=?)",
     "pruning._OLD_MESSAGES": "ix_messages_received_at (received_at>? AND received_at<?)",
