@@ -230,6 +230,7 @@ class EncryptedBody:
     digest: bytes  # SHA-256 of the canonical Body in clear, which is what is signed
     key: bytes = field(repr=False)  # the xenc:EncryptedKey element
     data: bytes = field(repr=False)  # the xenc:EncryptedData element
+    message_digest: bytes = b""  # SHA-256 of the message element, where that is its content: what a receipt must say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +253,8 @@ class Acceptance:
     answer_by: datetime | None = None  # when its own content says until when an answer is asked
     missed: datetime | None = None  # of an answer that comes late: the end of the term it should have come in
     bridged: Mapping[str, Bridged] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
-    addressed: Mapping[str, EncryptedBody] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
+    addressed: Mapping[str, EncryptedBody] = field(default_factory=lambda: MappingProxyType({}))  # to collect
+    pushed: Mapping[str, EncryptedBody] = field(default_factory=lambda: MappingProxyType({}))  # for some of those: too
 
 
 # --- what the store tells ------------------------------------------------------------------------------------

@@ -47,7 +47,8 @@ def without(acceptance: Acceptance, refused: tuple[RefusedLeg, ...]) -> Acceptan
     return replace(
         acceptance, refused=refused, receivers=tuple(one for one in acceptance.receivers if one.id not in gone),
         bridged={party: one for party, one in acceptance.bridged.items() if party not in gone},
-        addressed={party: one for party, one in acceptance.addressed.items() if party not in gone})
+        addressed={party: one for party, one in acceptance.addressed.items() if party not in gone},
+        pushed={party: one for party, one in acceptance.pushed.items() if party not in gone})
 
 
 def _cross(payload: bytes, message_type: MessageType, key: SetKey, version: str, catalog: Catalog) -> Bridged | None:

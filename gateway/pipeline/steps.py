@@ -109,8 +109,7 @@ def _addressed(
     asked = awake(request.sender, asked, gate.switches())
     asked, bridged = bridge(acceptance.payload, message_type, key, asked, bridges, gate.catalog)
     complete = replace(acceptance, receivers=asked.receivers, bridged=bridged)
-    addressed = encrypt_for_addressees(complete, gate)
-    return replace(complete, addressed=addressed) if addressed else complete, asked.refused
+    return encrypt_for_addressees(complete, gate), asked.refused
 
 
 def _record(tx: Transaction, acceptance: Acceptance, refused: tuple[Refused, ...], gate: Gate) -> Entry:

@@ -347,10 +347,14 @@ class SqlTransaction(ports.Transaction):
     def _add_addressed(self, message: int, acceptance: Acceptance, receiver: str, body: EncryptedBody) -> None:
         """The key of the day around the EncryptedKey: once it is destroyed, no copy of it opens for anybody."""
         header, epoch = acceptance.header, epoch_of(acceptance.received_at)
-        wrapped = self._sealer.keys.wrap(
-            epoch, body.key, context_of(header.referentienummer, header.afzender, receiver))
-        self._write.run(_ADD_ADDRESSED_PAYLOAD, message=message, receiver=receiver, epoch=epoch, wrapped=wrapped,
-                        sealed=body.data, body_id=body.identifier, body_digest=body.digest)
+        context = context_of(header.referentienummer, header.afzender, receiver)
+        pushed = acceptance.pushed.get(receiver)
+        self._write.run(
+            _ADD_ADDRESSED_PAYLOAD, message=message, receiver=receiver, epoch=epoch,
+            wrapped=self._sealer.keys.wrap(epoch, body.key, context), sealed=body.data, body_id=body.identifier,
+            body_digest=body.digest, pushed_wrapped=pushed and self._sealer.keys.wrap(epoch, pushed.key, context),
+            pushed_sealed=pushed and pushed.data, pushed_body_id=pushed and pushed.identifier,
+            pushed_body_digest=pushed and pushed.digest, pushed_digest=pushed and pushed.message_digest)
 
     def _seal(self, acceptance: Acceptance, payload: bytes, bridged_to: str | None) -> Sealed:
         header = acceptance.header

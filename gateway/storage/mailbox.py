@@ -93,6 +93,13 @@ _ADDRESSED_PAYLOAD = Query(
            addressed_payloads.c.body_id, addressed_payloads.c.body_digest)
     .where(addressed_payloads.c.message == bindparam("message"),
            addressed_payloads.c.receiver == bindparam("receiver")))
+_PUSHED_PAYLOAD = Query(
+    select(addressed_payloads.c.epoch, addressed_payloads.c.pushed_wrapped, addressed_payloads.c.pushed_sealed,
+           addressed_payloads.c.pushed_body_id, addressed_payloads.c.pushed_body_digest,
+           addressed_payloads.c.pushed_digest)
+    .where(addressed_payloads.c.message == bindparam("message"),
+           addressed_payloads.c.receiver == bindparam("receiver"),
+           addressed_payloads.c.pushed_sealed.is_not(None)))
 _DUE = Query(select(*TO_CHANGE).select_from(FROM_DELIVERIES)
              .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
              .order_by(deliveries.c.expires_at).limit(bindparam("limit"))
@@ -184,13 +191,14 @@ class SqlMailbox(ports.Mailbox):
 
 
 def opened(session: Session, sealer: Sealer, *, message: int, referentienummer: str, afzender: str, receiver: str,
-           bridged_to: str | None, sealed_to: str | None) -> Content:
-    """The message element, as this receiver gets it; or as far as the hub can open what is encrypted to it alone.
+           bridged_to: str | None, sealed_to: str | None, pushed: bool = False) -> Content:
+    """The message element, as this receiver gets it; or as far as the hub can open what is encrypted to it alone, in
+    the form in which it is collected or the one in which it is pushed.
 
     Raises StorageError when it is not there, or does not open.
     """
     if sealed_to is not None:
-        row = session.one(_ADDRESSED_PAYLOAD, message=message, receiver=receiver)
+        row = session.one(_PUSHED_PAYLOAD if pushed else _ADDRESSED_PAYLOAD, message=message, receiver=receiver)
     elif bridged_to is not None:
         row = session.one(_BRIDGED_PAYLOAD, message=message, set_version=bridged_to)
     else:
@@ -202,7 +210,8 @@ def opened(session: Session, sealer: Sealer, *, message: int, referentienummer: 
         return sealer.unseal(Sealed(epoch=epoch, wrapped=wrapped, octets=octets),
                              context_of(referentienummer, afzender, bridged_to))
     key = sealer.keys.unwrap(epoch, wrapped, context_of(referentienummer, afzender, receiver))
-    return EncryptedBody(certificate=sealed_to, identifier=row[3], digest=bytes(row[4]), key=key, data=octets)
+    return EncryptedBody(certificate=sealed_to, identifier=row[3], digest=bytes(row[4]), key=key, data=octets,
+                         message_digest=bytes(row[5]) if pushed else b"")
 
 
 def _first_open(rows: list[Row], now: datetime) -> Row:

@@ -39,7 +39,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0008"  # the migration this description equals; a store at another revision is not opened
+REVISION: Final = "0009"  # the migration this description equals; a store at another revision is not opened
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
@@ -263,6 +263,12 @@ addressed_payloads = Table(
     Column("sealed", LargeBinary, nullable=False),  # xenc:EncryptedData
     Column("body_id", Text, nullable=False),
     Column("body_digest", LargeBinary, nullable=False),
+    # The same message as it is pushed, where its receiver has a service of its own (docs/decisions/0025).
+    Column("pushed_wrapped", LargeBinary),
+    Column("pushed_sealed", LargeBinary),
+    Column("pushed_body_id", Text),
+    Column("pushed_body_digest", LargeBinary),
+    Column("pushed_digest", LargeBinary),  # of the message element
     PrimaryKeyConstraint("message", "receiver"),
     Index("ix_addressed_payloads_epoch", "epoch"),
 )
