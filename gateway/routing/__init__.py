@@ -23,12 +23,13 @@ from gateway.routing.rollover import (
     certificates_accepted,
     encryption_certificate,
 )
+from gateway.routing.succession import missing
 from gateway.routing.terms import answer_due, working_days_since
 
 __all__ = [
     "AddressBook", "Addressed", "Backoff", "BreakerRules", "Refused", "address", "admit", "admitted", "after",
     "agreed_encrypted", "agreed_encrypted_push", "answer_due", "certificate_in_use", "certificate_refusal",
-    "certificates_accepted", "check_element", "check_reference", "encryption_certificate", "expiry", "next_state",
-    "next_step", "not_taken", "pushed_message_id", "represented", "routing_keys", "sift", "taken_as", "takes",
-    "working_days_since",
+    "certificates_accepted", "check_element", "check_reference", "encryption_certificate", "expiry", "missing",
+    "next_state", "next_step", "not_taken", "pushed_message_id", "represented", "routing_keys", "sift",
+    "taken_as", "takes", "working_days_since",
 ]

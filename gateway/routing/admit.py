@@ -71,7 +71,7 @@ def _agreed(party: Party, profile: str, agreed_as: str) -> bool:
 
 def takes(party: Party, role: RoleRule, key: SetKey) -> bool:
     """Does this party play the role, in this version of the module?"""
-    return _plays(party, role) and key.version in party.modules.get(key.module, ())
+    return plays(party, role) and key.version in party.modules.get(key.module, ())
 
 
 def check_element(operation: Operation, body: tuple[str, str]) -> None:
@@ -138,12 +138,13 @@ def _any_may_play(parties: Iterable[Party], role: RoleRule, key: SetKey) -> None
     raise first or RoleNotAllowed("nobody plays this role")
 
 
-def _plays(party: Party, role: RoleRule) -> bool:
+def plays(party: Party, role: RoleRule) -> bool:
+    """May this party play the role?"""
     return bool(party.roles & role.parties) and (not role.subtypes or party.subtype in role.subtypes)
 
 
 def _may_play(party: Party, role: RoleRule, key: SetKey) -> None:
-    if not _plays(party, role):
+    if not plays(party, role):
         kind = f"{party.slug} (subtype {party.subtype or 'none'})"
         raise RoleNotAllowed(f"{kind} may not play {role.name} in {key.module}")
     versions = party.modules.get(key.module)
@@ -158,7 +159,7 @@ def taken_as(party: Party, key: SetKey, bridges: Mapping[str, RoleRule]) -> tupl
     versions = party.modules.get(key.module, ())
     if key.version in versions:
         return ()
-    taken = (one for one in versions if one in bridges and _plays(party, bridges[one]))
+    taken = (one for one in versions if one in bridges and plays(party, bridges[one]))
     return tuple(sorted(taken, key=lambda one: tuple(map(int, one.split("."))), reverse=True))
 
 
@@ -193,7 +194,7 @@ def _wanted(
     if kind not in message_type.routes:
         raise ReceiverUnknown(f"{message_type.element} does not route on {kind}")
     role = roles[message_type.receiver_role]
-    groups = ([party.id for party in group if _plays(party, role)]
+    groups = ([party.id for party in group if plays(party, role)]
               for group in register.by_route(kind, value, module, on=on))
     found = tuple(one for one in next(filter(None, groups), ()) if one != sender.id)
     if not found:

@@ -20,6 +20,7 @@ EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
 REFUSED_LEG: Final = "leg-refused"
 OPERATOR: Final = "operator"
+REDIRECTED: Final = "redirected"
 PRUNED: Final = "pruned"
 CONFIG: Final = "config"
 
