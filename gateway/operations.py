@@ -125,6 +125,7 @@ class Operations:
     prove: Callable[[str, str | None], bytes]  # Referentienummer, sender's id → evidence file
     prove_refusal: Callable[[str], bytes]  # ticket → evidence file
     explain: Callable[[Sequence[Explained]], list[Row]]  # the checks of a refusal in words
+    attempts: Callable[[str], list[Row]]  # Referentienummer → what was tried to push it
     clock: Clock
 
     def messages(self, *, conversation: str | None = None, party: str | None = None, limit: int = 100) -> list[Row]:
@@ -149,6 +150,7 @@ class Operations:
             "geweigerd": [{"ontvanger": receiver, "code": code} for receiver, code in story.refused],
             "journal": [{"positie": one.position, "soort": one.kind, "tijdstip": _at(one.record)}
                         for one in story.recorded],
+            "attempts": self.attempts(first.referentienummer),
         }
 
     def tolerances(self, party: str) -> list[Row]:

@@ -46,13 +46,14 @@ ROOMS = {
     "party": room("messagesets soap security transport routing", "lxml", clock=True),
     "privacy": room(),
     "switchboard": room(),
+    "deliveries": room(),
     "operations": room(),
     "settings": room(),
     "calendar_nl": room("", "holidays"),
     "cli": room("operations app settings", "typer rich", clock=True),
     "app": room(
-        "messagesets soap security routing pipeline storage transport party operations privacy switchboard settings "
-        "calendar_nl",
+        "messagesets soap security routing pipeline storage transport party operations privacy switchboard deliveries "
+        "settings calendar_nl",
         "lxml xmlschema cryptography signxml sqlalchemy alembic spyne uvicorn httptools starlette prometheus_client "
         "structlog",
         clock=True,

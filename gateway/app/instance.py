@@ -16,6 +16,7 @@ from gateway.app.profiles import check_profiles
 from gateway.app.succession import Succession
 from gateway.app.trust import LiveTrust
 from gateway.app.words import in_words
+from gateway.deliveries import Deliveries
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
@@ -41,6 +42,7 @@ from gateway.storage import (
     KeyDirectory,
     KeyVault,
     Operator,
+    Pushes,
     Redirection,
     Reports,
     Sealer,
@@ -230,6 +232,7 @@ class Instance:
                 prove=lambda number, sender: self._prove(store, partial(
                     evidence_file, reports, number, afzender=sender)),
                 prove_refusal=lambda ticket: self._prove(store, partial(refusal_file, reports, ticket)),
+                attempts=Deliveries(pushes=Pushes(store), resolve=self.resolve, clock=utc_now).attempts,
             )
 
     @contextmanager
@@ -251,6 +254,12 @@ class Instance:
                 stored=SqlSwitches(store), resolve=self.resolve, states=Duties(store, holder="").all, clock=utc_now,
                 sets=lambda: [ModuleVersion(key.module, key.version, one.title_nl, one.status)
                               for key, one in self.catalog.sets.items() if not one.core])
+
+    @contextmanager
+    def deliveries(self) -> Iterator[Deliveries]:
+        """What waits to be pushed, with the store open for as long."""
+        with open_store(self.settings.store.database, node=self.settings.hub.node) as store:
+            yield Deliveries(pushes=Pushes(store), resolve=self.resolve, clock=utc_now)
 
     def _prove(self, store: Store, write: Callable[..., bytes]) -> bytes:
         """Sign the journal as far as it is first: then the file is short, whatever came after the message."""

@@ -113,9 +113,10 @@ def show_party(words: Words = None, instance: InstanceOption = None, as_json: Js
     folder, (who,) = instance_and_words(words, instance, 1)
     opened = gateway_app.open_instance(folder)
     row = gateway_app.describe_party(opened.resolve(who))
-    with opened.operations() as operations, opened.switchboard() as board:
-        used, switched = operations.tolerances(who), board.party(who)
+    with opened.operations() as operations, opened.switchboard() as board, opened.deliveries() as deliveries:
+        used, switched, called = operations.tolerances(who), board.party(who), deliveries.breaker(who)
     row |= {key: switched[key] for key in ("drained", "since", "who", "why", "waiting_to", "waiting_from")}
+    row |= called
     routes = [{key: value for key, value in route.items() if key != "party"}
               for route in gateway_app.list_routes(folder) if route["party"] == row["slug"]]
     if as_json:

@@ -22,13 +22,10 @@ from gateway.storage.tables import conversations, deliveries, messages, outbox, 
 from gateway.storage.writer import Write
 from gateway.values import DeliveryState, Party
 
-_RECEIVED = Query(select(conversations.c.conversatie)
-                  .join_from(deliveries, conversations, conversations.c.id == deliveries.c.conversation)
-                  .where(deliveries.c.receiver == bindparam("party")))
+_RECEIVED = Query(select(deliveries.c.conversation).where(deliveries.c.receiver == bindparam("party")))
 _SENT = Query(select(messages.c.conversatie).where(messages.c.afzender == bindparam("party")))
-_INHERITED = Query(select(conversations.c.conversatie)
-                   .join_from(successors, conversations, conversations.c.id == successors.c.conversation)
-                   .where(successors.c.successor == bindparam("party")))
+_INHERITED = Query(select(successors.c.conversation).where(successors.c.successor == bindparam("party")))
+_NUMBER = Query(select(conversations.c.conversatie).where(conversations.c.id == bindparam("this")))
 _MODULES = Query(select(conversations.c.module).where(conversations.c.conversatie == bindparam("conversatie")))
 _UNDER = Query(
     select(conversations.c.id, conversations.c.module, conversations.c.initiator, conversations.c.counterpart)
@@ -85,8 +82,10 @@ class Redirection:
     def numbers(self, party: str) -> list[str]:
         """The ConversatieReferentienummers under which this party (id) ever took part."""
         with self._store.read() as session:
-            return sorted({row[0] for query in (_RECEIVED, _SENT, _INHERITED)
-                           for row in session.stream(query, party=party)})
+            sent = {row[0] for row in session.stream(_SENT, party=party)}
+            others = {row[0] for query in (_RECEIVED, _INHERITED) for row in session.stream(query, party=party)}
+            # One by one: joined, an engine may rather read every conversation there is.
+            return sorted(sent.union(*(session.all(_NUMBER, this=one)[0] for one in others)))
 
     def move(self, conversatie: str, old: Party, new: Party, judge: Judge, *, who: str, why: str,
              now: datetime) -> int | None:
