@@ -36,6 +36,8 @@ class Story(Protocol):
     @property
     def legs(self) -> Sequence[Listed]: ...
     @property
+    def refused(self) -> Sequence[tuple[str, str]]: ...  # addressee (id), code
+    @property
     def recorded(self) -> Sequence[Recorded]: ...
 
 
@@ -148,6 +150,7 @@ class Operations:
                  "bevestigd_op": leg.confirmed_at, "verval_datum": leg.expires_at}
                 for leg in story.legs
             ],
+            "geweigerd": [{"ontvanger": receiver, "code": code} for receiver, code in story.refused],
             "journal": [{"positie": one.position, "soort": one.kind, "tijdstip": _at(one.record)}
                         for one in story.recorded],
             "attempts": self.attempts(first.referentienummer),
@@ -284,7 +287,7 @@ def _row(one: Listed) -> Row:
         "referentienummer": one.referentienummer, "cross_referentienummer": one.cross,
         "conversatie_referentienummer": one.conversatie, "afzender": one.afzender, "berichttype": one.berichttype,
         "versie": one.versie, "tijdstip_ontvangst": one.received_at, "verval_datum": one.expires_at,
-        "opgehaald": one.opgehaald, "ontvanger": one.ontvanger, "status": one.status.value,
+        "opgehaald": one.opgehaald, "ontvanger": one.ontvanger, "status": one.status.value, "code": one.code,
     }
 
 

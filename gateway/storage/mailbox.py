@@ -25,6 +25,7 @@ from gateway.storage.listing import (
     FROM_DELIVERIES,
     HELD,
     MESSAGE,
+    MORE,
     OPEN,
     QUEUED,
     SEALED_TO,
@@ -33,6 +34,7 @@ from gateway.storage.listing import (
     listed,
     not_indexed,
     state_at,
+    with_terms,
 )
 from gateway.storage.queue import hold, leave, under_way
 from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, micros
@@ -52,7 +54,7 @@ from gateway.values import Acceptance, DeliveryState, EncryptedBody, Listed, Sea
 Content = bytes | EncryptedBody  # a message element in canonical form, or what the hub can't read
 
 _IN_TERM = (  # + 0: not by the index of terms, whose order is another
-    select(*COLUMNS).select_from(FROM_DELIVERIES)
+    select(*COLUMNS, *MORE).select_from(with_terms(FROM_DELIVERIES))
     .where(deliveries.c.expires_at + 0 > bindparam("now"))
     .order_by(deliveries.c.received_at, deliveries.c.message).limit(bindparam("limit")))
 _WAITING = _IN_TERM.where(deliveries.c.receiver == bindparam("party"), deliveries.c.state == bindparam("state"))
