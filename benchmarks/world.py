@@ -19,7 +19,7 @@ from gateway.security import EXAMPLE_HUB_OIN, EXAMPLE_OINS, Outgoing, SigningKey
 from gateway.security import seal as sealed
 from gateway.security.keys import load_private_key
 from gateway.security.throwaway import CertificateSpec, Pair, issue, new_key
-from gateway.storage import open_store
+from gateway.storage import Store, open_store
 from gateway.switches import ALL_ON
 from gateway.values import Received, SetKey
 
@@ -29,6 +29,7 @@ SR = "urn:schuldenknooppunt:schuldregeling:2.0"
 RSA, P256 = "RSA-2048", "P-256"
 _FILES = {RSA: "sign", P256: "p256"}  # <slug>-<this>.pem: who signs with what
 _GEMEENTE = "11111111-1111-4111-8111-000000000001"
+_ENERGIE = "11111111-1111-4111-8111-000000000002"
 _SIGNING = '[signing]\ncertificate = "pki/hub-sign.pem"\nkey = "pki/hub-sign.key"\n'
 
 
@@ -38,6 +39,8 @@ class World:
 
     instance: Instance
     gate: Gate
+    store: Store
+    trust: LiveTrust
 
     def schema(self, module: str, version: str) -> Path:
         return self.instance.catalog.sets[SetKey(module=module, version=version)].schema.path
@@ -46,10 +49,11 @@ class World:
         file = self.instance.folder / "pki" / f"{slug}-{_FILES[key]}"
         return load_signing_key(file.with_suffix(".pem"), file.with_suffix(".key"))
 
-    def questions(self, numbers: Sequence[str], claims: int, key: str = RSA) -> list[Received]:
+    def questions(self, numbers: Sequence[str], claims: int, key: str = RSA, *,
+                  receiver: str = _ENERGIE) -> list[Received]:
         """A SaldoVerzoek of the gemeente for each number, each opening a conversation, signed now."""
         return self._signed("gemeente", key, SHV, f"{SR}:SaldoVerzoek", numbers,
-                            lambda number: saldo_verzoek(number, claims))
+                            lambda number: saldo_verzoek(number, claims, receiver))
 
     def asked(self, operation: str, numbers: Sequence[str]) -> list[Received]:
         """A mailbox request of the energy company for each number, signed now."""
@@ -91,7 +95,7 @@ def world() -> Iterator[World]:
                               switches=lambda: ALL_ON, urls={BASE},
                               observe=lambda event, facts: None)
             settle()
-            yield World(instance=instance, gate=gate)
+            yield World(instance=instance, gate=gate, store=store, trust=trust)
 
 
 def _second_keys(folder: Path) -> None:
@@ -110,11 +114,11 @@ def _second_keys(folder: Path) -> None:
     settings.write_text(settings.read_text("utf-8").replace(_SIGNING, both), "utf-8")
 
 
-def saldo_verzoek(number: str, claims: int) -> bytes:
+def saldo_verzoek(number: str, claims: int, receiver: str = _ENERGIE) -> bytes:
     """A valid SaldoVerzoek with so many claims, in canonical form; opens a conversation of its own."""
     stuurgegevens = (
         ("Referentienummer", number), ("ConversatieReferentienummer", new_id()), ("Versie", "2.0"),
-        ("Berichttype", "SaldoVerzoek"), ("Afzender", _GEMEENTE), ("Ontvanger", _GEMEENTE[:-1] + "2"),
+        ("Berichttype", "SaldoVerzoek"), ("Afzender", _GEMEENTE), ("Ontvanger", receiver),
         ("TijdstipBericht", "2026-11-24T12:00:00Z"),
     )
     header = "".join(f"<kn:{name}>{value}</kn:{name}>" for name, value in stuurgegevens)
