@@ -35,7 +35,7 @@ from gateway.security import (
     load_signing_key,
     same_key,
 )
-from gateway.settings import Settings, Token, load_parties, load_settings, plan
+from gateway.settings import Settings, Token, load_parties, load_routes, load_settings, plan, plan_routes
 from gateway.storage import (
     Checkpoints,
     Duties,
@@ -56,7 +56,7 @@ from gateway.storage import (
 )
 from gateway.switchboard import ModuleVersion, Switchboard
 from gateway.transport import Caller, TlsFiles, client_tls
-from gateway.values import Party
+from gateway.values import Party, Route
 
 RUNNING = "run.json"  # written by a serving hub: where it listens
 
@@ -93,7 +93,18 @@ class Instance:
 
     def read_register(self) -> AddressBook:
         """The address book as its file is now. Raises Misconfigured."""
-        return AddressBook(self._checked(self._stated()), today=utc_now().date())
+        parties = self._checked(self._stated())
+        return AddressBook(parties, routes=self._routes(self.folder / "parties.toml", parties), today=utc_now().date())
+
+    def _routes(self, file: Path, parties: tuple[Party, ...]) -> tuple[Route, ...]:
+        """The routing table in this file, once its modules are ones there are. Raises Misconfigured."""
+        routes = load_routes(file, parties)
+        modules = {key.module for key in self.catalog.sets} if any(row.module for row in routes) else set()
+        for row in routes:
+            if row.module is not None and row.module not in modules:
+                raise Misconfigured(f"{file.name}: the route for {row.kind} {row.value} is of module '{row.module}', "
+                                    f"which is not here; modules are {', '.join(sorted(modules))}")
+        return routes
 
     def _checked(self, parties: tuple[Party, ...]) -> tuple[Party, ...]:
         """The parties, once the profiles they agreed on are ones this hub can keep. Raises Misconfigured."""
@@ -263,8 +274,10 @@ class Instance:
 
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""
-        return [str(change) for change in plan(
-            self._stated(), self._checked(load_parties(file, folder=self.folder)), now=utc_now())]
+        current, wanted = self._stated(), self._checked(load_parties(file, folder=self.folder))
+        return [*map(str, plan(current, wanted, now=utc_now())),
+                *plan_routes(load_routes(self.folder / "parties.toml", current), self._routes(file, wanted),
+                             (*current, *wanted))]
 
     def _stated(self) -> tuple[Party, ...]:
         """The parties as their file states them, whatever the day."""

@@ -10,6 +10,7 @@ from gateway.soap.answers import (
     write_evidence,
     write_explanation,
     write_log,
+    write_overview,
     write_own_receipt,
     write_parties,
     write_pong,
@@ -39,6 +40,6 @@ __all__ = [
     "is_message_id", "leaf", "many_namespaces", "open_element", "open_envelope", "parse", "read_addressing",
     "read_bounded", "read_fault", "read_receipt", "read_xml", "scopes_are_bounded", "stamp", "text",
     "tolerated_blocks", "tolerated_octets", "write_collected", "write_confirmed", "write_evidence",
-    "write_explanation", "write_fault", "write_lapsed", "write_log", "write_own_receipt", "write_parties",
-    "write_pong", "write_receipt", "write_waiting",
+    "write_explanation", "write_fault", "write_lapsed", "write_log", "write_overview", "write_own_receipt",
+    "write_parties", "write_pong", "write_receipt", "write_waiting",
 ]

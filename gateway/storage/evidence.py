@@ -18,6 +18,7 @@ from gateway.merkle import inclusion_proof
 from gateway.push_values import PushProof
 from gateway.storage.chain import START, Head
 from gateway.storage.checkpoints import SignedCheckpoint, covering
+from gateway.storage.legs import refused_of
 from gateway.storage.records import CONFIRMED, entry_of
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import (
@@ -153,7 +154,7 @@ def gather(session: Session, referentienummer: str, afzender: str | None, party:
     covered, stretches = _placed(session, recorded)
     return Evidence(
         receipts=tuple(_receipts(session, row[0], recorded)),
-        entry=entry_of(accepted.position, accepted.hash, accepted.record),
+        entry=entry_of(accepted.position, accepted.hash, accepted.record, refused=refused_of(session, row[0])),
         afzender=row[3], body_digest=bytes(row[4]), proof=_proof(row), recorded=recorded, covered=covered,
         stretches=stretches,
     )

@@ -150,7 +150,7 @@ def test_log_search_is_an_index_search_in_order(hub: Hub, name: str, party: str 
             if few:
                 assert not any("mailbox" in step or "afzender" in step for step in steps), (sql, steps)
                 steps = [step for step in steps if "TEMP B-TREE" not in step]
-            if name == "everything" and party is None:
+            if name == "everything" and party is None and "refused_legs" not in sql:
                 # The newest of all: a walk down the index in order that ends at the limit.
                 assert steps[0] == "SCAN messages USING INDEX ix_messages_received_at"
                 steps = steps[1:]
