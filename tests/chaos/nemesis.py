@@ -38,15 +38,26 @@ class Nemesis:
         self._database_until = 0.0
         self.kills = 0
 
-    def run(self, acts: Iterable[Act], *, seconds: float, tick: Callable[[], None]) -> None:
-        """The storm, from now; `tick` is called all the time."""
+    def run(self, acts: Iterable[Act], *, seconds: float, tick: Callable[[], None],
+            until: Callable[[], bool] = lambda: False) -> None:
+        """The storm, from now; `tick` is called all the time. Ends early when `until` says so."""
         began = time.monotonic()
         for act in acts:
             self._at(began + act.at, lambda act=act: self._do(act))  # type: ignore[misc]
-        while time.monotonic() < began + seconds:
+        while time.monotonic() < began + seconds and not until():
             self._step()
             tick()
             time.sleep(_TICK)
+
+    def note(self, what: str, target: str, *, since: float) -> None:
+        """Something that somebody else did to the database: it was killed then, and has recovered by now."""
+        self.kills += what.startswith("kill")
+        self._record("act", what=what, target=target, kill=what.startswith("kill"), since=since,
+                     until=time.monotonic() + _SETTLED)
+
+    def excuse(self) -> None:
+        """The database is hurt: a node that starts now may give up."""
+        self._database_until = time.monotonic() + _DATABASE_EXCUSES
 
     def calm(self, *, seconds: float, tick: Callable[[], None]) -> None:
         """Nothing new; wait until every node is up. Raises RuntimeError when one does not come up."""
@@ -185,7 +196,7 @@ class Nemesis:
     def _hurt_database(self, act: Act) -> None:
         assert self._database is not None
         since = time.monotonic()
-        self._database_until = since + _DATABASE_EXCUSES
+        self.excuse()
         target = "database"
         if act.what == "kill-backend":
             target = self._database.kill_backend(act.choice)
