@@ -3,9 +3,9 @@
     python -m tests.chaos.ha [--seed N] [--json]
 
 The parties and the checker are those of `make chaos`. One scene after another, each until all is whole again: the
-primary dies with its Patroni, the primary's PostgreSQL dies alone, a gateway node dies, the synchronous standby freezes,
-a standby dies. Prints for how long no client had a receipt. Some five minutes; needs Debian's patroni, etcd-server and
-postgresql.
+primary dies with its Patroni, the primary's PostgreSQL dies alone, a gateway node dies, the synchronous standby is
+frozen, a standby dies. Prints for how long no client had a receipt. Some four minutes; needs Debian's patroni,
+etcd-server and postgresql.
 """
 
 import argparse
