@@ -11,14 +11,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from gateway.app import front
-from gateway.app.checkpoints import published_file
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
+from gateway.app.restore import behind
 from gateway.app.trust import LiveTrust, read_snapshot
 from gateway.app.watched import late_duties, switched_off
 from gateway.errors import CertificateRejected, GatewayError, Misconfigured
 from gateway.routing import encryption_certificate
-from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate, read_checkpoint
+from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate
 from gateway.settings import Token
 from gateway.storage import Checkpoints, Duties, Reports, SqlSwitches, open_store, sealed_to
 from gateway.transport import Check, build_contracts
@@ -196,10 +196,10 @@ def _journal(instance: Instance) -> str:
     settings, now = instance.settings, utc_now()
     with open_store(settings.store.database) as store:
         ends = Checkpoints(store).ends()
-    for head, newest in ends:
-        file = published_file(settings.journal.checkpoints, head.node)
-        if file.is_file() and read_checkpoint(file.read_bytes()).checkpoint.size > head.position:
-            raise Misconfigured(f"{file.name} is of a longer journal than the store has: was an older copy restored?")
+        reason = behind(settings, store)
+    if reason:
+        raise Misconfigured(reason)
+    for _, newest in ends:
         if settings.journal.tsa and newest and newest.stamped_at is None and now - newest.at > _STAMP_WAITS:
             raise Misconfigured("the last checkpoint waits long for its time-stamp; see time-stamp-not-made in the log")
     entries, signed = sum(head.position for head, _ in ends), sum(newest.size for _, newest in ends if newest)

@@ -27,6 +27,7 @@ from gateway.app.log import Log
 from gateway.app.ocsp import Inquiry
 from gateway.app.profiles import check_sets
 from gateway.app.push import Pusher, build_outlet
+from gateway.app.restore import require_whole
 from gateway.app.retention import retention
 from gateway.app.revocation import Watch
 from gateway.app.scheduler import EXTEND_SECONDS, LOOK_SECONDS, Duty, Scheduler
@@ -202,6 +203,7 @@ def serve(
     services = instance.catalog.services
     urls = {public, url_of(soap, "https"), _with_host(url_of(soap, "https"), "localhost")}
     with open_store(settings.store.database, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
+        require_whole(instance, store)
         switches = LiveSwitches(SqlSwitches(store), log)
         caller = front.caller(settings)
         pusher = Pusher(build_outlet(instance, store, trust, register, caller.post, log), settings.push)

@@ -21,6 +21,7 @@ CANCELLED: Final = "cancelled"
 OPERATOR: Final = "operator"
 PRUNED: Final = "pruned"
 CONFIG: Final = "config"
+RESTORED: Final = "restored"
 
 DROPPED: Final = ""  # what stands in the place of a record that is gone by the retention rule (pruning.py)
 
