@@ -13,6 +13,7 @@ from types import MappingProxyType
 from gateway.refusals import Diagnosis as Diagnosis
 from gateway.refusals import Explained as Explained
 from gateway.refusals import Refusal as Refusal
+from gateway.refusals import Remark as Remark
 from gateway.refusals import Told as Told
 from gateway.refusals import ToldCheck as ToldCheck
 from gateway.set_values import Choreography as Choreography
@@ -144,6 +145,7 @@ class Party:
     acts_for: frozenset[str] = frozenset()  # OINs this party may send for (mandate)
     limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fields of its own Allowance
     agreements: frozenset[str] = frozenset()  # what it may do that others may not: rsa-pss
+    notifications: frozenset[str] = frozenset()  # what the hub tells it unasked, of set_values.NOTIFICATIONS
     kvk: str | None = None
     vestigingen: frozenset[str] = frozenset()
     active: bool = True
@@ -205,15 +207,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """A tolerance that the refused request used, as its fault says it (gateway/tolerances.py)."""
-
-    code: str
-    nl: str
-    en: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSeen:
     """A fault as a caller reads it from an answer."""
 
@@ -265,6 +258,7 @@ class EncryptedBody:
     digest: bytes  # SHA-256 of the canonical Body in clear, which is what is signed
     key: bytes = field(repr=False)  # the xenc:EncryptedKey element
     data: bytes = field(repr=False)  # the xenc:EncryptedData element
+    message_digest: bytes = b""  # SHA-256 of the message element, where that is its content: what a receipt must say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +278,8 @@ class Acceptance:
     received_at: datetime
     expires_at: datetime
     bridged: Mapping[str, Bridged] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
-    addressed: Mapping[str, EncryptedBody] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
+    addressed: Mapping[str, EncryptedBody] = field(default_factory=lambda: MappingProxyType({}))  # to collect
+    pushed: Mapping[str, EncryptedBody] = field(default_factory=lambda: MappingProxyType({}))  # for some of those: too
 
 
 # --- what the store tells ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from lxml import etree
 
-from gateway.names import ANONYMOUS, DS, KN, SOAP, WSA, answer_action, clark
+from gateway.names import ANONYMOUS, DS, KN, SOAP, SOAP_FAULT_ACTION, WSA, answer_action, clark
 from gateway.security import Outgoing, canonical, seal
 from gateway.security.keys import SigningKey, load_signing_key
 from gateway.transport import TlsFiles, client_tls
@@ -74,8 +74,7 @@ def receipt(request: Request, receiver: str, *, digest: bytes | None = None, num
 
 
 def fault(code: str, text: str) -> bytes:
-    return (f'<soap:Fault xmlns:soap="{SOAP}"><faultcode>soap:{code}</faultcode><faultstring>{text}</faultstring>'
-            "</soap:Fault>").encode()
+    return f"<soap:Fault><faultcode>soap:{code}</faultcode><faultstring>{text}</faultstring></soap:Fault>".encode()
 
 
 def well(receiver: "Receiver", request: Request) -> Told:
@@ -91,7 +90,7 @@ def bent(*, body: bytes | None = None, signing: str | None = None, **changes: ob
 
 def refusing(receiver: "Receiver", request: Request) -> Told:
     return receiver.answers(request, fault("Client", "Jan Voorbeeld is geen klant"), status=500,
-                            action=f"{SOAP}:Fault", inclusive=("soap",))
+                            action=SOAP_FAULT_ACTION)
 
 
 def failing(receiver: "Receiver", request: Request) -> Told:

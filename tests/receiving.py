@@ -5,9 +5,10 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from lxml import etree
 
@@ -15,9 +16,12 @@ from gateway.app.instance import Instance, utc_now
 from gateway.app.listen import receiver_of
 from gateway.app.trust import LiveTrust
 from gateway.party import Inbox, Receiver
+from gateway.security import Outgoing, seal, verify
 from gateway.security.keys import load_certificate, load_signing_key
+from gateway.soap import Receipt, parse, read_addressing, read_receipt
 from gateway.values import Received, Reply
 from tests import foreign
+from tests.foreign import A, D
 from tests.line import kept, opened
 
 URL = "https://localhost:9443/ontvangst"
@@ -50,6 +54,16 @@ class Receiving:
             "identity": self.identity(signer)}
         return foreign.Plan(**{**values, **changes})
 
+    def sealed(self, child: bytes, *, to: str = URL, signer: str = "hub") -> bytes:
+        """The same in the gateway's own hand: with its prefixes, in canonical form."""
+        name = etree.QName(etree.fromstring(child))
+        pki = self.instance.folder / "pki"
+        with kept():
+            key = load_signing_key(pki / f"{signer}-sign.pem", pki / f"{signer}-sign.key")
+        outgoing = Outgoing(action=f"{name.namespace}:{name.localname}", message_id=f"urn:uuid:{uuid4()}", to=to,
+                            reply_to=foreign.ANONYMOUS, body=foreign.canonical(etree.fromstring(child)))
+        return seal(outgoing, key, self.at, str(uuid4())).octets
+
     def post(self, octets: bytes, *, caller: str = "hub") -> Reply:
         """What the service answers to these octets from this caller."""
         peer = load_certificate(self.instance.folder / "pki" / f"{caller}-tls.pem")
@@ -81,3 +95,16 @@ def make_receiving(template: Path, folder: Path, slug: str, *,
         receiver = receiver_of(instance, instance.resolve(slug), live, Inbox(kept_in), addresses=[URL],
                                tell=lambda event, facts: events.append((event, dict(facts))))
     return Receiving(instance=instance, receiver=receiver, slug=slug, at=now, folder=kept_in, events=events)
+
+
+def believed(service: Receiving, reply: Reply, sent: etree._Element) -> Receipt:
+    """The receipt, once it proves what a receipt must: signed by the party, of this request and its signature."""
+    envelope = parse(reply.octets, service.receiver.limits)
+    value = "".join(sent.findtext(f".//{{{D}}}SignatureValue").split())
+    policy = replace(service.receiver.policy, confirms=(value,))
+    verified = verify(envelope, policy, service.receiver.check_signer, service.at)
+    assert verified.signer.oin == service.receiver.party.oin
+    addressing = read_addressing(envelope)
+    assert addressing.relates_to == sent.findtext(f".//{{{A}}}MessageID")
+    assert addressing.action == sent.findtext(f".//{{{A}}}Action") + ":antwoord"
+    return read_receipt(verified.child)

@@ -4,7 +4,6 @@ Whoever sends octets to be decrypted learns from the answer whether all of it he
 words, nor from what work was done (docs/decisions/0011).
 """
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -12,10 +11,10 @@ from types import MappingProxyType
 
 from gateway.errors import CertificateRejected, Misconfigured, SecurityRefusal, TrustStale
 from gateway.pipeline.gate import Encrypting, Encryption, Gate
-from gateway.routing import agreed_encrypted, check_element, encryption_certificate
+from gateway.routing import agreed_encrypted, agreed_encrypted_push, check_element, encryption_certificate
 from gateway.security import Recipient, SecurityPolicy, Verified, decrypt_content, encrypt_body, recipient_of, verify
 from gateway.soap import Envelope, parse, write_collected
-from gateway.values import Acceptance, EncryptedBody, Party, Permit, Received
+from gateway.values import Acceptance, Bridged, EncryptedBody, Party, Permit, Received
 
 
 def open_request(
@@ -56,20 +55,29 @@ def signing_recipient(verified: Verified, gate: Gate, now: datetime) -> Recipien
     return _recipient(verified.token, verified.signer.oin, gate, now)
 
 
-def encrypt_for_addressees(acceptance: Acceptance, gate: Gate) -> Mapping[str, EncryptedBody]:
-    """By addressee's id, what it will collect, encrypted now to its certificate alone (docs/decisions/0022).
+def encrypt_for_addressees(acceptance: Acceptance, gate: Gate) -> Acceptance:
+    """The message with what some of its addressees will get, encrypted now to their certificates alone.
 
-    Of those that agreed 2W-be-SE for the mailbox and whose registered certificate holds at this moment: what is
-    encrypted to another, nobody could ever open. The hub can't read it again, and only signs its digest later.
+    Of those that agreed 2W-be-SE for every way by which they may get it, the mailbox and push where they take that, and
+    whose registered certificate holds at this moment: what is encrypted to another, nobody could ever open. Each way
+    has a form of its own. The hub can't read them again, it only signs their digests later (docs/decisions/0022, 0025).
     """
-    mailbox = gate.catalog.mailbox
-    if mailbox is None:
-        return MappingProxyType({})
-    able = {party.id: found for party in acceptance.receivers if agreed_encrypted(party, mailbox)
-            and (found := _addressee(party, gate, acceptance.received_at)) is not None}
-    return MappingProxyType({
-        party: encrypt_body(_to_collect(acceptance, party), recipient, gate.new_id())
-        for party, recipient in able.items()})
+    able = [(party, found) for party in acceptance.receivers if _always_encrypted(party, acceptance, gate)
+            and (found := _addressee(party, gate, acceptance.received_at)) is not None]
+    if not able:
+        return acceptance
+    collected = {party.id: encrypt_body(_to_collect(acceptance, party), recipient, gate.new_id())
+                 for party, recipient in able}
+    pushed = {party.id: _to_push(acceptance, party, recipient, gate.new_id())
+              for party, recipient in able if party.push is not None}
+    return replace(acceptance, addressed=MappingProxyType(collected), pushed=MappingProxyType(pushed))
+
+
+def _always_encrypted(party: Party, acceptance: Acceptance, gate: Gate) -> bool:
+    """Is 2W-be-SE agreed for every way by which this addressee may get the message?"""
+    mailbox, key = gate.catalog.mailbox, _for(party, acceptance).key
+    return mailbox is not None and agreed_encrypted(party, mailbox) and (
+        party.push is None or agreed_encrypted_push(party, key, gate.catalog.sets[key].profile))
 
 
 def _addressee(party: Party, gate: Gate, now: datetime) -> Recipient | None:
@@ -79,11 +87,22 @@ def _addressee(party: Party, gate: Gate, now: datetime) -> Recipient | None:
     return None
 
 
-def _to_collect(acceptance: Acceptance, party: str) -> bytes:
-    """The answer of HaalBerichtOp, in the version in which this addressee gets the message."""
-    message = acceptance.bridged.get(party, acceptance)
+def _for(party: Party, acceptance: Acceptance) -> Acceptance | Bridged:
+    """The message in the version in which this addressee gets it."""
+    return acceptance.bridged.get(party.id, acceptance)
+
+
+def _to_collect(acceptance: Acceptance, party: Party) -> bytes:
+    """The answer of HaalBerichtOp."""
+    message = _for(party, acceptance)
     return write_collected(
         acceptance.header.referentienummer, acceptance.received_at, message.message_digest, message.payload)
+
+
+def _to_push(acceptance: Acceptance, party: Party, recipient: Recipient, nonce: str) -> EncryptedBody:
+    """The Body in which the message itself is pushed."""
+    message = _for(party, acceptance)
+    return replace(encrypt_body(message.payload, recipient, nonce), message_digest=message.message_digest)
 
 
 def _recipient(der: bytes, oin: str, gate: Encrypting, now: datetime) -> Recipient:

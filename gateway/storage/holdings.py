@@ -91,10 +91,13 @@ class OfParty:
 
 
 _SEALED = tuple(
-    Query(select(table.c.epoch, func.count(), func.sum(func.length(table.c.sealed)), func.min(messages.c.received_at),
+    Query(select(table.c.epoch, func.count(), func.sum(octets), func.min(messages.c.received_at),
                  func.max(messages.c.expires_at))
           .select_from(table.join(messages, messages.c.id == table.c.message)).group_by(table.c.epoch))
-    for table in (payloads, bridged_payloads, addressed_payloads))
+    for table, octets in (
+        (payloads, func.length(payloads.c.sealed)), (bridged_payloads, func.length(bridged_payloads.c.sealed)),
+        (addressed_payloads, func.length(addressed_payloads.c.sealed)
+         + func.coalesce(func.length(addressed_payloads.c.pushed_sealed), 0))))
 _SEALED_TO = Query(
     select(deliveries.c.receiver, deliveries.c.sealed_to, func.count(), func.max(deliveries.c.expires_at))
     .select_from(addressed_payloads.join(deliveries, and_(

@@ -97,7 +97,7 @@ class SqlOutbox(ports.Outbox):
         with self._store.read() as session:
             return opened(session, self._sealer, message=claim.message, referentienummer=claim.referentienummer,
                           afzender=claim.afzender, receiver=claim.receiver, bridged_to=claim.bridged_to,
-                          sealed_to=claim.sealed_to)
+                          sealed_to=claim.sealed_to, pushed=True)
 
     def settle(self, claim: Claim, outcome: Outcome, *, next_at: datetime | None,
                breaker: Callable[[Breaker], Breaker]) -> None:

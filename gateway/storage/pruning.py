@@ -46,6 +46,7 @@ from gateway.storage.tables import (
     prunings,
     push_proofs,
     refusals,
+    successors,
     tolerances,
 )
 from gateway.storage.writer import Write
@@ -82,6 +83,7 @@ _OLD_MESSAGES = Query(
                and_(messages.c.received_at == bindparam("after"), messages.c.id > bindparam("after_id"))),
            messages.c.received_at >= bindparam("after"), messages.c.received_at < bindparam("before"), ~_STILL_NEEDED)
     .order_by(messages.c.received_at, messages.c.id).limit(bindparam("limit")))
+_HELD = Query(select(messages.c.id).where(messages.c.id == bindparam("this")).with_for_update())
 _ENTRIES_OF = Query(select(entries.c.node, func.max(entries.c.position))
                     .where(entries.c.message == bindparam("this")).group_by(entries.c.node))
 _DROP_ENTRIES = Query(update(entries).where(entries.c.message == bindparam("this"))
@@ -91,9 +93,9 @@ _DROP_ALL_OF = tuple(Query(delete(table).where(table.c.message == bindparam("thi
                      for table in (proofs, payloads, bridged_payloads, addressed_payloads, outbox, attempts,
                                    push_proofs, deliveries))
 _DROP_MESSAGE = Query(delete(messages).where(messages.c.id == bindparam("this")))
-_DROP_CONVERSATION = Query(delete(conversations).where(
-    conversations.c.id == bindparam("this"),
-    ~exists_(select(deliveries.c.message).where(deliveries.c.conversation == bindparam("this")))))
+_NOTHING_LEFT = ~exists_(select(deliveries.c.message).where(deliveries.c.conversation == bindparam("this")))
+_DROP_SUCCESSORS = Query(delete(successors).where(successors.c.conversation == bindparam("this"), _NOTHING_LEFT))
+_DROP_CONVERSATION = Query(delete(conversations).where(conversations.c.id == bindparam("this"), _NOTHING_LEFT))
 
 _CERTIFICATES = Query(select(certificates.c.sha256, certificates.c.der))
 _CERTIFICATE_USED = tuple(Query(select(table.c.certificate).where(table.c.certificate == bindparam("this")).limit(1))
@@ -222,6 +224,8 @@ def _drop_stretch(write: Write, chain: str, above: int, upto: int, before: int, 
 
 def _drop_message(write: Write, message: int) -> int:
     """A message and all that hangs on it, if every entry about it may lose its record."""
+    if write.one(_HELD, this=message) is None:  # another node was here
+        return 0
     if not all(position <= _until(write, node) for node, position in write.all(_ENTRIES_OF, this=message)):
         return 0
     touched = write.all(_CONVERSATIONS_OF, this=message)
@@ -230,6 +234,7 @@ def _drop_message(write: Write, message: int) -> int:
         write.run(query, this=message)
     write.run(_DROP_MESSAGE, this=message)
     for (conversation,) in touched:
+        write.run(_DROP_SUCCESSORS, this=conversation)
         write.run(_DROP_CONVERSATION, this=conversation)
     return 1
 

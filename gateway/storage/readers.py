@@ -43,9 +43,10 @@ class Readers:
                 try:
                     yield cursor
                 finally:
-                    cursor.execute("COMMIT")
-                    cursor.close()
-                    keep = not self._closed and len(self._idle) < _KEPT
+                    with suppress(self._engine.error):  # nothing was written: what was read is true without it
+                        cursor.execute("COMMIT")
+                        cursor.close()
+                        keep = not self._closed and len(self._idle) < _KEPT
             finally:
                 self._idle.append(connection) if keep else self._drop(connection)
         finally:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.errors import GatewayError, Unreachable
+from gateway.transport.listener import is_text_xml
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +79,15 @@ class Caller:
 
     def renew(self, context: ssl.SSLContext) -> None:
         """Use this TLS context from now on: nothing of before it is kept open or resumed."""
-        self._context = context
+        with self._lock:
+            self._context = context
+            self._sessions.clear()
         self.close()
 
     def close(self) -> None:
-        """Close the idle connections, and resume none."""
+        """Close the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
-            self._sessions.clear()
         for _, connection in idle:
             connection.close()
 
@@ -132,19 +134,27 @@ class Caller:
         connection.begin()
         connection.request("POST", target, body=octets, headers=headers)
         response = connection.getresponse()
-        if response.getheader("Content-Encoding", "identity").lower() != "identity":
-            raise http.client.HTTPException("the answer is compressed, which the profile does not allow")
-        answer = response.read(self._limits.max_octets + 1)
-        if len(answer) > self._limits.max_octets:
-            raise http.client.HTTPException(f"the answer is larger than {self._limits.max_octets} octets")
-        if response.length:  # http.client does not say so itself when it was given a number to read
-            raise http.client.IncompleteRead(answer, response.length)
+        answer = self._read(response)
         self._remember(connection)
         if response.will_close or not response.isclosed():
             connection.close()
         else:
             self._keep(connection)
         return response.status, answer
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        """The whole answer. Raises HTTPException for one that the profile does not allow."""
+        most = self._limits.max_octets
+        if response.getheader("Content-Encoding", "identity").lower() != "identity":
+            raise http.client.HTTPException("the answer is compressed, which the profile does not allow")
+        answer = response.read(most + 1) if (response.length or 0) <= most else None
+        if answer is None or len(answer) > most:
+            raise http.client.HTTPException(f"the answer is larger than {most} octets")
+        if response.length:  # http.client does not say so itself when it was given a number to read
+            raise http.client.IncompleteRead(answer, response.length)
+        if answer.lstrip().startswith(b"<") and not is_text_xml(response.getheader("Content-Type", "")):
+            raise http.client.HTTPException("the answer is markup, but not said to be text/xml in UTF-8")
+        return answer
 
     def _keep(self, connection: "_Connection") -> None:
         with self._lock:
@@ -245,8 +255,10 @@ def explain(error: Exception, host: str) -> str:
         return f"the certificate is not accepted ({error.verify_message}); check the anchors and lists, then the party"
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
         return f"the party ended the TLS handshake ({error.reason}); it may not trust our certificate: ask the party"
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return "the party closed the connection without an answer; try again, then ask the party"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or 'connection ended'}); check TLS version and ciphers at the party"
+        return f"TLS failed ({error.reason or 'no cause given'}); check TLS version and ciphers at the party"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused; the service is down or the port is wrong"
     if isinstance(error, socket.gaierror):

@@ -1,4 +1,4 @@
-"""A store that was put back: where chains ended, what is allowed then, what is still found. And copies of a database."""
+"""A store that was put back: where chains ended, what may go on then, what is still found. And copies of it."""
 
 import shutil
 import sqlite3

@@ -37,6 +37,10 @@ def identity(
     return foreign.Identity(key=own, certificate=made.certificate.public_bytes(Encoding.DER))
 
 
+def pem(certificate: bytes) -> bytes:
+    return x509.load_der_x509_certificate(certificate).public_bytes(Encoding.PEM)
+
+
 def serial(certificate: bytes) -> int:
     return x509.load_der_x509_certificate(certificate).serial_number
 

@@ -17,7 +17,7 @@ from lxml import etree
 from gateway.errors import TooLarge
 from gateway.messagesets import read_message
 from gateway.security import recipient_of, seal_message, verify
-from gateway.soap import Receipt, parse, read_addressing, read_receipt
+from gateway.soap import parse
 from gateway.values import Received, Reply
 from tests import encrypted, foreign
 from tests.acceptance.load import kennisgeving
@@ -26,26 +26,13 @@ from tests.acceptance.test_sealed import sealed_sets, take
 from tests.encrypted import Cipher
 from tests.foreign import NS, A, D
 from tests.line import KN, code, example, fault
-from tests.receiving import PATH, Receiving, make_receiving
+from tests.receiving import PATH, Receiving, believed, make_receiving
 
 ENERGIE = "11111111-1111-4111-8111-000000000002"
 
 
 def message() -> bytes:
     return kennisgeving(str(uuid.uuid4()))
-
-
-def believed(service: Receiving, reply: Reply, sent: etree._Element) -> Receipt:
-    """The receipt, once it proves what a receipt must: signed by the party, of this request and its signature."""
-    envelope = parse(reply.octets, service.receiver.limits)
-    value = sent.findtext(f".//{{{D}}}SignatureValue")
-    policy = replace(service.receiver.policy, confirms=(value,))
-    verified = verify(envelope, policy, service.receiver.check_signer, service.at)
-    assert verified.signer.oin == service.receiver.party.oin
-    addressing = read_addressing(envelope)
-    assert addressing.relates_to == sent.findtext(f".//{{{A}}}MessageID")
-    assert addressing.action == sent.findtext(f".//{{{A}}}Action") + ":antwoord"
-    return read_receipt(verified.child)
 
 
 def test_a_message_is_kept_as_it_came_and_a_receipt_of_the_party_says_so(service: Receiving) -> None:

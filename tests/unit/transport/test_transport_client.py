@@ -70,7 +70,8 @@ def peer(pki: Pki, handle: Handle, name: str = "hub", host: str = "127.0.0.1") -
 
 
 def ok(body: bytes = b"<ok/>", extra: bytes = b"") -> bytes:
-    return b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n%b" % (extra, len(body), body)
+    return (b"HTTP/1.1 200 OK\r\n%bContent-Type: text/xml; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
+            % (extra, len(body), body))
 
 
 def caller(pki: Pki, **limits: float) -> Caller:
@@ -167,6 +168,8 @@ def test_a_request_is_not_repeated_once_an_answer_began_or_on_a_fresh_connection
      "larger than 1000|IncompleteRead"),
     (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n<a/>", "IncompleteRead"),
     (ok(b"x", b"Content-Encoding: gzip\r\n"), "compressed"),
+    (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<a/>", "text/xml"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<a/>", "text/xml"),
     (b"SSH-2.0-OpenSSH\r\n", "BadStatusLine"),
     (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n", "HTTPException|no usable HTTP"),
 ])
@@ -182,8 +185,9 @@ def test_unusable_answers_are_refused(own_pki: Pki, answer: bytes, words: str) -
 @pytest.mark.clause("§5.5")
 def test_chunked_and_unframed_answers_and_redirects_are_read_as_they_are(own_pki: Pki) -> None:
     answers = [
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n<a/\r\n1\r\n>\r\n0\r\n\r\n",
-        b"HTTP/1.0 200 OK\r\n\r\n<b/>",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3\r\n<a/\r\n1\r\n>\r\n0\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nContent-Type: text/xml\r\n\r\n<b/>",
         b"HTTP/1.1 302 Found\r\nLocation: https://localhost:1/\r\nContent-Length: 0\r\n\r\n",
     ]
 
