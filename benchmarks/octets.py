@@ -31,18 +31,23 @@ def _measured(hub: World, claims: int, count: int) -> dict[str, object]:
     numbers = [new_id() for _ in range(count)]
     requests = hub.questions(numbers, claims)
     sizes = [_used(file)]
+    network = 0
     for step in (requests, hub.asked("HaalBerichtOp", numbers), hub.asked("BevestigBericht", numbers)):
-        _serve(hub, step)
+        network += sum(len(received.octets) for received in step) + _serve(hub, step)
         sizes.append(_used(file))
     per = [(size - sizes[0]) / count for size in sizes[1:]]
     return {"claims": claims, "request": len(requests[0].octets), "waiting": per[0], "collected": per[1],
-            "confirmed": per[2], "rows": _rows(file, count)}
+            "confirmed": per[2], "network": network / count, "rows": _rows(file, count)}
 
 
-def _serve(hub: World, requests: Iterable[Received]) -> None:
+def _serve(hub: World, requests: Iterable[Received]) -> int:
+    """Octets of the answers."""
+    told = 0
     for received in requests:
         reply = answer(received, hub.gate)
         assert reply.status == 200, reply.octets[-800:]
+        told += len(reply.octets)
+    return told
 
 
 def _used(file: Path) -> int:
@@ -53,16 +58,12 @@ def _used(file: Path) -> int:
     return int((pages - free) * size)
 
 
-def _rows(file: Path, count: int) -> dict[str, object]:
-    """Rows and octets per message of each table and its indexes, where this SQLite can tell."""
+def _rows(file: Path, count: int) -> dict[str, float]:
+    """Rows per message of each table that grows with them."""
     with closing(sqlite3.connect(file)) as database:
         tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found: dict[str, object] = {}
-        for name in tables:
-            rows = database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
-            if rows >= count / 2:
-                found[name] = round(rows / count, 2)
-        return found
+        rows = {name: database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}
+    return {name: round(found / count, 2) for name, found in rows.items() if found >= count / 2}
 
 
 if __name__ == "__main__":

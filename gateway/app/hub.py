@@ -27,6 +27,7 @@ from gateway.app.log import Log
 from gateway.app.ocsp import Inquiry
 from gateway.app.profiles import check_sets
 from gateway.app.push import Pusher, build_outlet
+from gateway.app.pushed import push_check, push_metrics
 from gateway.app.restore import require_whole
 from gateway.app.retention import retention
 from gateway.app.revocation import Watch
@@ -47,6 +48,7 @@ from gateway.storage import (
     Checkpoints,
     Duties,
     Operator,
+    Pushes,
     Reports,
     SqlJournal,
     SqlMailbox,
@@ -281,13 +283,15 @@ def _duties(gate: Gate, store: Store, settings: Settings, log: Log) -> tuple[Dut
 
 def _checks(instance: Instance, trust: LiveTrust, store: Store, switches: LiveSwitches,
             register: LiveRegister) -> dict[str, Check]:
-    return {**ready_checks(instance, trust, Reports(store)), "switches": switches_check(switches(), register.name)}
+    return {**ready_checks(instance, trust, Reports(store)), "switches": switches_check(switches(), register.name),
+            "push": push_check(Pushes(store), utc_now(), register.name)}
 
 
 def _metrics(log: Log, trust: LiveTrust, store: Store, switches: LiveSwitches,
              register: LiveRegister) -> Iterator[Metric]:
     yield from store_metrics(log, trust, Reports(store), Checkpoints(store))
     yield from watched_metrics(switches(), Duties(store, holder="").all(), utc_now(), register.name)
+    yield from push_metrics(Pushes(store), utc_now(), register.name)
 
 
 def _chores(

@@ -30,6 +30,7 @@ from gateway.storage.migrations import current, head, upgrade
 from gateway.storage.operator import Operator
 from gateway.storage.outbox import SqlOutbox
 from gateway.storage.pruning import Pruned, Pruning, months_later
+from gateway.storage.pushes import Pushes
 from gateway.storage.redirect import Leg, Redirection
 from gateway.storage.reports import Counts, Reports, Story
 from gateway.storage.restores import Ended, Restores, State, next_name
@@ -41,8 +42,8 @@ from gateway.storage.vault import KeyDirectory, KeyVault
 __all__ = [
     "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Covered", "CoveredBy",
     "Draft", "Duties", "Ended", "Evidence", "Head", "Journaled", "KeyDirectory", "KeyVault", "Leg", "Operator",
-    "Pruned", "Pruning", "Recorded", "Redirection", "Reports", "Restores", "Sealer", "SignedCheckpoint", "SqlJournal",
-    "SqlMailbox", "SqlOutbox", "SqlSwitches", "SqlTolerances", "State", "Store", "Story", "Stretch", "TokenVault",
-    "backup", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "next_name", "of_party",
-    "open_store", "sealed_to", "upgrade", "verify_chain",
+    "Pruned", "Pruning", "Pushes", "Recorded", "Redirection", "Reports", "Restores", "Sealer", "SignedCheckpoint",
+    "SqlJournal", "SqlMailbox", "SqlOutbox", "SqlSwitches", "SqlTolerances", "State", "Store", "Story", "Stretch",
+    "TokenVault", "backup", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "next_name",
+    "of_party", "open_store", "sealed_to", "upgrade", "verify_chain",
 ]
