@@ -36,7 +36,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0008"  # the migration this description equals; a store at another revision is not opened
+REVISION: Final = "0009"  # the migration this description equals; a store at another revision is not opened
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
