@@ -16,13 +16,14 @@ from uuid import UUID
 
 from gateway._certificates import first_certificate, registered, rollover_words, rollovers
 from gateway._toml import Table, TomlFile
+from gateway.set_values import NOTIFICATIONS
 from gateway.values import AGREEMENTS, Party, Registered, Rollover
 
 OIN: Final = r"[0-9A-Z]{20}"
 OIN_WORDS: Final = "an OIN of 20 digits or capitals"
 _KEYS = ("id", "slug", "name", "oin", "roles", "subtype", "mag_bsn", "requires", "modules", "delivery", "certificates",
          "pins", "rollover", "encryption", "profiles", "gemeentecodes", "routing", "acts_for", "limits", "agreements",
-         "kvk", "vestigingen", "active", "from", "until")
+         "notifications", "kvk", "vestigingen", "active", "from", "until")
 ALLOWANCE: Final = {"requests_per_second": (1, 100_000), "burst": (1, 1_000_000), "connections": (1, 100_000)}  # bounds
 _SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
@@ -108,6 +109,9 @@ def _party(table: Table) -> Party:
         limits=_limits(table),
         agreements=frozenset(table.matching(
             "agreements", table.texts("agreements"), "|".join(AGREEMENTS), f"one of: {', '.join(AGREEMENTS)}")),
+        notifications=frozenset(table.matching(
+            "notifications", table.texts("notifications"), "|".join(NOTIFICATIONS),
+            f"one of: {', '.join(NOTIFICATIONS)}")),
         kvk=table.matching("kvk", (table.text("kvk"),), "[0-9]{8}", "eight digits")[0] if "kvk" in table else None,
         vestigingen=frozenset(table.matching(
             "vestigingen", table.texts("vestigingen"), "[0-9]{12}", "twelve digits each")),
@@ -215,7 +219,8 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
         "rollover": tuple(_rollover_values(one) for one in party.rollovers),
         "encryption": party.encryption.name if party.encryption else None, "profiles": party.profiles or None,
         "gemeentecodes": party.gemeentecodes, "routing": party.routing or None, "acts_for": party.acts_for,
-        "limits": party.limits or None, "agreements": party.agreements, "kvk": party.kvk,
+        "limits": party.limits or None, "agreements": party.agreements,
+        "notifications": party.notifications, "kvk": party.kvk,
         "vestigingen": party.vestigingen,
         "active": None if party.active else False, "from": party.since, "until": party.until,
     }
@@ -280,8 +285,8 @@ _FIELDS: Final = {
     "requires": "requires", "modules": "modules", "push": "delivery", "pins": "certificates",
     "rollovers": "rollover", "encryption": "encryption", "profiles": "profiles",
     "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "limits": "limits",
-    "agreements": "agreements", "kvk": "kvk", "vestigingen": "vestigingen", "active": "active", "since": "from",
-    "until": "until",
+    "agreements": "agreements", "notifications": "notifications", "kvk": "kvk", "vestigingen": "vestigingen",
+    "active": "active", "since": "from", "until": "until",
 }
 
 

@@ -94,6 +94,13 @@ class Reports(Protocol):
     def tolerances(self, party: str) -> Sequence[ToleranceUse]: ...
 
 
+class Redirection(Protocol):
+    """Conversations that change hands after a merger; who takes them over is fit for it or not, by message set."""
+
+    def numbers(self, party: str) -> Sequence[str]: ...
+    def move(self, conversatie: str, old: Party, new: Party, *, who: str, why: str, now: datetime) -> int | None: ...
+
+
 class Acts(Protocol):
     """The operator's acts; each is journaled with who and why."""
 
@@ -108,6 +115,7 @@ class Operations:
 
     reports: Reports
     acts: Acts
+    redirection: Redirection
     resolve: Callable[[str], Party]  # slug, name or id → party; raises ReceiverUnknown
     walk: Callable[[Callable[[int], None], Sequence[bytes]], Sequence[Chain]]  # verify every journal
     checkpoints: Callable[[], Sequence[Checkpoint]]
@@ -177,6 +185,35 @@ class Operations:
         collected = [leg for leg in legs if leg.status is DeliveryState.OPGEHAALD]
         for leg in collected or legs[:1]:  # none: the store says why not
             self.acts.requeue(leg.referentienummer, leg.ontvanger, who=who, why=why, now=self.clock())
+
+    def redirect(self, old: str, new: str, *, conversation: str | None, who: str, why: str) -> Row:
+        """Let conversations of one party, and what waits for it, go on with another: one number, or (None) all of them.
+
+        Of all, those that can't go stay and are told with the reason; the one that was named is refused then. Doing it
+        again goes on with what is left. Raises RefusedError.
+        """
+        before, heir = self.resolve(old), self.resolve(new)
+        if before.id == heir.id:
+            raise RefusedError(f"{before.slug} can't be redirected to itself")
+        if not heir.active:
+            raise RefusedError(f"{heir.slug} is not active: make it so in parties.toml first")
+        numbers = [conversation.lower()] if conversation else self.redirection.numbers(before.id)
+        moved: list[int] = []
+        stays: list[Row] = []
+        for number in numbers:
+            try:
+                count = self.redirection.move(number, before, heir, who=who, why=why, now=self.clock())
+            except RefusedError as error:
+                if conversation:
+                    raise
+                stays.append({"conversatie_referentienummer": number, "reden": error.detail})
+                continue
+            moved += [] if count is None else [count]
+        if not moved and not stays:
+            what = f"no conversation {conversation}" if conversation else "no conversation"
+            raise RefusedError(f"{before.slug} takes part in {what}; nothing was redirected")
+        return {"van": before.slug, "naar": heir.slug, "conversaties": len(moved), "afleveringen": sum(moved),
+                "blijft": stays}
 
     def note(self, action: str, *, who: str, why: str) -> None:
         """Journal an act on something else than a message."""

@@ -22,6 +22,7 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]  # aware UTC
 NewId = Callable[[], str]  # a fresh random UUID, lower case
 WorkingDay = Callable[[date], bool]  # a Dutch working day?
+Notify = Callable[[Listed], Acceptance | None]  # a lost message → what its sender is told of it, if anything
 Allow = Callable[[str, Breaker], tuple[int, Breaker]]  # how many of a party's may begin; its breaker once one has
 Forward = Callable[[str, bytes, str, Callable[[bytes], None]], tuple[int, bytes]]  # url, octets, SOAPAction, check
 # of the server's certificate (DER) before anything is sent → HTTP status and octets. Raises Unreachable.
@@ -60,6 +61,9 @@ class Transaction(Protocol):
 
     def initiator(self, module: str, conversatie: str) -> str | None:
         """Who opened conversations under this number in this module, with whomever; None when nobody did."""
+
+    def successor(self, module: str, conversatie: str, party: str) -> str | None:
+        """Who stands in conversations under this number in the place of a party (id) that is gone; None: nobody."""
 
     def question(self, conversation: Conversation, referentienummer: str) -> Question | None:
         """An earlier message of this conversation."""
@@ -126,8 +130,8 @@ class Mailbox(Protocol):
     def confirm(self, party: str, referentienummers: tuple[str, ...], now: datetime) -> dict[str, bool]:
         """Confirm and erase; per number: was it this party's to confirm? Confirming again is no error."""
 
-    def expire(self, now: datetime, limit: int) -> int:
-        """Move overdue messages to VERLOPEN and erase them; how many."""
+    def expire(self, now: datetime, limit: int, notify: Notify | None = None) -> int:
+        """Move overdue messages to VERLOPEN and erase them, each with the notification of it; how many."""
 
     def retire_keys(self, now: datetime) -> list[str]:
         """Destroy the sealing keys of past days whose last message is gone or overdue; which (docs/decisions/0006)."""

@@ -25,6 +25,15 @@ class Explained:
     diagnoses: tuple[Diagnosis, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A tolerance that the refused request used, as its fault says it (gateway/tolerances.py)."""
+
+    code: str
+    nl: str
+    en: str
+
+
 class Told(NamedTuple):
     """One diagnosis in words."""
 

@@ -22,6 +22,10 @@ class Step(StrEnum):
     PING = "ping"
 
 
+VERLOPEN = "verlopen"  # a notification that a party can ask for: a message of its own expired
+NOTIFICATIONS = (VERLOPEN,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One row of a choreography table."""

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from gateway.refusals import Diagnosis as Diagnosis
 from gateway.refusals import Explained as Explained
 from gateway.refusals import Refusal as Refusal
+from gateway.refusals import Remark as Remark
 from gateway.refusals import Told as Told
 from gateway.refusals import ToldCheck as ToldCheck
 from gateway.set_values import Choreography as Choreography
@@ -144,6 +145,7 @@ class Party:
     acts_for: frozenset[str] = frozenset()  # OINs this party may send for (mandate)
     limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # fields of its own Allowance
     agreements: frozenset[str] = frozenset()  # what it may do that others may not: rsa-pss
+    notifications: frozenset[str] = frozenset()  # what the hub tells it unasked, of set_values.NOTIFICATIONS
     kvk: str | None = None
     vestigingen: frozenset[str] = frozenset()
     active: bool = True
@@ -200,15 +202,6 @@ class Finding:
 
     xpath: str
     rule: str
-    nl: str
-    en: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """A tolerance that the refused request used, as its fault says it (gateway/tolerances.py)."""
-
-    code: str
     nl: str
     en: str
 

@@ -33,6 +33,11 @@ def eventful(template: Path, tmp_path: Path) -> Iterator[Line]:
         operations.requeue(numbers["requeue"], who="Beheerder", why="proef")
         operations.cancel(numbers["cancel"], who="Beheerder", why="proef")
         operations.note("proef", who="Beheerder", why="proef")
+    (waiting,) = (one for one in line.gate.mailbox.waiting(
+        ENERGIE, berichttype=None, conversatie=None, limit=9) if one.referentienummer == numbers["requeue"])
+    with line.instance.operations() as operations:
+        operations.redirect("energie", "zorgverzekeraar", conversation=waiting.conversatie, who="Beheerder",
+                            why="proef")
     line.skip(days=30)
     assert line.gate.mailbox.expire(line.at, 100)
     yield line
@@ -62,7 +67,7 @@ def test_the_record_has_the_stated_fields_and_no_others(eventful: Line) -> None:
     with closing(sqlite3.connect(eventful.instance.folder / "gateway.db")) as database:
         records = [json.loads(record) for (record,) in database.execute("SELECT record FROM entries")]
     assert {record["kind"] for record in records} == {
-        "accepted", "refused", "collected", "confirmed", "expired", "cancelled", "operator"}
+        "accepted", "refused", "collected", "confirmed", "expired", "cancelled", "redirected", "operator"}
     found = set().union(*records)
     # Only where a set has a conversation above another; only of what was pushed.
     assert stated("journal") - found == {"bovenliggend", "receipt"}

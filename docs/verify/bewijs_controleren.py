@@ -40,7 +40,8 @@ DIGESTS = {"http://www.w3.org/2001/04/xmlenc#sha256": "sha256", f"{MORE}sha384":
            "http://www.w3.org/2001/04/xmlenc#sha512": "sha512"}
 PSS = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
 WORDS = {"accepted": "aangenomen door het knooppunt", "collected": "opgehaald door de ontvanger",
-         "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd"}
+         "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd",
+         "redirected": "omgeleid door de beheerder"}
 PLAIN_EXTENSIONS = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName)
 
 
@@ -104,7 +105,8 @@ def told(about, records, sound, *, refused):
         why = f"{time(about['at'])}, {about['code']}: {about['error']}, {about['reason']}"
         return [("geweigerd door het knooppunt", sound, why), ("het verzoek kwam van", sound, who)]
     events = [(WORDS[one["kind"]], sound,
-               time(one["at"]) + (f", ontvanger {one['ontvanger']}" if one.get("ontvanger") else ""))
+               time(one["at"]) + (f", ontvanger {one['ontvanger']}" if one.get("ontvanger") else "")
+               + (f", naar {one['naar']}" if one.get("naar") else ""))
               for one in records if one.get("kind") in WORDS]
     return events + [(f"overgezet voor ontvanger {one['ontvanger']}", sound, bridging(about, one))
                      for one in about.get("bridged") or []]

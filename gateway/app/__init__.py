@@ -46,7 +46,8 @@ def describe_party(party: Party) -> dict[str, object]:
         "id": party.id, "slug": party.slug, "name": party.name, "oin": party.oin, "roles": sorted(party.roles),
         "subtype": party.subtype, "modules": {name: list(versions) for name, versions in party.modules.items()},
         "delivery": {"push": party.push} if party.push else "pull", "mag_bsn": party.mag_bsn,
-        "requires": sorted(party.requires), "agreements": sorted(party.agreements), "active": party.active,
+        "requires": sorted(party.requires), "agreements": sorted(party.agreements),
+        "notifications": sorted(party.notifications), "active": party.active,
         "profiles": dict(party.profiles), "encryption": party.encryption.name if party.encryption else None,
         "rollovers": [
             {"purpose": str(one.purpose), "old": one.old.name, "new": one.new.name, "state": str(one.state(utc_now())),

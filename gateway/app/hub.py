@@ -36,7 +36,7 @@ from gateway.app.trust import LiveTrust
 from gateway.app.watched import switches_check, watched_metrics
 from gateway.calendar_nl import working_day
 from gateway.errors import GatewayError
-from gateway.pipeline import Encryption, Gate, Signers, Tally, answer, decline, write_tally
+from gateway.pipeline import Encryption, Gate, Signers, Tally, answer, decline, lapsed, write_tally
 from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
 from gateway.security import Usage
@@ -81,7 +81,7 @@ _REREAD_SECONDS = 300  # the certificates that parties.toml pins may have been r
 # mallopt(3): blocks from this size are the system's again when freed; what is freed is overwritten with this octet.
 _MMAP_THRESHOLD, _LARGE_BLOCK = -3, 1 << 20
 _PERTURB, _OVERWRITTEN = -6, 255
-_EXPIRE_AT_ONCE = 1000  # messages per commit of the expiry work
+_EXPIRE_AT_ONCE = 200  # messages per commit of the expiry work; each may bring a notification
 
 
 class LiveRegister:
@@ -131,8 +131,8 @@ def build_gate(
     keys = instance.encryption
     check_sets(instance.catalog.services.values(), able=bool(keys))
     return Gate(
-        name=settings.hub.name, oin=settings.hub.oin, software=__version__, catalog=instance.catalog, register=register,
-        switches=switches,
+        name=settings.hub.name, oin=settings.hub.oin, id=settings.hub.id, software=__version__,
+        catalog=instance.catalog, register=register, switches=switches,
         check_caller=trust.checker(Usage.CLIENT), check_signer=trust.checker(Usage.SIGNING), policy=instance.policy,
         trust=lambda: trust.snapshot,
         signers=Signers(keys=instance.signing),
@@ -264,8 +264,10 @@ def _reload(tls: ServerTls, caller: Caller, settings: Settings) -> None:
 def _duties(gate: Gate, store: Store, settings: Settings, log: Log) -> tuple[Duty, ...]:
     """What is done once for the whole hub, by whichever process comes first."""
     def expire() -> None:
-        while gate.mailbox.expire(utc_now(), _EXPIRE_AT_ONCE) == _EXPIRE_AT_ONCE:
-            pass
+        count = _EXPIRE_AT_ONCE
+        while count == _EXPIRE_AT_ONCE:
+            now = utc_now()
+            count = gate.mailbox.expire(now, _EXPIRE_AT_ONCE, partial(lapsed, gate=gate, now=now))
 
     hour = timedelta(hours=1)
     return (

@@ -13,6 +13,7 @@ from pathlib import Path
 from gateway.app.checkpoints import CheckpointWriter, audit
 from gateway.app.evidence import evidence_file, refusal_file
 from gateway.app.profiles import check_profiles
+from gateway.app.succession import Succession
 from gateway.app.trust import LiveTrust
 from gateway.app.words import in_words
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
@@ -40,6 +41,7 @@ from gateway.storage import (
     KeyDirectory,
     KeyVault,
     Operator,
+    Redirection,
     Reports,
     Sealer,
     SqlSwitches,
@@ -210,7 +212,8 @@ class Instance:
         with open_store(self.settings.store.database, node=self.settings.hub.node) as store:
             reports = Reports(store)
             yield Operations(
-                reports=reports, acts=Operator(store), resolve=self.resolve, explain=in_words, clock=utc_now,
+                reports=reports, acts=Operator(store), redirection=Succession(lambda: self.catalog, Redirection(store)),
+                resolve=self.resolve, explain=in_words, clock=utc_now,
                 walk=lambda progress, kept: audit(self.settings, self.signing, progress, kept),
                 proof=Checkpoints(store).consistency, checkpoints=Checkpoints(store).all,
                 prove=lambda number, sender: self._prove(store, partial(

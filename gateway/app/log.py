@@ -15,7 +15,7 @@ _ERRORS = frozenset({
     "mistake", "worker-not-started", "refusal-not-journaled", "answer-not-signed", "trust-not-renewed",
     "parties-not-renewed", "crl-not-fetched", "crl-lapsing", "ocsp-revoked",
     "tolerances-not-written", "checkpoint-not-written", "time-stamp-not-made", "configuration-not-journaled",
-    "push-not-claimed", "push-not-settled", "push-not-given-back", "push-unfinished",
+    "notification-not-made", "push-not-claimed", "push-not-settled", "push-not-given-back", "push-unfinished",
     "duty-failed", "duty-lost", "duty-not-kept", "duty-not-settled", "switches-not-renewed"})
 
 

@@ -109,7 +109,8 @@ def example_parties(catalog: Catalog) -> list[Party]:
     parties = []
     for number, (slug, name, roles, subtype, mag_bsn) in enumerate(_WORLD, start=1):
         modules: dict[str, tuple[str, ...]] = {}
-        for key, message_set in sorted(catalog.sets.items(), key=lambda item: str(item[0])):
+        modules_only = (item for item in catalog.sets.items() if not item[1].core)
+        for key, message_set in sorted(modules_only, key=lambda item: str(item[0])):
             playable = (
                 role for role in message_set.roles.values()
                 if role.parties & set(roles) and (not role.subtypes or subtype in role.subtypes)

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from gateway.cli import explain, instance, messages, party, privacy, sets, switches
+from gateway.cli import deliveries, explain, instance, messages, party, privacy, sets, switches
 from gateway.cli.output import err, escape
 from gateway.errors import GatewayError, PeerRefused
 
@@ -12,7 +12,7 @@ app = typer.Typer(
     name="gateway", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="The gateway of the Schuldenknooppunt: signed standard messages between the parties of Dutch debt relief.",
 )
-for part in (instance.app, party.app, messages.app, privacy.app, switches.app, sets.app, explain.app):
+for part in (instance.app, party.app, messages.app, deliveries.app, privacy.app, switches.app, sets.app, explain.app):
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups
 

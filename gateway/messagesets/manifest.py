@@ -63,7 +63,9 @@ class ServiceRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One manifest.toml. `choreography` is None, and `services` not empty, for the shared set alone."""
+    """One manifest.toml. `choreography` is None, and `services` not empty, for the shared set alone; its `messages` are
+    what the hub itself sends.
+    """
 
     folder: Path
     key: SetKey
@@ -105,9 +107,10 @@ def _manifest(top: Table, folder: Path) -> Manifest:
     key = SetKey(module=top.equal("module", folder.parent.name), version=top.equal("version", folder.name))
     namespace = top.equal("namespace", set_namespace(key.module, key.version))
     core = namespace == KN
-    roles = {} if core else _by_name(top, "role", _role, lambda role: role.name)
-    pairs = {} if core else _by_name(
-        top, "message", lambda table: _message(table, namespace, roles), lambda pair: pair[0].element)
+    told = not core or top.has("message")  # of the shared set: what the hub itself tells its parties
+    roles = _by_name(top, "role", _role, lambda role: role.name) if told else {}
+    pairs = _by_name(
+        top, "message", lambda table: _message(table, namespace, roles), lambda pair: pair[0].element) if told else {}
     messages = _with_families(top, {element: message for element, (message, _) in pairs.items()})
     sealed = top.one_of("body", ("clear", "sealed"), default="clear") == "sealed"
     if sealed and top.has("bridge"):

@@ -101,7 +101,7 @@ def compile_set(manifest: Manifest, shared: RuleFile | None, known: dict[Path, S
         prefixes=MappingProxyType({manifest.namespace: manifest.prefix, names.KN: "kn"}),
         known=vocabulary.elements | vocabulary.globals,
     )
-    tops, files = _tops(manifest, vocabulary.children), (shared, own)
+    tops, files = _tops(manifest, vocabulary.children), (shared, None if manifest.services else own)
     return MessageSet(
         key=manifest.key,
         namespace=manifest.namespace,
@@ -176,7 +176,7 @@ def _services(manifest: Manifest) -> dict[str, Service]:
         return {}
     base = f"/soap/{manifest.key.module}/{manifest.key.version}/"
     services: dict[str, Service] = {}
-    for role in manifest.roles.values():
+    for role in () if manifest.services else manifest.roles.values():  # what the hub sends, nobody can send to it
         sent = [message for message in manifest.messages.values() if message.sender_role == role.name]
         if sent:
             services[base + role.endpoint] = Service(

@@ -52,17 +52,19 @@ def write_wsdl(message_set: MessageSet, *, base_url: str = BASE_URL) -> dict[str
     """The WSDL files of a set: file name → text.
 
     For a module: `<role>.wsdl` with what that role may send to the hub, and `<role>-ontvangst.wsdl` with what a party
-    in that role takes when messages are pushed to it. For the shared set: one file per service. `base_url` is the
+    in that role takes when messages are pushed to it. For the shared set: one file per service, and what the hub itself
+    tells a party. `base_url` is the
     public address of the hub; a receiving party puts its own there.
     """
-    contracts = _services(message_set) if message_set.core else _roles(message_set)
+    contracts = (*_services(message_set), *_roles(message_set))
     return {f"{contract.stem}.wsdl": _document(message_set, contract, base_url) for contract in contracts}
 
 
 def _roles(message_set: MessageSet) -> Iterable[_Contract]:
     title = f"{message_set.title_nl} {message_set.key.version}"
     for role in message_set.roles.values():
-        for suffix, word, sends in (("", "", True), ("-ontvangst", "Ontvangst", False)):
+        directions = (("", "", True), ("-ontvangst", "Ontvangst", False))
+        for suffix, word, sends in directions[1:] if message_set.core else directions:
             messages = [message for message in message_set.messages.values()
                         if role.name == (message.sender_role if sends else message.receiver_role)]
             if not messages:

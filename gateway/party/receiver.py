@@ -70,7 +70,9 @@ class Pushed:
 
 
 def pushed_to(party: Party, catalog: Catalog) -> Mapping[str, Pushed]:
-    """By wsa:Action, every message that this party may be sent: of its roles, in the versions that it takes."""
+    """By wsa:Action, every message that this party may be sent: of its roles, in the versions that it takes; and what
+    the hub itself may tell it.
+    """
     return {
         action(message.namespace, message.element): Pushed(
             operation=Operation(name=message.element, namespace=message.namespace, step=Step.RECORD,
@@ -79,7 +81,7 @@ def pushed_to(party: Party, catalog: Catalog) -> Mapping[str, Pushed]:
             encrypted=agreed_encrypted_push(party, message_set.key, message_set.profile))
         for message_set in catalog.sets.values() if message_set.services  # without any its status gives it no address
         for message in message_set.messages.values()
-        if takes(party, message_set.roles[message.receiver_role], message_set.key)
+        if message_set.core or takes(party, message_set.roles[message.receiver_role], message_set.key)
     }
 
 

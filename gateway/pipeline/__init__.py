@@ -3,10 +3,12 @@
 from gateway.pipeline.explaining import knowledge
 from gateway.pipeline.gate import Encryption, Gate, Signers
 from gateway.pipeline.inbound import answer, decline
+from gateway.pipeline.notices import lapsed
 from gateway.pipeline.outbound import Outlet, deliver
 from gateway.pipeline.refusal import write_tally
 from gateway.pipeline.tally import Tally
 
 __all__ = [
-    "Encryption", "Gate", "Outlet", "Signers", "Tally", "answer", "decline", "deliver", "knowledge", "write_tally",
+    "Encryption", "Gate", "Outlet", "Signers", "Tally", "answer", "decline", "deliver", "knowledge", "lapsed",
+    "write_tally",
 ]

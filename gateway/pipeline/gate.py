@@ -67,6 +67,7 @@ class Gate:
 
     name: str  # of the hub, for Ping
     oin: str  # of the hub
+    id: str  # of the hub, as the sender of what it tells its parties
     software: str  # version, for Ping
     catalog: Catalog
     register: Callable[[], Register]  # the present address book

@@ -73,7 +73,7 @@ class Request:
 def record(request: Request, gate: Gate) -> bytes:
     """address → bridge → choreograph → journal: accept a message and give its receipt, after the commit."""
     message_set = gate.catalog.sets[request.permit.service.key]
-    acceptance = _acceptance(request, message_set, gate)
+    acceptance = accept_message(request, message_set, gate)
     try:
         addressed = _addressed(request, acceptance, message_set, gate)
     except (RefusedError, Draining):
@@ -119,8 +119,7 @@ def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, catalog: 
     header, message_type = acceptance.header, acceptance.message_type
     conversation = tx.conversation(acceptance, receiver.id)
     if conversation is None:
-        if tx.initiator(acceptance.key.module, header.conversatie) not in (None, header.afzender):
-            raise ConversationForeign("the number is in use between other parties")
+        _check_free(tx, acceptance, receiver)
         conversation = Conversation(
             id=None, module=acceptance.key.module, conversatie=header.conversatie, initiator=header.afzender,
             counterpart=receiver.id, state=catalog.sets[acceptance.key].choreography.initial,
@@ -134,6 +133,26 @@ def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, catalog: 
     return replace(conversation, state=state)
 
 
+def _check_free(tx: Transaction, acceptance: Acceptance, receiver: Party) -> None:
+    """May this sender open a conversation under this number with this addressee?
+
+    Raises  ConversationForeign; whoever writes to a party that merged into another learns to whom it should have.
+    """
+    module, number = acceptance.key.module, acceptance.header.conversatie
+    initiator = tx.initiator(module, number)
+    if initiator is None:
+        return
+    heir = tx.successor(module, number, receiver.id)
+    if heir is not None:
+        error = ConversationForeign("the conversation went over to another party")
+        error.findings = (Finding(
+            xpath="/", rule="conversatie-overgegaan", nl=f"De conversatie is overgegaan naar deelnemer {heir}.",
+            en=f"The conversation has gone over to party {heir}."),)
+        raise error
+    if initiator != acceptance.header.afzender:
+        raise ConversationForeign("the number is in use between other parties")
+
+
 def _state(tx: Transaction, conversation: Conversation, message: Acceptance | Bridged, catalog: Catalog) -> str:
     """The state after a message, by the table of its version."""
     message_type = message.message_type
@@ -143,7 +162,8 @@ def _state(tx: Transaction, conversation: Conversation, message: Acceptance | Br
     return next_state(table, conversation.state, message_type, message.outcomes, seen)
 
 
-def _acceptance(request: Request, message_set: MessageSet, gate: Gate) -> Acceptance:
+def accept_message(request: Request, message_set: MessageSet, gate: Gate) -> Acceptance:
+    """What the journal must know of a valid message, but for its addressees. Raises SchemaInvalid."""
     message, verified, operation = request.message, request.verified, request.permit.operation
     header, message_type = message.header, operation.message_type
     assert header is not None, "validate() gave a message of a module"

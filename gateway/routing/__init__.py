@@ -22,10 +22,11 @@ from gateway.routing.rollover import (
     certificates_accepted,
     encryption_certificate,
 )
+from gateway.routing.succession import missing
 
 __all__ = [
     "AddressBook", "Backoff", "BreakerRules", "address", "admit", "admitted", "after", "agreed_encrypted",
     "agreed_encrypted_push", "certificate_in_use", "certificate_refusal", "certificates_accepted", "check_element",
-    "check_reference", "encryption_certificate", "expiry", "next_state", "next_step", "not_taken",
+    "check_reference", "encryption_certificate", "expiry", "missing", "next_state", "next_step", "not_taken",
     "pushed_message_id", "represented", "taken_as", "takes",
 ]

@@ -69,7 +69,7 @@ def _agreed(party: Party, profile: str, agreed_as: str) -> bool:
 
 def takes(party: Party, role: RoleRule, key: SetKey) -> bool:
     """Does this party play the role, in this version of the module?"""
-    return _plays(party, role) and key.version in party.modules.get(key.module, ())
+    return plays(party, role) and key.version in party.modules.get(key.module, ())
 
 
 def check_element(operation: Operation, body: tuple[str, str]) -> None:
@@ -128,12 +128,13 @@ def _any_may_play(parties: Iterable[Party], role: RoleRule, key: SetKey) -> None
     raise first or RoleNotAllowed("nobody plays this role")
 
 
-def _plays(party: Party, role: RoleRule) -> bool:
+def plays(party: Party, role: RoleRule) -> bool:
+    """May this party play the role?"""
     return bool(party.roles & role.parties) and (not role.subtypes or party.subtype in role.subtypes)
 
 
 def _may_play(party: Party, role: RoleRule, key: SetKey) -> None:
-    if not _plays(party, role):
+    if not plays(party, role):
         kind = f"{party.slug} (subtype {party.subtype or 'none'})"
         raise RoleNotAllowed(f"{kind} may not play {role.name} in {key.module}")
     versions = party.modules.get(key.module)
@@ -148,7 +149,7 @@ def taken_as(party: Party, key: SetKey, bridges: Mapping[str, RoleRule]) -> tupl
     versions = party.modules.get(key.module, ())
     if key.version in versions:
         return ()
-    taken = (one for one in versions if one in bridges and _plays(party, bridges[one]))
+    taken = (one for one in versions if one in bridges and plays(party, bridges[one]))
     return tuple(sorted(taken, key=lambda one: tuple(map(int, one.split("."))), reverse=True))
 
 
@@ -179,7 +180,7 @@ def _wanted(
     if kind not in message_type.routes:
         raise ReceiverUnknown(f"{message_type.element} does not route on {kind}")
     role = roles[message_type.receiver_role]
-    found = tuple(party.id for party in register.by_route(kind, value) if _plays(party, role))
+    found = tuple(party.id for party in register.by_route(kind, value) if plays(party, role))
     if not found:
         raise ReceiverUnknown(f"no party is registered for this {kind}")
     return found

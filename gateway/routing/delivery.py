@@ -4,6 +4,7 @@
     BESCHIKBAAR, OPGEHAALD ─expire→ VERLOPEN                   the term is over
     OPGEHAALD ─requeue→ BESCHIKBAAR                            an operator: the addressee lost it before handling it
     BESCHIKBAAR ─cancel→ GEANNULEERD                           an operator: it should never have been sent
+    BESCHIKBAAR, OPGEHAALD ─redirect→ BESCHIKBAAR              an operator: for another addressee, after a merger
 
 From the last three states there is no way back, because the payload is erased on the way in. The store follows this
 table: tests/contract/test_delivery_table.py tries every event in every state.
@@ -32,6 +33,7 @@ class DeliveryEvent(StrEnum):
     EXPIRE = "expire"
     REQUEUE = "requeue"
     CANCEL = "cancel"
+    REDIRECT = "redirect"
 
 
 TRANSITIONS: Final[dict[tuple[DeliveryState, DeliveryEvent], DeliveryState]] = {
@@ -43,6 +45,8 @@ TRANSITIONS: Final[dict[tuple[DeliveryState, DeliveryEvent], DeliveryState]] = {
     (_OPGEHAALD, DeliveryEvent.EXPIRE): DeliveryState.VERLOPEN,
     (_OPGEHAALD, DeliveryEvent.REQUEUE): _BESCHIKBAAR,
     (_BESCHIKBAAR, DeliveryEvent.CANCEL): DeliveryState.GEANNULEERD,
+    (_BESCHIKBAAR, DeliveryEvent.REDIRECT): _BESCHIKBAAR,
+    (_OPGEHAALD, DeliveryEvent.REDIRECT): _BESCHIKBAAR,
 }
 
 

@@ -275,7 +275,8 @@ class _MessageFile(_File):
         checks = self.places(fits=self.about.get("referentienummer") == self.referentienummer and all(
             one.get("message") == self.about.get("message") for one in self.records))
         words = {"accepted": "aangenomen door het knooppunt", "collected": "opgehaald door de ontvanger",
-                 "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd"}
+                 "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd",
+                 "redirected": "omgeleid door de beheerder"}
         sound = all(check.holds for check in checks)
         checks += [
             EvidenceCheck(name=words[record["kind"]], holds=sound, detail=_event(record))
@@ -372,7 +373,8 @@ def _issuer(certificate: x509.Certificate) -> str:
 def _event(record: dict[str, object]) -> str:
     """When, and with whom where it is about one addressee."""
     receiver = record.get("ontvanger")
-    return _time(record["at"]) + (f", ontvanger {receiver}" if receiver else "")
+    heir = record.get("naar")
+    return _time(record["at"]) + (f", ontvanger {receiver}" if receiver else "") + (f", naar {heir}" if heir else "")
 
 
 def _time(microseconds: object) -> str:

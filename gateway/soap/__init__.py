@@ -28,14 +28,15 @@ from gateway.soap.envelope import (
     scopes_are_bounded,
 )
 from gateway.soap.fault import fault_action, fault_prefixes, read_fault, write_fault
+from gateway.soap.notices import LAPSED, write_lapsed
 from gateway.soap.opening import open_element, open_envelope
 from gateway.soap.tolerated import tolerated_blocks, tolerated_octets
 
 __all__ = [
-    "Element", "Envelope", "Limits", "Receipt", "attribute", "check_request", "check_xml_octets",
+    "LAPSED", "Element", "Envelope", "Limits", "Receipt", "attribute", "check_request", "check_xml_octets",
     "claimed_message_id", "claimed_oin", "declare", "fault_action", "fault_prefixes", "is_message_id", "leaf",
     "many_namespaces", "open_element", "open_envelope", "parse", "read_addressing", "read_bounded", "read_fault",
     "read_receipt", "read_xml", "scopes_are_bounded", "stamp", "text", "tolerated_blocks", "tolerated_octets",
-    "write_collected", "write_confirmed", "write_evidence", "write_explanation", "write_fault", "write_log",
-    "write_own_receipt", "write_parties", "write_pong", "write_receipt", "write_waiting",
+    "write_collected", "write_confirmed", "write_evidence", "write_explanation", "write_fault", "write_lapsed",
+    "write_log", "write_own_receipt", "write_parties", "write_pong", "write_receipt", "write_waiting",
 ]

@@ -29,7 +29,8 @@ _CHANGE = Query(update(duties).where(duties.c.name == bindparam("duty")).values(
 _CLAIM = Query(
     update(duties)
     .where(duties.c.name == bindparam("duty"),
-           or_(duties.c.lease_until.is_(None), duties.c.lease_until <= bindparam("at")),
+           or_(duties.c.lease_until.is_(None), duties.c.lease_until <= bindparam("at"),
+               duties.c.holder == bindparam("mine")),  # a claim whose commit was not heard of
            or_(duties.c.last_started.is_(None), duties.c.last_ended.is_(None),
                duties.c.last_ended < duties.c.last_started,
                duties.c.last_started <= bindparam("at") - duties.c.every))

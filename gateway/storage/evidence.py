@@ -131,7 +131,7 @@ def gather(session: Session, referentienummer: str, afzender: str | None, party:
     row = rows[0]
     recorded = recorded_of(session, row[0])
     if party not in (None, row[3]):
-        recorded = tuple(one for one in recorded if json.loads(one.record).get("ontvanger") in (None, party))
+        recorded = tuple(one for one in recorded if _concerns(json.loads(one.record), party))
     accepted = next(item for item in recorded if (item.node, item.position) == (row[1], row[2]))
     covered, stretches = _placed(session, recorded)
     return Evidence(
@@ -139,6 +139,11 @@ def gather(session: Session, referentienummer: str, afzender: str | None, party:
         afzender=row[3], body_digest=bytes(row[4]), proof=_proof(row), recorded=recorded, covered=covered,
         stretches=stretches,
     )
+
+
+def _concerns(record: dict[str, object], party: str | None) -> bool:
+    """Is it about the message as a whole, or about what this addressee, or the one before it, did with it?"""
+    return record.get("ontvanger") in (None, party) or record.get("naar") == party
 
 
 def gather_refusal(session: Session, ticket: str) -> Journaled:

@@ -26,6 +26,7 @@ from gateway.storage.tables import (
     payloads,
     proofs,
     refusals,
+    successors,
 )
 from gateway.storage.writer import Write
 from gateway.values import Acceptance, Conversation, DeliveryState, EncryptedBody, Entry, Proof, Question, Refusal
@@ -34,6 +35,7 @@ T = TypeVar("T")
 
 _AVAILABLE: Final = DeliveryState.BESCHIKBAAR.value
 _CERTIFICATES_KEPT: Final = 4096  # more are asked again
+_TOLD: Final = "GEMELD"  # the one state of what the hub tells a party
 
 # Both ways to have been here before in one statement: nearly always it finds nothing.
 _KNOWN = Query(
@@ -65,6 +67,14 @@ _QUESTION = Query(
            deliveries.c.message.in_(select(messages.c.id).where(
                messages.c.referentienummer == bindparam("referentienummer"))))
     .order_by(messages.c.id).limit(1))
+_SUCCESSOR = Query(select(successors.c.successor).where(
+    successors.c.conversation == bindparam("conversation"), successors.c.party == bindparam("party")))
+_HEIR = Query(
+    select(successors.c.successor)
+    .join_from(conversations, successors, successors.c.conversation == conversations.c.id)
+    .where(conversations.c.conversatie == bindparam("conversatie"), conversations.c.module == bindparam("module"),
+           successors.c.party == bindparam("party"))
+    .limit(1))
 _COUNT = Query(
     select(func.count())
     .select_from(deliveries.join(messages, messages.c.id == deliveries.c.message))
@@ -87,10 +97,8 @@ _ADD_DELIVERY = Query(
         "versie", "sealed_to")}))
 _MARK_ANSWERED = Query(
     update(deliveries)
-    .where(deliveries.c.message == select(messages.c.id).where(
-               messages.c.referentienummer == bindparam("question"),
-               messages.c.afzender == bindparam("asker")).scalar_subquery(),
-           deliveries.c.receiver == bindparam("answerer"),
+    .where(deliveries.c.message.in_(select(messages.c.id).where(
+               messages.c.referentienummer == bindparam("question"), messages.c.afzender != bindparam("answerer"))),
            deliveries.c.conversation == bindparam("within"))
     .values(answered_by=bindparam("answer")))
 _ADD_REFUSAL = Query(insert(refusals).values({column.name: bindparam(column.name) for column in refusals.c}))
@@ -182,11 +190,19 @@ class SqlTransaction(ports.Transaction):
         row = self._write.one(_INITIATOR, conversatie=conversatie, module=module)
         return None if row is None else str(row[0])
 
+    def successor(self, module: str, conversatie: str, party: str) -> str | None:
+        row = self._write.one(_HEIR, conversatie=conversatie, module=module, party=party)
+        return None if row is None else str(row[0])
+
     def question(self, conversation: Conversation, referentienummer: str) -> Question | None:
         row = self._write.one(_QUESTION, referentienummer=referentienummer, conversation=conversation.id)
         if row is None:
             return None
-        return Question(family=row[0], sender=row[1], answered=row[2] is not None)
+        sender = row[1]
+        if sender not in (conversation.initiator, conversation.counterpart):
+            heir = self._write.one(_SUCCESSOR, conversation=conversation.id, party=sender)
+            sender = sender if heir is None else heir[0]
+        return Question(family=row[0], sender=sender, answered=row[2] is not None)
 
     def count(self, conversation: Conversation, family: str) -> int:
         row = self._write.one(_COUNT, conversation=conversation.id, family=family)
@@ -265,9 +281,9 @@ class SqlTransaction(ports.Transaction):
             sealed_to=addressed and addressed.certificate)
         header = acceptance.header
         if header.cross is not None and acceptance.message_type.answers:
-            # The question came from the one who now gets the answer, and was delivered to the one who answers.
-            self._write.run(_MARK_ANSWERED, question=header.cross, asker=receiver, answerer=header.afzender,
-                            within=conversation, answer=message)
+            # A message has one delivery in a conversation; who asked or was asked may be somebody else by now.
+            self._write.run(_MARK_ANSWERED, question=header.cross, answerer=header.afzender, within=conversation,
+                            answer=message)
 
     def _queue(self, message: int, acceptance: Acceptance, receiver: str, conversation: int, *, opened: bool) -> None:
         """For a party with a service of its own: the outbox gets a row too."""
@@ -309,3 +325,16 @@ class SqlTransaction(ports.Transaction):
         header = acceptance.header
         context = context_of(header.referentienummer, header.afzender, bridged_to)
         return self._sealer.seal(payload, context, acceptance.received_at)
+
+
+def record_notice(write: Write, sealer: Sealer, notice: Acceptance) -> None:
+    """Write a message of the hub itself: to one party, under the number of the conversation that it is about.
+
+    Of its own module, so that it is no step of that conversation.
+    """
+    (receiver,) = notice.receivers
+    transaction = SqlTransaction(write, sealer, ())
+    present = transaction.conversation(notice, receiver.id) or Conversation(
+        id=None, module=notice.key.module, conversatie=notice.header.conversatie, initiator=notice.header.afzender,
+        counterpart=receiver.id, state=_TOLD)
+    transaction.record(notice, (present,))

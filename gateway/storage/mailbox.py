@@ -6,6 +6,7 @@ message is delivered in several versions, each with the last addressee of its ve
 addressee goes with that delivery.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -17,6 +18,7 @@ from sqlalchemy import exists as exists_
 from gateway import ports
 from gateway.errors import MailboxUnknown, StorageError
 from gateway.storage.engine import Store
+from gateway.storage.journal import record_notice
 from gateway.storage.listing import (
     BRIDGED_TO,
     COLUMNS,
@@ -45,7 +47,7 @@ from gateway.storage.tables import (
     payloads,
 )
 from gateway.storage.writer import Write
-from gateway.values import DeliveryState, EncryptedBody, Listed, Search
+from gateway.values import Acceptance, DeliveryState, EncryptedBody, Listed, Search
 
 Content = bytes | EncryptedBody  # a message element in canonical form, or what the hub can't read
 
@@ -98,10 +100,11 @@ _PUSHED_PAYLOAD = Query(
     .where(addressed_payloads.c.message == bindparam("message"),
            addressed_payloads.c.receiver == bindparam("receiver"),
            addressed_payloads.c.pushed_sealed.is_not(None)))
-_DUE = Query(select(*TO_CHANGE).select_from(FROM_DELIVERIES)
-             .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
-             .order_by(deliveries.c.expires_at).limit(bindparam("limit"))
-             .with_for_update(of=HELD, key_share=True, skip_locked=True))  # another node ends those
+_OVERDUE = (select(*TO_CHANGE).select_from(FROM_DELIVERIES)
+            .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now"))
+            .order_by(deliveries.c.expires_at).limit(bindparam("limit")))
+_DUE_NOW = Query(_OVERDUE)
+_DUE = Query(_OVERDUE.with_for_update(of=HELD, key_share=True, skip_locked=True))  # another node ends those
 _ANY_DUE = Query(select(deliveries.c.message)
                  .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now")).limit(1))
 _THIS = (deliveries.c.message == bindparam("this"), deliveries.c.receiver == bindparam("party"))
@@ -162,12 +165,19 @@ class SqlMailbox(ports.Mailbox):
         return self._store.write(
             lambda write: {number: _confirm(write, party, number, now) for number in referentienummers})
 
-    def expire(self, now: datetime, limit: int) -> int:
-        """See ports.Mailbox; when nothing is due nothing is written."""
+    def expire(self, now: datetime, limit: int, notify: ports.Notify | None = None) -> int:
+        """See ports.Mailbox; when nothing is due nothing is written.
+
+        Notifications are made before the transaction and written in it, each with the end of the delivery it is about:
+        there is one exactly when that delivery ended so.
+        """
         with self._store.read() as session:
             if not any(session.one(_ANY_DUE, state=state.value, now=micros(now)) for state in OPEN):
                 return 0
-        return self._store.write(lambda write: _expire(write, now, limit))
+            due = [] if notify is None else [row for state in OPEN for row in session.all(
+                _DUE_NOW, state=state.value, now=micros(now), limit=limit)]
+        notices = None if notify is None else {(row[MESSAGE], row[4]): notify(listed(row, now)) for row in due}
+        return self._store.write(lambda write: _expire(write, self._sealer, now, limit, notices))
 
     def search(self, search: Search) -> list[Listed]:
         """See ports.Mailbox."""
@@ -266,12 +276,19 @@ def confirm_pushed(write: Write, row: Row, now: datetime, *, receipt: str) -> bo
     return True
 
 
-def _expire(write: Write, now: datetime, limit: int) -> int:
+def _expire(write: Write, sealer: Sealer, now: datetime, limit: int,
+            notices: Mapping[tuple[int, str], Acceptance | None] | None) -> int:
+    """`notices` by message and receiver, for each that was due; None: nobody is told anything."""
     count = 0
     for state in OPEN:
         for row in write.all(_DUE, state=state.value, now=micros(now), limit=limit - count):
+            if notices is not None and (row[MESSAGE], row[4]) not in notices:
+                continue  # it came in between: the next time will do
             end_delivery(write, row, DeliveryState.VERLOPEN)
             journal_step(write, EXPIRED, row, now)
+            notice = notices and notices[row[MESSAGE], row[4]]
+            if notice:
+                record_notice(write, sealer, notice)
             count += 1
     return count
 

@@ -46,6 +46,7 @@ from gateway.storage.tables import (
     prunings,
     push_proofs,
     refusals,
+    successors,
     tolerances,
 )
 from gateway.storage.writer import Write
@@ -92,9 +93,9 @@ _DROP_ALL_OF = tuple(Query(delete(table).where(table.c.message == bindparam("thi
                      for table in (proofs, payloads, bridged_payloads, addressed_payloads, outbox, attempts,
                                    push_proofs, deliveries))
 _DROP_MESSAGE = Query(delete(messages).where(messages.c.id == bindparam("this")))
-_DROP_CONVERSATION = Query(delete(conversations).where(
-    conversations.c.id == bindparam("this"),
-    ~exists_(select(deliveries.c.message).where(deliveries.c.conversation == bindparam("this")))))
+_NOTHING_LEFT = ~exists_(select(deliveries.c.message).where(deliveries.c.conversation == bindparam("this")))
+_DROP_SUCCESSORS = Query(delete(successors).where(successors.c.conversation == bindparam("this"), _NOTHING_LEFT))
+_DROP_CONVERSATION = Query(delete(conversations).where(conversations.c.id == bindparam("this"), _NOTHING_LEFT))
 
 _CERTIFICATES = Query(select(certificates.c.sha256, certificates.c.der))
 _CERTIFICATE_USED = tuple(Query(select(table.c.certificate).where(table.c.certificate == bindparam("this")).limit(1))
@@ -233,6 +234,7 @@ def _drop_message(write: Write, message: int) -> int:
         write.run(query, this=message)
     write.run(_DROP_MESSAGE, this=message)
     for (conversation,) in touched:
+        write.run(_DROP_SUCCESSORS, this=conversation)
         write.run(_DROP_CONVERSATION, this=conversation)
     return 1
 

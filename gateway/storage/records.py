@@ -19,6 +19,7 @@ CONFIRMED: Final = "confirmed"
 EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
 OPERATOR: Final = "operator"
+REDIRECTED: Final = "redirected"
 PRUNED: Final = "pruned"
 CONFIG: Final = "config"
 

@@ -15,6 +15,7 @@ no index more than that needs: at every commit each index is another page to wri
     outbox, attempts, push_proofs   what is to be pushed, every attempt at it, and the receivers' signatures for it
     breakers                        parties whose own service is not called for a while
     tolerances                      figures for a party's page; no journal and no state
+    successors                      who stands in a conversation in whose place, after a merger
     duties, switches                work that is done once among all nodes; what an operator switched off
 """
 
@@ -36,7 +37,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0009"  # the migration this description equals; a store at another revision is not opened
+REVISION: Final = "0010"  # the migration this description equals; a store at another revision is not opened
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
@@ -173,6 +174,16 @@ conversations = Table(
     Column("counterpart", Text, nullable=False),
     Column("state", Text, nullable=False),
     UniqueConstraint("conversatie", "module", "initiator", "counterpart"),
+)
+
+# Only where an operator redirected: the party of the conversation now, for each that was it before.
+successors = Table(
+    "successors", metadata,
+    Column("conversation", _key, ForeignKey("conversations.id"), nullable=False),
+    Column("party", Text, nullable=False),
+    Column("successor", Text, nullable=False),
+    PrimaryKeyConstraint("conversation", "party"),
+    Index("ix_successors_successor", "successor"),
 )
 
 deliveries = Table(

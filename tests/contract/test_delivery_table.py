@@ -7,9 +7,10 @@ import pytest
 
 from gateway.errors import MailboxUnknown, RefusedError
 from gateway.routing.delivery import TRANSITIONS, DeliveryEvent
+from gateway.storage import Redirection
 from gateway.values import DeliveryState, Search
 from tests.contract.conftest import Hub
-from tests.contract.samples import ENERGIE, TERM, acceptance, number
+from tests.contract.samples import BANK, ENERGIE, TERM, acceptance, number
 
 S, E = DeliveryState, DeliveryEvent
 REF = number("vraag")
@@ -30,12 +31,20 @@ def expire(hub: Hub) -> None:
         raise MailboxUnknown
 
 
+def redirect(hub: Hub) -> None:
+    moved = Redirection(hub.store).move(number("conversatie-vraag"), ENERGIE, BANK, lambda leg: leg.berichttype,
+                                        who="w", why="y", now=hub.now)
+    if not moved:
+        raise MailboxUnknown
+
+
 DO: dict[DeliveryEvent, Callable[[Hub], object]] = {
     E.COLLECT: lambda hub: hub.mailbox.collect(ENERGIE.id, REF, hub.now),
     E.CONFIRM: confirm,
     E.EXPIRE: expire,
     E.REQUEUE: lambda hub: hub.operator.requeue(REF, ENERGIE.id, who="w", why="y", now=hub.now),
     E.CANCEL: lambda hub: hub.operator.cancel(REF, ENERGIE.id, who="w", why="y", now=hub.now),
+    E.REDIRECT: redirect,
 }
 
 

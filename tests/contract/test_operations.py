@@ -20,8 +20,9 @@ def operations(hub: Hub) -> Operations:
     def unused(*_: object) -> None:
         raise AssertionError
 
-    return Operations(reports=hub.reports, acts=hub.operator, resolve=unused, walk=unused, prove=unused,
-                      checkpoints=unused, proof=unused, explain=unused, prove_refusal=unused, clock=lambda: NOW)
+    return Operations(reports=hub.reports, acts=hub.operator, redirection=unused, resolve=unused, walk=unused,
+                      prove=unused, checkpoints=unused, proof=unused, explain=unused, prove_refusal=unused,
+                      clock=lambda: NOW)
 
 
 def states(operations: Operations) -> set[object]:

@@ -20,6 +20,7 @@ from gateway.storage import operator as operator_module
 from gateway.storage import outbox as outbox_module
 from gateway.storage import pruning as pruning_module
 from gateway.storage import queue as queue_module
+from gateway.storage import redirect as redirect_module
 from gateway.storage import reports as reports_module
 from gateway.storage import switches as switches_module
 from gateway.storage import tolerances as tolerances_module
@@ -34,7 +35,7 @@ from tests.contract.samples import BANK, ENERGIE, NOW, acceptance, number
 
 MODULES = (journal_module, mailbox_module, operator_module, reports_module, evidence_module, checkpoints_module,
            tree_module, audit_module, tolerances_module, pruning_module, duties_module, switches_module,
-           outbox_module, queue_module, certificates_module)
+           outbox_module, queue_module, certificates_module, redirect_module)
 QUERIES = {f"{module.__name__.rsplit('.', 1)[1]}.{name}": value
            for module in MODULES for name, value in vars(module).items() if isinstance(value, Query)}
 QUERIES |= {f"mailbox.list-{key}": value for key, value in mailbox_module._LISTS.items()}
@@ -49,7 +50,7 @@ def test_tables_are_what_all_migrations_make(url: str) -> None:
         return kind != "table" or not re.search(r"_(default|\d{4}_\d\d)$", name or "")
 
     def kept(_: object, name: str | None, kind: str, *others: object) -> bool:
-        """On PostgreSQL the key of entries holds their time, to which no foreign key leads (migration 0009)."""
+        """On PostgreSQL the key of entries holds their time, to which no foreign key leads (migration 0010)."""
         return kind != "foreign_key_constraint" or name not in ("fk_refusals_node", "fk_prunings_node") \
             or url.startswith("sqlite")
 
@@ -110,7 +111,8 @@ WHOLE = {"pruning._CERTIFICATES", "pruning._DROP_CERTIFICATE", "pruning._DROP_TO
 # Ordered by id after an index that does not hold it: a handful of rows by their nature (one number, one message).
 SORTS_FEW = {"journal._QUESTION", "mailbox._FIND", "mailbox._FIND_TO_CHANGE", "evidence._BY_NUMBER",
              "evidence._BY_NUMBER_AND_SENDER", "evidence._RECORDED", "reports._LEGS", "journal._CONVERSATION",
-             "journal._INITIATOR", "pruning._ENTRIES_OF", "mailbox.list-(False, True)", "mailbox.list-(True, True)"}
+             "journal._INITIATOR", "pruning._ENTRIES_OF", "redirect._UNDER", "mailbox.list-(False, True)",
+             "mailbox.list-(True, True)"}
 
 
 @pytest.mark.parametrize("name", sorted(QUERIES))

@@ -69,7 +69,7 @@ def _purpose(library: Library, one: MessageSet, lang: Lang) -> Html:
     roles = _enumerated([lang(rule.title_nl, rule.title_en) for rule in one.roles.values()], lang)
     count = len(one.messages)
     sentence = lang(f"In deze set wisselen {roles} {count} soorten berichten uit.",
-                    f"In this set {roles} exchange {count} kinds of message.") if roles else lang(
+                    f"In this set {roles} exchange {count} kinds of message.") if not one.core else lang(
         "De diensten van het knooppunt zelf, en wat alle berichten gemeen hebben: header, ontvangstbevestiging en "
         "fout.",
         "The services of the hub itself, and what all messages share: header, receipt and fault.")

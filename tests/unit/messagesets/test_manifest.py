@@ -37,9 +37,9 @@ def test_what_a_manifest_says(tmp_path: Path) -> None:
     assert manifest.choreography.transitions[3].next is None
 
 
-def test_the_shared_set_has_services_and_no_messages() -> None:
+def test_the_shared_set_has_services_and_what_the_hub_itself_tells() -> None:
     manifest = read_manifest(REAL / "knooppunt" / "1.0" / "manifest.toml")
-    assert manifest.messages == {}
+    assert {name: one.sender_role for name, one in manifest.messages.items()} == {"Verlopen": "KNOOPPUNT"}
     assert manifest.choreography is None
     operations = {name: step for service in manifest.services for name, step in service.operations.items()}
     assert operations["HaalBerichtOp"] is Step.COLLECT

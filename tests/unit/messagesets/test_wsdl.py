@@ -25,7 +25,8 @@ def test_one_file_per_role_and_direction(files: dict[str, "etree._Element"], sma
     assert list(files) == ["shv.wsdl", "shv-ontvangst.wsdl", "se.wsdl", "se-ontvangst.wsdl"]
     core = small.by_namespace(KN)
     assert core is not None
-    assert list(write_wsdl(core)) == ["postbus.wsdl", "adresboek.wsdl", "logboek.wsdl", "beheer.wsdl"]
+    assert list(write_wsdl(core)) == ["postbus.wsdl", "adresboek.wsdl", "logboek.wsdl", "beheer.wsdl",
+                                      "deelnemer-ontvangst.wsdl"]
 
 
 @pytest.mark.clause("WS001", "WS002", "WS008", "BP R2718")
