@@ -7,6 +7,7 @@ and emptied again gives its room back at once, with nothing left to vacuum. What
 Each step is a transaction of its own that waits for its locks two seconds at most: whoever comes behind it waits too.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any, Final, LiteralString
 
@@ -19,7 +20,14 @@ AHEAD: Final = 3  # months, after the present one
 _SEALED: Final = ("payloads", "bridged_payloads", "addressed_payloads")
 _TABLES: Final = {"entries": "at"} | dict.fromkeys(_SEALED, "epoch")  # and what each is partitioned by
 _LOCK: Final = "SET LOCAL lock_timeout = '2s'"
-_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('partitions of the store', 0))"
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_lock(hashtextextended('partitions of the store', 0))"
+_ATTACH: Final[tuple[LiteralString, ...]] = (
+    "LOCK TABLE messages IN SHARE ROW EXCLUSIVE MODE",  # the foreign key takes it; writers take it first too
+    "LOCK TABLE {stray} IN ACCESS EXCLUSIVE MODE",
+    "CREATE TABLE {month} (LIKE {table} INCLUDING DEFAULTS)",
+    "WITH moved AS (DELETE FROM {stray} WHERE {by} >= {start} AND {by} < {end} RETURNING *) "
+    "INSERT INTO {month} SELECT * FROM moved",
+    "ALTER TABLE {table} ATTACH PARTITION {month} FOR VALUES FROM ({start}) TO ({end})")
 
 Connection = psycopg.Connection[Any]
 
@@ -27,8 +35,9 @@ Connection = psycopg.Connection[Any]
 def keep(connection: Connection, now: datetime) -> list[str]:
     """Make what is missing, drop what is over; the names of both, the dropped ones with a minus. Raises psycopg.Error.
 
-    `connection` is in autocommit and has no other use meanwhile.
+    `connection` is in autocommit, has no other use, and is closed afterwards.
     """
+    connection.execute(_ONE_AT_A_TIME)
     months = [_later(now.astimezone(UTC).date().replace(day=1), ahead) for ahead in range(AHEAD + 1)]
     done: list[str] = []
     for table, by in _TABLES.items():
@@ -53,32 +62,27 @@ def _make(connection: Connection, table: str, by: str, month: date) -> None:
     start, end = _bound(table, month), _bound(table, _later(month, 1))
     names = {"table": sql.Identifier(table), "month": sql.Identifier(_name(table, month)), "by": sql.Identifier(by),
              "stray": sql.Identifier(f"{table}_default"), "start": sql.Literal(start), "end": sql.Literal(end)}
-    _transaction(connection, (
-        "LOCK TABLE messages IN SHARE ROW EXCLUSIVE MODE",  # the foreign key takes it; writers take it first too
-        "LOCK TABLE {stray} IN ACCESS EXCLUSIVE MODE",
-        "CREATE TABLE {month} (LIKE {table} INCLUDING DEFAULTS)",
-        "WITH moved AS (DELETE FROM {stray} WHERE {by} >= {start} AND {by} < {end} RETURNING *) "
-        "INSERT INTO {month} SELECT * FROM moved",
-        "ALTER TABLE {table} ATTACH PARTITION {month} FOR VALUES FROM ({start}) TO ({end})"), names)
+    with connection.transaction():
+        for statement in _ATTACH:
+            _run(connection, statement, names)
 
 
 def _drop_empty(connection: Connection, table: str, name: str) -> bool:
-    """Nothing of a month that is over comes any more; was it empty?"""
+    """Drop a month that is over, if nothing waits in it; a last transaction of it may still have been under way."""
     if _any(connection, name):
         return False
-    _transaction(connection, (
-        "LOCK TABLE messages, {table} IN ACCESS EXCLUSIVE MODE",  # in the order of those who write
-        "DROP TABLE {month}"), {"table": sql.Identifier(table), "month": sql.Identifier(name)})
+    names = {"table": sql.Identifier(table), "month": sql.Identifier(name)}
+    with connection.transaction():
+        _run(connection, "LOCK TABLE messages, {table} IN ACCESS EXCLUSIVE MODE", names)  # as those who write do
+        if _any(connection, name):
+            return False
+        _run(connection, "DROP TABLE {month}", names)
     return True
 
 
-def _transaction(connection: Connection, statements: tuple[LiteralString, ...],
-                 names: dict[str, sql.Composable]) -> None:
-    with connection.transaction():
-        connection.execute(_ONE_AT_A_TIME)
-        connection.execute(_LOCK)
-        for statement in statements:
-            connection.execute(sql.SQL(statement).format(**names))
+def _run(connection: Connection, statement: LiteralString, names: Mapping[str, sql.Composable]) -> None:
+    connection.execute(_LOCK)
+    connection.execute(sql.SQL(statement).format(**names))
 
 
 def _names(connection: Connection, table: str) -> set[str]:
