@@ -1,4 +1,4 @@
-"""`make bench`: the way in, and collecting and confirming, beside their ceiling; writes build/bench.json.
+"""`make bench`: the way in, collecting and confirming beside a ceiling, and how cost grows; writes build/bench.json.
 
 The ratio is what counts; the absolute figures are of this machine, now. One thread shows what a message costs; eight
 threads share commits, so it shows what the store adds to a disk that takes its time.
@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ceiling import Ceiling
+from benchmarks.growth import ENTRIES, WAITING, growth
 from benchmarks.measure import compare
 from benchmarks.world import P256, RSA, World, world
 from gateway.app.instance import new_id, utc_now
-from gateway.pipeline import answer
 from gateway.values import Received
 
 _ROUNDS = 7
@@ -66,15 +66,18 @@ def main() -> None:
         rows = [_measured(hub, case, _numbers(case)) for case in _CASES]
         fetched = _numbers(_MAILBOX[0])
         for received in hub.questions(fetched, 2):
-            _served(hub, received)
+            hub.served(received)
         rows += [_measured(hub, case, fetched) for case in _MAILBOX]
         sealing = _sealing(hub)
+    grown = growth()
     out = Path("build") / "bench.json"
     out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps({"rows": rows, "target": _TARGET, "sealing_us": sealing}, indent=2), "utf-8")
+    out.write_text(json.dumps({"rows": rows, "target": _TARGET, "sealing_us": sealing, "growth": grown}, indent=2),
+                   "utf-8")
     _show(rows, out)
     share = sealing / float(str(rows[0]["ours_us"]))
     Console().print(f"sealing {_SEALED} octets takes {sealing:.0f} µs, {share:.1%} of the first way in", soft_wrap=True)
+    _show_growth(grown)
 
 
 def _sealing(hub: World) -> float:
@@ -97,17 +100,20 @@ def _numbers(case: Case) -> list[str]:
 def _measured(hub: World, case: Case, numbers: list[str]) -> Row:
     requests = case.make(hub, numbers)
     ceiling = Ceiling(hub.instance.folder, hub.schema(*case.module), hub.signing("hub", case.key))
-    figures = compare(requests, ceiling.take, lambda received: _served(hub, received), threads=case.threads,
-                      rounds=_ROUNDS)
+    figures = compare(requests, ceiling.take, hub.served, threads=case.threads, rounds=_ROUNDS)
     ceiling.close()
     return {"measure": case.measure, "octets": len(requests[0].octets), "key": case.key, "threads": case.threads,
             **figures}
 
 
-def _served(hub: World, received: Received) -> None:
-    reply = answer(received, hub.gate)
-    assert reply.status == 200, reply.octets[-800:]
-    assert b">false<" not in reply.octets, "not confirmed"
+def _show_growth(rows: list[Row]) -> None:
+    table = Table(title=f"growth: {ENTRIES:,} journal entries and, for each of two parties, {WAITING:,} waiting "
+                        "messages, beside a small store", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for title in ("step", "small µs", "large µs", "growth"):
+        table.add_column(title, justify="left" if title == "step" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(_written, row.values()))
+    Console().print(table)
 
 
 def _show(rows: list[Row], out: Path) -> None:

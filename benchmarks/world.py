@@ -1,9 +1,9 @@
 """A throw-away hub in this process, and signed requests for it made beforehand."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
@@ -14,12 +14,13 @@ from gateway.app.hub import build_gate, settle
 from gateway.app.instance import Instance, new_id, open_instance, utc_now
 from gateway.app.trust import LiveTrust
 from gateway.names import ANONYMOUS, KN
-from gateway.pipeline import Gate
+from gateway.pipeline import Gate, answer
 from gateway.security import EXAMPLE_HUB_OIN, EXAMPLE_OINS, Outgoing, SigningKey, load_certificate, load_signing_key
 from gateway.security import seal as sealed
 from gateway.security.keys import load_private_key
 from gateway.security.throwaway import CertificateSpec, Pair, issue, new_key
-from gateway.storage import open_store
+from gateway.settings import dump_parties, load_parties
+from gateway.storage import Sealer, Store, open_store
 from gateway.switches import ALL_ON
 from gateway.values import Received, SetKey
 
@@ -28,7 +29,7 @@ SHV, POSTBUS = "/soap/schuldregeling/2.0/shv", "/soap/knooppunt/1.0/postbus"
 SR = "urn:schuldenknooppunt:schuldregeling:2.0"
 RSA, P256 = "RSA-2048", "P-256"
 _FILES = {RSA: "sign", P256: "p256"}  # <slug>-<this>.pem: who signs with what
-_GEMEENTE = "11111111-1111-4111-8111-000000000001"
+_GEMEENTE, ENERGIE, DEURWAARDER = (f"11111111-1111-4111-8111-00000000000{number}" for number in (1, 2, 3))
 _SIGNING = '[signing]\ncertificate = "pki/hub-sign.pem"\nkey = "pki/hub-sign.key"\n'
 
 
@@ -38,6 +39,8 @@ class World:
 
     instance: Instance
     gate: Gate
+    store: Store
+    sealer: Sealer
 
     def schema(self, module: str, version: str) -> Path:
         return self.instance.catalog.sets[SetKey(module=module, version=version)].schema.path
@@ -46,10 +49,16 @@ class World:
         file = self.instance.folder / "pki" / f"{slug}-{_FILES[key]}"
         return load_signing_key(file.with_suffix(".pem"), file.with_suffix(".key"))
 
-    def questions(self, numbers: Sequence[str], claims: int, key: str = RSA) -> list[Received]:
+    def served(self, received: Received) -> None:
+        """Answer a request that has to be taken."""
+        reply = answer(received, self.gate)
+        assert reply.status == 200, reply.octets[-800:]
+        assert b">false<" not in reply.octets, "not confirmed"
+
+    def questions(self, numbers: Sequence[str], claims: int, key: str = RSA, receiver: str = ENERGIE) -> list[Received]:
         """A SaldoVerzoek of the gemeente for each number, each opening a conversation, signed now."""
         return self._signed("gemeente", key, SHV, f"{SR}:SaldoVerzoek", numbers,
-                            lambda number: saldo_verzoek(number, claims))
+                            lambda number: saldo_verzoek(number, claims, receiver))
 
     def asked(self, operation: str, numbers: Sequence[str]) -> list[Received]:
         """A mailbox request of the energy company for each number, signed now."""
@@ -77,12 +86,16 @@ class World:
 
 
 @contextmanager
-def world() -> Iterator[World]:
-    """A hub on a fresh store in a temporary folder; hub and gemeente have keys of both families."""
+def world(push: Collection[str] = ()) -> Iterator[World]:
+    """A hub on a fresh store in a temporary folder; hub and gemeente have keys of both families.
+
+    `push`: the parties (slugs) that take push, at an address where nobody listens.
+    """
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
         folder = Path(name) / "instance"
         create_instance(folder)
         _second_keys(folder)
+        _take_push(folder, push)
         instance = open_instance(folder)
         with open_store(instance.settings.store.database) as store:
             trust = LiveTrust(instance.settings.trust, utc_now, lambda event, facts: None)
@@ -91,7 +104,14 @@ def world() -> Iterator[World]:
                               switches=lambda: ALL_ON, urls={BASE},
                               observe=lambda event, facts: None)
             settle()
-            yield World(instance=instance, gate=gate)
+            yield World(instance=instance, gate=gate, store=store, sealer=instance.sealer())
+
+
+def _take_push(folder: Path, slugs: Collection[str]) -> None:
+    file = folder / "parties.toml"
+    parties = load_parties(file)
+    file.write_text(dump_parties(
+        [replace(one, push="https://localhost:1/") if one.slug in slugs else one for one in parties]), "utf-8")
 
 
 def _second_keys(folder: Path) -> None:
@@ -110,11 +130,11 @@ def _second_keys(folder: Path) -> None:
     settings.write_text(settings.read_text("utf-8").replace(_SIGNING, both), "utf-8")
 
 
-def saldo_verzoek(number: str, claims: int) -> bytes:
+def saldo_verzoek(number: str, claims: int, receiver: str = ENERGIE) -> bytes:
     """A valid SaldoVerzoek with so many claims, in canonical form; opens a conversation of its own."""
     stuurgegevens = (
         ("Referentienummer", number), ("ConversatieReferentienummer", new_id()), ("Versie", "2.0"),
-        ("Berichttype", "SaldoVerzoek"), ("Afzender", _GEMEENTE), ("Ontvanger", _GEMEENTE[:-1] + "2"),
+        ("Berichttype", "SaldoVerzoek"), ("Afzender", _GEMEENTE), ("Ontvanger", receiver),
         ("TijdstipBericht", "2026-11-24T12:00:00Z"),
     )
     header = "".join(f"<kn:{name}>{value}</kn:{name}>" for name, value in stuurgegevens)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from gateway._certificates import first_certificate, registered, rollover_words, rollovers
+from gateway._routes import ROUTE_KEYS, read_routes
 from gateway._toml import Table, TomlFile
 from gateway.set_values import NOTIFICATIONS
 from gateway.values import AGREEMENTS, Party, Registered, Rollover
@@ -35,15 +36,17 @@ def load_parties(path: Path, *, folder: Path | None = None) -> tuple[Party, ...]
     Raises  Misconfigured, with file, line, cause and remedy.
     """
     file = TomlFile(path, folder if folder is not None else path.parent)
-    tables = file.root(("party",)).tables("party", _KEYS)
+    root = file.root(("party", "route"))
+    tables = root.tables("party", _KEYS)
     parties = tuple(_party(table) for table in tables)
     _check_unique(tables, parties)
+    read_routes(root.tables("route", ROUTE_KEYS), parties)
     return parties
 
 
 def named_certificates(path: Path) -> Mapping[str, tuple[Path, ...]]:
     """By party's id, the files that its `certificates` names. Raises Misconfigured."""
-    tables = TomlFile(path, path.parent).root(("party",)).tables("party", _KEYS)
+    tables = TomlFile(path, path.parent).root(("party", "route")).tables("party", _KEYS)
     return {party_id(table, "id"): table.several("certificates") for table in tables}
 
 

@@ -38,6 +38,11 @@ class Table:
             return f"[[{self.where[-2]}]] number {self.where[-1] + 1}"
         return f"[{'.'.join(map(str, self.where))}]"
 
+    @property
+    def line(self) -> int | None:
+        """Where it begins in the file; None when the file does not show it."""
+        return self.file.line_of(self.where)
+
     def refuse(self, key: str, cause: str, remedy: str) -> NoReturn:
         """Raise Misconfigured for this key of the table."""
         self.file.refuse((*self.where, key), cause, remedy)
@@ -183,7 +188,11 @@ class TomlFile:
         """The file's outermost table."""
         return Table(self, (), self._values, keys)
 
+    def line_of(self, where: Where) -> int | None:
+        """The line of the key, or of the nearest table around it."""
+        return nearest_line(self._lines, where)
+
     def refuse(self, where: Where, cause: str, remedy: str) -> NoReturn:
         """Raise Misconfigured with the line of the key, or of the nearest table around it."""
-        line = nearest_line(self._lines, where)
+        line = self.line_of(where)
         raise Misconfigured(f"{self.name}{f' line {line}' if line else ''}: {cause}; {remedy}")

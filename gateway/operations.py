@@ -36,6 +36,8 @@ class Story(Protocol):
     @property
     def legs(self) -> Sequence[Listed]: ...
     @property
+    def refused(self) -> Sequence[tuple[str, str]]: ...  # addressee (id), code
+    @property
     def recorded(self) -> Sequence[Recorded]: ...
 
 
@@ -106,6 +108,9 @@ class Acts(Protocol):
 
     def cancel(self, referentienummer: str, receiver: str, *, who: str, why: str, now: datetime) -> Listed: ...
     def requeue(self, referentienummer: str, receiver: str, *, who: str, why: str, now: datetime) -> Listed: ...
+    def retry(
+        self, referentienummer: str, receiver: str, *, reset: bool, who: str, why: str, now: datetime
+    ) -> None: ...
     def note(self, action: str, *, who: str, why: str, now: datetime) -> int: ...
 
 
@@ -123,6 +128,7 @@ class Operations:
     prove: Callable[[str, str | None], bytes]  # Referentienummer, sender's id → evidence file
     prove_refusal: Callable[[str], bytes]  # ticket → evidence file
     explain: Callable[[Sequence[Explained]], list[Row]]  # the checks of a refusal in words
+    attempts: Callable[[str], list[Row]]  # Referentienummer → what was tried to push it
     clock: Clock
 
     def messages(self, *, conversation: str | None = None, party: str | None = None, limit: int = 100) -> list[Row]:
@@ -144,8 +150,10 @@ class Operations:
                  "bevestigd_op": leg.confirmed_at, "verval_datum": leg.expires_at}
                 for leg in story.legs
             ],
+            "geweigerd": [{"ontvanger": receiver, "code": code} for receiver, code in story.refused],
             "journal": [{"positie": one.position, "soort": one.kind, "tijdstip": _at(one.record)}
                         for one in story.recorded],
+            "attempts": self.attempts(first.referentienummer),
         }
 
     def tolerances(self, party: str) -> list[Row]:
@@ -185,6 +193,13 @@ class Operations:
         collected = [leg for leg in legs if leg.status is DeliveryState.OPGEHAALD]
         for leg in collected or legs[:1]:  # none: the store says why not
             self.acts.requeue(leg.referentienummer, leg.ontvanger, who=who, why=why, now=self.clock())
+
+    def retry(self, referentienummer: str, party: str, *, reset: bool, who: str, why: str) -> None:
+        """Let a delivery to a party's own service be tried now; `reset`: although that service was left alone for a
+        while. Raises RefusedError with the reason, MailboxUnknown.
+        """
+        self.acts.retry(referentienummer.lower(), self.resolve(party).id, reset=reset, who=who, why=why,
+                        now=self.clock())
 
     def redirect(self, old: str, new: str, *, conversation: str | None, who: str, why: str) -> Row:
         """Let conversations of one party, and what waits for it, go on with another: one number, or (None) all of them.
@@ -272,7 +287,7 @@ def _row(one: Listed) -> Row:
         "referentienummer": one.referentienummer, "cross_referentienummer": one.cross,
         "conversatie_referentienummer": one.conversatie, "afzender": one.afzender, "berichttype": one.berichttype,
         "versie": one.versie, "tijdstip_ontvangst": one.received_at, "verval_datum": one.expires_at,
-        "opgehaald": one.opgehaald, "ontvanger": one.ontvanger, "status": one.status.value,
+        "opgehaald": one.opgehaald, "ontvanger": one.ontvanger, "status": one.status.value, "code": one.code,
     }
 
 

@@ -36,7 +36,8 @@ class Register(Protocol):
 
     def by_id(self, party_id: str) -> Party | None: ...
 
-    def by_route(self, kind: str, value: str) -> tuple[Party, ...]: ...
+    def by_route(self, kind: str, value: str, module: str, *, on: date) -> tuple[tuple[Party, ...], ...]:
+        """Who gets what is sent under this key, group by group; the first with somebody of the role decides."""
 
     def with_role(self, role: str) -> frozenset[str]: ...
 

@@ -17,6 +17,7 @@ class Step(StrEnum):
     FIND_PARTIES = "find-parties"
     SHOW_PARTY = "show-party"
     SEARCH_LOG = "search-log"
+    OVERVIEW = "overview"
     PROVE = "prove"
     EXPLAIN_FAULT = "explain-fault"
     PING = "ping"

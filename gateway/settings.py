@@ -23,6 +23,7 @@ from gateway._parties import (
     plan,
 )
 from gateway._push import PUSH_KEYS, Push, read_push
+from gateway._routes import load_routes, plan_routes
 from gateway._toml import Table, TomlFile
 from gateway._trust import TRUST_KEYS, ListSource, Responder, Trust, read_trust
 from gateway.database import POSTGRES, Database
@@ -31,7 +32,7 @@ from gateway.values import Allowance
 __all__ = [
     "Address", "Change", "ChangeKind", "Hub", "Journal", "KeyPair", "Limits", "ListSource", "Push", "Responder",
     "Retention", "Sets", "Settings", "Soap", "Store", "Token", "Trust", "Web", "dump_parties", "load_parties",
-    "load_settings", "named_certificates", "plan",
+    "load_routes", "load_settings", "named_certificates", "plan", "plan_routes",
 ]
 
 

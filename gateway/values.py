@@ -10,12 +10,21 @@ from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from gateway.legs import LegStatus as LegStatus
+from gateway.legs import Overview as Overview
+from gateway.legs import RefusedLeg as RefusedLeg
+from gateway.legs import Route as Route
+from gateway.legs import Standing as Standing
 from gateway.refusals import Diagnosis as Diagnosis
 from gateway.refusals import Explained as Explained
 from gateway.refusals import Refusal as Refusal
 from gateway.refusals import Remark as Remark
 from gateway.refusals import Told as Told
 from gateway.refusals import ToldCheck as ToldCheck
+from gateway.rollovers import Purpose as Purpose
+from gateway.rollovers import Registered as Registered
+from gateway.rollovers import Rollover as Rollover
+from gateway.rollovers import RolloverState as RolloverState
 from gateway.set_values import Choreography as Choreography
 from gateway.set_values import MessageType as MessageType
 from gateway.set_values import Operation as Operation
@@ -67,50 +76,6 @@ class Addressing:
 
 RSA_PSS = "rsa-pss"  # an agreement: this caller's requests may be signed with RSASSA-PSS
 AGREEMENTS = (RSA_PSS,)
-
-
-class Purpose(StrEnum):
-    """What a party uses a certificate for, as its rollovers name it."""
-
-    TLS = "tls"  # calls the hub, or is called by it
-    SIGNING = "signing"
-    ENCRYPTION = "encryption"  # others encrypt to it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
-    """A certificate as the address book names it."""
-
-    name: str  # the file, or the digest
-    sha256: str  # hex, of the DER octets
-    der: bytes | None = field(default=None, repr=False, compare=False)  # None: named by its digest
-
-
-class RolloverState(StrEnum):
-    """How far a party's change of certificate has come."""
-
-    ANNOUNCED = "announced"  # the new one is registered and not yet taken
-    BOTH = "both accepted"
-    PREFERRED = "new preferred"  # both are taken; we use the new one
-    RETIRED = "old retired"  # the old one is no longer taken
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollover:
-    """A party's change from one certificate to another, for one purpose; the moments are aware UTC and in order."""
-
-    purpose: Purpose
-    old: Registered
-    new: Registered
-    accepted: datetime  # from here both are taken
-    preferred: datetime  # from here the new one is the one we use
-    retired: datetime  # from here the old one is refused
-
-    def state(self, now: datetime) -> RolloverState:
-        """The state at this moment: that of the latest date that has come."""
-        begun = ((self.retired, RolloverState.RETIRED), (self.preferred, RolloverState.PREFERRED),
-                 (self.accepted, RolloverState.BOTH))
-        return next((state for moment, state in begun if now >= moment), RolloverState.ANNOUNCED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +242,9 @@ class Acceptance:
     proof: Proof
     received_at: datetime
     expires_at: datetime
+    refused: tuple[RefusedLeg, ...] = ()  # other addressees, to whom it does not go
+    answer_by: datetime | None = None  # when its own content says until when an answer is asked
+    missed: datetime | None = None  # of an answer that comes late: the end of the term it should have come in
     bridged: Mapping[str, Bridged] = field(default_factory=lambda: MappingProxyType({}))  # by addressee's id
     addressed: Mapping[str, EncryptedBody] = field(default_factory=lambda: MappingProxyType({}))  # to collect
     pushed: Mapping[str, EncryptedBody] = field(default_factory=lambda: MappingProxyType({}))  # for some of those: too
@@ -297,6 +265,7 @@ class Entry:
     message_digest: bytes
     position: int
     journal_hash: bytes
+    refused: tuple[tuple[str, str], ...] = ()  # addressees (id) that do not get it and the code why, by id
     repeated: bool = False  # the same request had been accepted before
 
 
@@ -319,6 +288,9 @@ class Question:
     family: str  # MessageType.correlates_as
     sender: str
     answered: bool
+    asked_at: datetime
+    key: SetKey  # the set by which it was sent
+    answer_by: datetime | None = None  # until when it asks an answer, where it says so itself
 
 
 class DeliveryState(StrEnum):
@@ -348,10 +320,17 @@ class Listed:
     module: str
     received_at: datetime
     expires_at: datetime
-    status: DeliveryState
+    status: DeliveryState | LegStatus
     collected_at: datetime | None
     confirmed_at: datetime | None
     bridged_to: str | None = None  # the set's version in which the addressee gets it, when not the sender's
+    # The rest is told by a mailbox list and the log alone:
+    set_version: str | None = None  # of the module, as it was sent
+    family: str | None = None  # MessageType.correlates_as
+    answer_by: datetime | None = None  # until when the message itself asks an answer
+    missed: datetime | None = None  # of an answer that came late: the end of the term it should have come in
+    answered_at: datetime | None = None  # when this leg was answered, the last time
+    code: str | None = None  # of a refused leg: why
 
     @property
     def opgehaald(self) -> bool:
@@ -370,6 +349,7 @@ class Search:
     referentienummer: str | None = None
     conversatie: str | None = None
     cross: str | None = None
+    bovenliggend: str | None = None
     afzender: str | None = None
     ontvanger: str | None = None
     senders: frozenset[str] | None = None  # only from one of these parties

@@ -20,12 +20,13 @@ from tests.line import EXAMPLES
 MESSAGE = EXAMPLES / "Kennisgeving-volledig.xml"
 NUMBER, CONVERSATION = "b92ab4d6-ef2c-4661-b0f8-6b1dedd0c8f3", "ce295b82-3439-44c4-89ad-2e7c693b6873"
 INVALID = EXAMPLES.parent / "invalid" / "Kennisgeving-twee-adressen.xml"
-GEMEENTE, ENERGIE = (f"11111111-1111-4111-8111-00000000000{number}" for number in (1, 2))
+GEMEENTE, ENERGIE, DEURWAARDER = (f"11111111-1111-4111-8111-00000000000{number}" for number in (1, 2, 3))
 INBOX = ["referentienummer", "cross_referentienummer", "conversatie_referentienummer", "afzender", "berichttype",
-         "versie", "tijdstip_ontvangst", "verval_datum", "opgehaald"]
+         "versie", "tijdstip_ontvangst", "verval_datum", "opgehaald", "antwoord_voor", "te_laat"]
+MESSAGES = [*INBOX[:-2], "ontvanger", "status", "code"]
 PARTY = ["id", "slug", "name", "oin", "roles", "subtype", "modules", "delivery"]
 RECEIPT = ["referentienummer", "conversatie_referentienummer", "ontvanger", "tijdstip_ontvangst", "verval_datum",
-           "bericht_digest", "journaal_positie", "journaal_hash"]
+           "bericht_digest", "journaal_positie", "journaal_hash", "geweigerd"]
 
 
 @dataclass(frozen=True, kw_only=True)

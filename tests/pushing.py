@@ -99,7 +99,7 @@ def failing(receiver: "Receiver", request: Request) -> Told:
 
 
 def hanging(receiver: "Receiver", request: Request) -> Told:
-    receiver.released.wait(60)
+    receiver.released.wait(60)  # until the test is over
     return Told(status=503, octets=b"")
 
 

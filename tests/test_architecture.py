@@ -27,10 +27,11 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
     return Room(rooms=frozenset(rooms.split()), packages=frozenset(packages.split()), clock=clock)
 
 
-GROUND = frozenset({"names", "database", "set_values", "refusals", "values", "errors", "ports", "toml_lines",
-                    "tolerances", "merkle", "duties", "switches", "push_values"})
-WITHIN_GROUND = {"names": set(), "database": set(), "set_values": set(), "refusals": set(),
-                 "push_values": {"set_values"}, "values": {"set_values", "refusals"}, "errors": {"values"},
+GROUND = frozenset({"names", "database", "set_values", "refusals", "rollovers", "legs", "values", "errors", "ports",
+                    "toml_lines", "tolerances", "merkle", "duties", "switches", "push_values"})
+WITHIN_GROUND = {"names": set(), "database": set(), "set_values": set(), "refusals": set(), "rollovers": set(),
+                 "legs": set(), "push_values": {"set_values"},
+                 "values": {"set_values", "refusals", "rollovers", "legs"}, "errors": {"values"},
                  "ports": {"values", "errors", "push_values"},
                  "toml_lines": set(), "tolerances": set(), "merkle": set(),
                  "duties": set(), "switches": set()}
@@ -45,13 +46,14 @@ ROOMS = {
     "party": room("messagesets soap security transport routing", "lxml", clock=True),
     "privacy": room(),
     "switchboard": room(),
+    "deliveries": room(),
     "operations": room(),
     "settings": room(),
     "calendar_nl": room("", "holidays"),
     "cli": room("operations app settings", "typer rich", clock=True),
     "app": room(
-        "messagesets soap security routing pipeline storage transport party operations privacy switchboard settings "
-        "calendar_nl",
+        "messagesets soap security routing pipeline storage transport party operations privacy switchboard deliveries "
+        "settings calendar_nl",
         "lxml xmlschema cryptography signxml sqlalchemy alembic spyne uvicorn httptools starlette prometheus_client "
         "structlog",
         clock=True,
@@ -59,7 +61,7 @@ ROOMS = {
 }
 PARTS = {  # files that belong to another's room
     "_toml": "settings", "_parties": "settings", "_certificates": "settings", "_trust": "settings",
-    "_push": "settings",
+    "_push": "settings", "_routes": "settings",
     "__main__": "cli",
 }
 CLOCKED_FILES = {"security/throwaway.py"}  # makes certificates for an example world, which are dated

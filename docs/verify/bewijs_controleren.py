@@ -41,7 +41,7 @@ DIGESTS = {"http://www.w3.org/2001/04/xmlenc#sha256": "sha256", f"{MORE}sha384":
 PSS = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
 WORDS = {"accepted": "aangenomen door het knooppunt", "collected": "opgehaald door de ontvanger",
          "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd",
-         "redirected": "omgeleid door de beheerder"}
+         "leg-refused": "geweigerd voor een ontvanger", "redirected": "omgeleid door de beheerder"}
 PLAIN_EXTENSIONS = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName)
 
 

@@ -1,7 +1,7 @@
 """Builds everything from an instance folder and hands it over. The only room that knows every other."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -26,16 +26,18 @@ from gateway.app.sets import (
 )
 from gateway.app.world import create_instance
 from gateway.errors import Misconfigured
+from gateway.routing import routing_keys
 from gateway.security import EvidenceCheck, canonical, load_certificate, load_certificates, make_crl
 from gateway.security import verify_evidence as _verify_evidence
 from gateway.soap import check_xml_octets, read_xml
 from gateway.storage import current, upgrade
-from gateway.values import Party, Purpose
+from gateway.values import Party, Purpose, Route
 
 __all__ = [
     "Diagnosis", "EvidenceCheck", "Instance", "Rehearsed", "Story", "canonical_message", "check_sets",
     "create_instance", "demo_messages", "describe_party", "diff_sets", "examine", "expiring", "explain_file",
-    "fetch_revocation", "list_sets", "listen", "open_instance", "rehearse_certificates", "renew_crl", "run",
+    "fetch_revocation", "list_routes", "list_sets", "listen", "open_instance", "rehearse_certificates", "renew_crl",
+    "run",
     "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs", "write_wsdl",
 ]
 
@@ -55,6 +57,26 @@ def describe_party(party: Party) -> dict[str, object]:
             for one in party.rollovers
         ],
     }
+
+
+def list_routes(folder: Path, on: date | None = None) -> list[dict[str, object]]:
+    """`gateway routes list`: the rows of the routing table, and what parties registered themselves; those of a day.
+
+    Without a day every row, whenever it counts.
+    """
+    book = open_instance(folder).register
+    names = {party.id: party.slug for party in book.everyone}
+    rows = [_route(row, names, registered=False) for row in book.routes if on is None or row.counts_on(on)]
+    own = (Route(kind=kind, value=value, party=party.id, since=party.since, until=party.until)
+           for party in book.everyone for kind, values in routing_keys(party).items() for value in sorted(values))
+    rows += [_route(row, names, registered=True) for row in own if on is None or row.counts_on(on)]
+    return sorted(rows, key=lambda row: (str(row["kind"]), str(row["value"]), bool(row["registered"])))
+
+
+def _route(route: Route, names: Mapping[str, str], *, registered: bool) -> dict[str, object]:
+    return {"kind": route.kind, "value": route.value, "module": route.module,
+            "party": names.get(route.party, route.party), "from": route.since and route.since.isoformat(),
+            "until": route.until and route.until.isoformat(), "fallback": route.fallback, "registered": registered}
 
 
 def upgrade_store(folder: Path) -> tuple[str | None, str]:

@@ -14,13 +14,14 @@ from gateway.app import front
 from gateway.app.checkpoints import published_file
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
+from gateway.app.pushed import push_words
 from gateway.app.trust import LiveTrust, read_snapshot
 from gateway.app.watched import late_duties, switched_off
 from gateway.errors import CertificateRejected, GatewayError, Misconfigured
 from gateway.routing import encryption_certificate
 from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate, read_checkpoint
 from gateway.settings import Token
-from gateway.storage import Checkpoints, Duties, Reports, SqlSwitches, open_store, sealed_to
+from gateway.storage import Checkpoints, Duties, Pushes, Reports, SqlSwitches, open_store, sealed_to
 from gateway.transport import Check, build_contracts
 
 _STAMP_WAITS = timedelta(hours=1)
@@ -160,7 +161,7 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("certificates of parties", lambda: _registered(instance),
                           "ask the party for its present one, and name it in parties.toml"))
     found.append(_addressed(instance))
-    found += [_switches(instance), _duties(instance)]
+    found += [_pushes(instance), _switches(instance), _duties(instance)]
     return found
 
 
@@ -272,6 +273,18 @@ def _switches(instance: Instance) -> Diagnosis:
     if not found.detail:
         return replace(found, detail="everything is on")
     return replace(found, remedy="gateway parties resume, gateway modules resume") if found.holds else found
+
+
+def _pushes(instance: Instance) -> Diagnosis:
+    """Parties whose own service does not take what is for them."""
+    def ask() -> str:
+        with open_store(instance.settings.store.database) as store:
+            return push_words(Pushes(store), utc_now(), instance.party_name)
+
+    found = _attempt("push", ask, "see the lines above")
+    if not found.detail:
+        return replace(found, detail="every service is called")
+    return replace(found, remedy="gateway deliveries list says why; then ask the party") if found.holds else found
 
 
 def _duties(instance: Instance) -> Diagnosis:

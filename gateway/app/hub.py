@@ -27,6 +27,7 @@ from gateway.app.log import Log
 from gateway.app.ocsp import Inquiry
 from gateway.app.profiles import check_sets
 from gateway.app.push import Pusher, build_outlet
+from gateway.app.pushed import push_check, push_metrics
 from gateway.app.retention import retention
 from gateway.app.revocation import Watch
 from gateway.app.scheduler import EXTEND_SECONDS, LOOK_SECONDS, Duty, Scheduler
@@ -46,6 +47,7 @@ from gateway.storage import (
     Checkpoints,
     Duties,
     Operator,
+    Pushes,
     Reports,
     SqlJournal,
     SqlMailbox,
@@ -286,13 +288,15 @@ def _tables(store: Store, log: Log) -> None:
 
 def _checks(instance: Instance, trust: LiveTrust, store: Store, switches: LiveSwitches,
             register: LiveRegister) -> dict[str, Check]:
-    return {**ready_checks(instance, trust, Reports(store)), "switches": switches_check(switches(), register.name)}
+    return {**ready_checks(instance, trust, Reports(store)), "switches": switches_check(switches(), register.name),
+            "push": push_check(Pushes(store), utc_now(), register.name)}
 
 
 def _metrics(log: Log, trust: LiveTrust, store: Store, switches: LiveSwitches,
              register: LiveRegister) -> Iterator[Metric]:
     yield from store_metrics(log, trust, Reports(store), Checkpoints(store))
     yield from watched_metrics(switches(), Duties(store, holder="").all(), utc_now(), register.name)
+    yield from push_metrics(Pushes(store), utc_now(), register.name)
 
 
 def _chores(

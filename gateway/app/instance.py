@@ -16,6 +16,7 @@ from gateway.app.profiles import check_profiles
 from gateway.app.succession import Succession
 from gateway.app.trust import LiveTrust
 from gateway.app.words import in_words
+from gateway.deliveries import Deliveries
 from gateway.errors import Misconfigured, ReceiverUnknown, Unreachable
 from gateway.messagesets import Catalog, load_catalog
 from gateway.operations import Operations
@@ -34,13 +35,14 @@ from gateway.security import (
     load_signing_key,
     same_key,
 )
-from gateway.settings import Settings, Token, load_parties, load_settings, plan
+from gateway.settings import Settings, Token, load_parties, load_routes, load_settings, plan, plan_routes
 from gateway.storage import (
     Checkpoints,
     Duties,
     KeyDirectory,
     KeyVault,
     Operator,
+    Pushes,
     Redirection,
     Reports,
     Sealer,
@@ -54,7 +56,7 @@ from gateway.storage import (
 )
 from gateway.switchboard import ModuleVersion, Switchboard
 from gateway.transport import Caller, TlsFiles, client_tls
-from gateway.values import Party
+from gateway.values import Party, Route
 
 RUNNING = "run.json"  # written by a serving hub: where it listens
 
@@ -91,7 +93,18 @@ class Instance:
 
     def read_register(self) -> AddressBook:
         """The address book as its file is now. Raises Misconfigured."""
-        return AddressBook(self._checked(self._stated()), today=utc_now().date())
+        parties = self._checked(self._stated())
+        return AddressBook(parties, routes=self._routes(self.folder / "parties.toml", parties), today=utc_now().date())
+
+    def _routes(self, file: Path, parties: tuple[Party, ...]) -> tuple[Route, ...]:
+        """The routing table in this file, once its modules are ones there are. Raises Misconfigured."""
+        routes = load_routes(file, parties)
+        modules = {key.module for key in self.catalog.sets} if any(row.module for row in routes) else set()
+        for row in routes:
+            if row.module is not None and row.module not in modules:
+                raise Misconfigured(f"{file.name}: the route for {row.kind} {row.value} is of module '{row.module}', "
+                                    f"which is not here; modules are {', '.join(sorted(modules))}")
+        return routes
 
     def _checked(self, parties: tuple[Party, ...]) -> tuple[Party, ...]:
         """The parties, once the profiles they agreed on are ones this hub can keep. Raises Misconfigured."""
@@ -219,6 +232,7 @@ class Instance:
                 prove=lambda number, sender: self._prove(store, partial(
                     evidence_file, reports, number, afzender=sender)),
                 prove_refusal=lambda ticket: self._prove(store, partial(refusal_file, reports, ticket)),
+                attempts=Deliveries(pushes=Pushes(store), resolve=self.resolve, clock=utc_now).attempts,
             )
 
     @contextmanager
@@ -241,6 +255,12 @@ class Instance:
                 sets=lambda: [ModuleVersion(key.module, key.version, one.title_nl, one.status)
                               for key, one in self.catalog.sets.items() if not one.core])
 
+    @contextmanager
+    def deliveries(self) -> Iterator[Deliveries]:
+        """What waits to be pushed, with the store open for as long."""
+        with open_store(self.settings.store.database, node=self.settings.hub.node) as store:
+            yield Deliveries(pushes=Pushes(store), resolve=self.resolve, clock=utc_now)
+
     def _prove(self, store: Store, write: Callable[..., bytes]) -> bytes:
         """Sign the journal as far as it is first: then the file is short, whatever came after the message."""
         CheckpointWriter(self.settings, self.signing, store, clock=utc_now, observe=lambda event, facts: None).write()
@@ -254,8 +274,10 @@ class Instance:
 
     def plan_parties(self, file: Path) -> list[str]:
         """What applying the file would change, in words."""
-        return [str(change) for change in plan(
-            self._stated(), self._checked(load_parties(file, folder=self.folder)), now=utc_now())]
+        current, wanted = self._stated(), self._checked(load_parties(file, folder=self.folder))
+        return [*map(str, plan(current, wanted, now=utc_now())),
+                *plan_routes(load_routes(self.folder / "parties.toml", current), self._routes(file, wanted),
+                             (*current, *wanted))]
 
     def _stated(self) -> tuple[Party, ...]:
         """The parties as their file states them, whatever the day."""

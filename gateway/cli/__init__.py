@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from gateway.cli import deliveries, explain, instance, messages, party, privacy, sets, switches
+from gateway.cli import deliveries, explain, instance, messages, party, privacy, routes, sets, switches
 from gateway.cli.output import err, escape
 from gateway.errors import GatewayError, PeerRefused
 
@@ -12,7 +12,8 @@ app = typer.Typer(
     name="gateway", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="The gateway of the Schuldenknooppunt: signed standard messages between the parties of Dutch debt relief.",
 )
-for part in (instance.app, party.app, messages.app, deliveries.app, privacy.app, switches.app, sets.app, explain.app):
+_PARTS = (instance, routes, party, messages, deliveries, privacy, switches, sets, explain)
+for part in (one.app for one in _PARTS):
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups
 

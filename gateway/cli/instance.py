@@ -113,16 +113,21 @@ def show_party(words: Words = None, instance: InstanceOption = None, as_json: Js
     folder, (who,) = instance_and_words(words, instance, 1)
     opened = gateway_app.open_instance(folder)
     row = gateway_app.describe_party(opened.resolve(who))
-    with opened.operations() as operations, opened.switchboard() as board:
-        used, switched = operations.tolerances(who), board.party(who)
+    with opened.operations() as operations, opened.switchboard() as board, opened.deliveries() as deliveries:
+        used, switched, called = operations.tolerances(who), board.party(who), deliveries.breaker(who)
     row |= {key: switched[key] for key in ("drained", "since", "who", "why", "waiting_to", "waiting_from")}
+    row |= called
+    routes = [{key: value for key, value in route.items() if key != "party"}
+              for route in gateway_app.list_routes(folder) if route["party"] == row["slug"]]
     if as_json:
-        print_json({**row, "tolerances": used})
+        print_json({**row, "tolerances": used, "routes": routes})
     else:
         print_rows(str(row["name"]), [{"key": key, "value": value} for key, value in row.items()], ("key", "value"),
                    empty="")
         print_rows("Afwijkingen die worden aanvaard", used, ("id", "count", "first_seen", "last_seen", "nl"),
                    empty="geen afwijkingen van de standaarden gezien")
+        print_rows("Routes", routes, ("value", "kind", "module", "from", "until", "fallback", "registered"),
+                   empty="geen routes")
 
 
 @parties.command("plan")

@@ -64,7 +64,7 @@ def show_message(words: Words = None, instance: InstanceOption = None, as_json: 
         print_json(story)
         return
     print_facts({name: value for name, value in story.items() if not isinstance(value, list)})
-    for name in ("deliveries", "journal"):
+    for name in ("deliveries", "geweigerd", "attempts", "journal"):
         rows = story[name]
         if isinstance(rows, list) and rows:
             print_rows(name, rows, tuple(rows[0]), empty="")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gateway import app as gateway_app
-from gateway.cli.output import Folder, Json, fail, out, plain, print_facts, print_json, print_rows
+from gateway.cli.output import Folder, Json, escape, fail, out, plain, print_facts, print_json, print_rows
 
 app = typer.Typer()
 
@@ -19,7 +19,7 @@ Message = Annotated[Path, typer.Argument(metavar="FILE.xml", exists=True, dir_ok
 Hub = Annotated[str | None, typer.Option("--url", help="Where the hub listens, if not where this instance says.")]
 _NOT_CONFIRMED = "niet bevestigd: onbekend, verlopen, niet opgehaald of niet voor u"
 _INBOX = ("referentienummer", "berichttype", "versie", "afzender", "conversatie_referentienummer",
-          "tijdstip_ontvangst", "verval_datum", "opgehaald")
+          "tijdstip_ontvangst", "verval_datum", "opgehaald", "antwoord_voor", "te_laat")
 
 
 @app.command()
@@ -37,11 +37,15 @@ def send(
         sent = client.send(message.read_bytes(), keep)
     receipt = asdict(sent.receipt)
     receipt["ontvanger"] = list(receipt.pop("ontvangers"))
+    receipt["geweigerd"] = [{"ontvanger": who, "code": code} for who, code in receipt["geweigerd"]]
     if as_json:
         print_json(receipt)
         return
     out.print("[bold green]ontvangen[/] door het knooppunt, getekende ontvangstbevestiging gecontroleerd")
+    refused = receipt.pop("geweigerd")
     print_facts(receipt)
+    for one in refused:
+        out.print(f"[bold red]niet[/] voor {escape(one['ontvanger'])}: {escape(one['code'])}")
 
 
 @app.command()

@@ -73,6 +73,10 @@ def message_changes(old: MessageSet, new: MessageSet, names: Mapping[str, str]) 
                 ("uitkomsten", "outcomes", set(demands[0].outcomes), set(demands[1].outcomes)),
                 ("octetten per bijlage", "octets per attachment",
                  demands[0].max_attachment_octets, demands[1].max_attachment_octets),
+                ("bijlagen", "attachments", demands[0].max_attachments, demands[1].max_attachments),
+                ("octetten van alle bijlagen", "octets of all attachments",
+                 demands[0].max_attachments_octets, demands[1].max_attachments_octets),
+                ("antwoord voor", "answer by", demands[0].answer_by, demands[1].answer_by),
             ):
                 if was != now:
                     yield _of_message(after, nl, en, _plain(was), _plain(now))

@@ -14,7 +14,7 @@ from gateway.messagesets.rules import read_rules
 from gateway.messagesets.schema import SchemaFile
 from gateway.messagesets.sets import SERVED, MessageSet, compile_set
 from gateway.names import KN
-from gateway.values import RoleRule, Service, SetKey, Step
+from gateway.values import MessageType, RoleRule, Service, SetKey, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class Catalog:
     services: Mapping[str, Service]  # by path of the SOAP listener
     namespaces: Mapping[str, MessageSet]
     ways: Mapping[tuple[SetKey, str], Mapping[str, Way]]  # set and element → version → the versions on the way to it
+    families: Mapping[tuple[SetKey, str], MessageType]  # set and MessageType.correlates_as
     mailbox: Service | None  # where messages are collected
 
     def get(self, key: SetKey) -> MessageSet | None:
@@ -33,6 +34,10 @@ class Catalog:
 
     def by_namespace(self, namespace: str) -> MessageSet | None:
         return self.namespaces.get(namespace)
+
+    def message_type(self, key: SetKey, family: str) -> MessageType | None:
+        """The type that a conversation knows under this name, as this set has it; None when the set has left."""
+        return self.families.get((key, family))
 
     def bridged_to(self, key: SetKey, element: str) -> Mapping[str, RoleRule]:
         """The served versions to which this message may be bridged, as far as its type can say; who receives there."""
@@ -72,6 +77,8 @@ def load_catalog(root: Path) -> Catalog:
         services=MappingProxyType(services),
         namespaces=MappingProxyType({message_set.namespace: message_set for message_set in compiled}),
         ways=ways(sets),
+        families=MappingProxyType({(message_set.key, one.correlates_as): one for message_set in compiled
+                                   for one in message_set.messages.values()}),
         mailbox=next((service for service in services.values()
                       if any(one.step is Step.COLLECT for one in service.operations.values())), None),
     )

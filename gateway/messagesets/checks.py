@@ -93,22 +93,44 @@ def _leaves(message: "etree._Element", tags: tuple[str, ...]) -> Iterable["etree
     return (node for node in message.iter(*tags) if not len(node) or next(node.iterchildren("*"), None) is None)
 
 
-def check_attachments(message: "etree._Element", tags: tuple[str, ...], max_octets: int) -> Iterator[Wrong]:
-    """Each attachment, by its content (`tags`): its size, its SHA-256 and whether it looks like its MimeType."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentLimits:
+    """How much of attachments a message may hold; octets decoded."""
+
+    octets: int  # of one
+    count: int
+    total: int  # octets of all together
+
+
+def check_attachments(message: "etree._Element", tags: tuple[str, ...], limits: AttachmentLimits) -> Iterator[Wrong]:
+    """Each attachment, by its content (`tags`): its size, its SHA-256 and whether it looks like its MimeType; and how
+    many they are and how large together, at the first that is too much.
+    """
+    count = total = 0
     for body in message.iter(*tags) if tags else ():
         attachment = body.getparent()
         if attachment is None or body is message:
             continue
+        count += 1
+        if count > limits.count:
+            yield Wrong(node=body, rule="attachment-count")
+            return
+        try:
+            octets = b64decode("".join(content(body).split()), validate=True)
+        except (binascii.Error, ValueError):  # the schema says base64Binary; a set may forget to
+            yield Wrong(node=body, rule="attachment-type")
+            continue
+        total += len(octets)
+        if total > limits.total:
+            yield Wrong(node=body, rule="attachments-size")
+            return
         stated = {etree.QName(child).localname: child for child in attachment.iterchildren("*")}
-        yield from _attachment(body, stated, max_octets)
+        yield from _attachment(body, octets, stated, limits.octets)
 
 
-def _attachment(body: "etree._Element", stated: dict[str, "etree._Element"], max_octets: int) -> Iterator[Wrong]:
-    try:
-        octets = b64decode("".join(content(body).split()), validate=True)
-    except (binascii.Error, ValueError):  # the schema says base64Binary; a set may forget to
-        yield Wrong(node=body, rule="attachment-type")
-        return
+def _attachment(
+    body: "etree._Element", octets: bytes, stated: dict[str, "etree._Element"], max_octets: int
+) -> Iterator[Wrong]:
     size = stated.get("Omvang")
     if len(octets) > max_octets or (size is not None and content(size) != str(len(octets))):
         yield Wrong(node=body, rule="attachment-size")

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from gateway.errors import Misconfigured
 from gateway.messagesets._table import Table
+from gateway.messagesets.checks import AttachmentLimits
 from gateway.names import KN, set_namespace
 from gateway.toml_lines import lines_of
 from gateway.values import Choreography, MessageType, RoleRule, SetKey, Step, Transition
@@ -23,7 +24,9 @@ PROFILES = ("2W-be", "2W-be-S", "2W-be-SE")
 BSN_RULES = ("never", "agreed", "always")
 ROUTES = ("GEMEENTECODE", "RECHTBANK", "BRON")  # kinds of kn:Routering
 CHECKS = ("eleven-test", "mod-97", "attachments")
-MAX_ATTACHMENT_OCTETS = 5 * 1024 * 1024  # the published proposal; a message may declare another limit
+# The published proposal; a message may declare other limits. Of the number it says two: here what the header takes.
+MAX_ATTACHMENT_OCTETS = 5 * 1024 * 1024
+MAX_ATTACHMENTS, MAX_ATTACHMENTS_OCTETS = 100, 10 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -38,6 +41,14 @@ class Demand:
     checks: frozenset[str] = frozenset()
     outcomes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # name → XPath 1.0
     max_attachment_octets: int = MAX_ATTACHMENT_OCTETS
+    max_attachments: int = MAX_ATTACHMENTS
+    max_attachments_octets: int = MAX_ATTACHMENTS_OCTETS  # of all together
+    answer_by: str | None = None  # XPath 1.0 of the date or moment until when the message itself asks an answer
+
+    @property
+    def attachments(self) -> AttachmentLimits:
+        return AttachmentLimits(octets=self.max_attachment_octets, count=self.max_attachments,
+                                total=self.max_attachments_octets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +191,13 @@ def _message(table: Table, namespace: str, roles: Mapping[str, RoleRule]) -> tup
         checks=frozenset(table.texts("checks", optional=True, allowed=CHECKS)),
         outcomes=MappingProxyType(table.table("outcomes").strings()) if table.has("outcomes") else MappingProxyType({}),
         max_attachment_octets=table.positive("max_attachment_octets") or MAX_ATTACHMENT_OCTETS,
+        max_attachments=table.positive("max_attachments") or MAX_ATTACHMENTS,
+        max_attachments_octets=table.positive("max_attachments_octets") or MAX_ATTACHMENTS_OCTETS,
+        answer_by=table.optional_text("answer_by"),
     )
+    if demand.max_attachment_octets > demand.max_attachments_octets:
+        table.refuse("max_attachments_octets", f"is {demand.max_attachments_octets}, less than what one attachment "
+                     "may have; make it at least max_attachment_octets")
     message = MessageType(
         element=element,
         namespace=namespace,

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from lxml import etree
 
@@ -14,6 +15,7 @@ from gateway.names import KN, clark
 from gateway.values import Header
 
 HEADER = clark(KN, "Berichtheader")
+_AMSTERDAM, _LAST_SECOND = ZoneInfo("Europe/Amsterdam"), time(23, 59, 59)
 _SKIP = len(clark(KN, ""))
 # What a document is when it stands in Grondslag without a Soort of its own (rules KN-005 and KN-006).
 _DOCUMENTS = {"TOESTEMMING": "toestemmingsverklaring", "BESCHIKKING_BEWIND": "beschikking"}
@@ -33,6 +35,7 @@ class Message:
     header: Header | None  # None for requests to the hub's own services
     outcomes: frozenset[str] = frozenset()
     has_bsn: bool = False
+    answer_by: datetime | None = None  # until when it asks an answer, where its type has a place to say so
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))  # of service requests
 
     def text(self, name: str) -> str | None:
@@ -105,6 +108,18 @@ def _header(facts: dict[str, str], receivers: tuple[str, ...], routing: tuple[st
         grondslag=ground,
         documents=documents,
     )
+
+
+def read_term(text: str, place: str) -> datetime | None:
+    """A moment, or the last second of a date in Amsterdam; None for no text. Raises SchemaInvalid."""
+    if not text.strip():
+        return None
+    if len(text.strip()) > len("2026-01-31"):
+        return _moment(text.strip(), place)
+    try:
+        return datetime.combine(date.fromisoformat(text.strip()), _LAST_SECOND, _AMSTERDAM).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise SchemaInvalid((check_finding("tijdstip", place),)) from None
 
 
 def _moment(text: str, place: str) -> datetime:

@@ -275,6 +275,14 @@ def compile_xpath(test: str, namespaces: Mapping[str, str], where: str) -> XPath
     return _compiled(f"boolean({anchored(test)})", namespaces, where)
 
 
+def compile_text(path: str, namespaces: Mapping[str, str], where: str) -> XPath:
+    """A path as a compiled XPath 1.0 that gives the text of its first node, or nothing; call it with m=<message>.
+
+    Raises Misconfigured, beginning with `where`.
+    """
+    return _compiled(f"string({anchored(path)})", namespaces, where)
+
+
 def _compiled(expression: str, namespaces: Mapping[str, str], where: str) -> XPath:
     try:
         compiled = XPath(expression, namespaces=dict(namespaces), smart_strings=False)

@@ -20,7 +20,7 @@ from gateway.messagesets._sample_repair import Repair
 from gateway.messagesets._sample_tree import MODES, Builder, schema_of
 from gateway.messagesets._sample_values import Values
 from gateway.messagesets._sample_xpath import Expression, parse
-from gateway.messagesets.checks import REACH, check_attachments, check_contacts
+from gateway.messagesets.checks import REACH, AttachmentLimits, check_attachments, check_contacts
 from gateway.messagesets.message import HEADER
 from gateway.messagesets.rules import broken_rules
 from gateway.messagesets.sets import MessageSet
@@ -34,6 +34,7 @@ _FIRST_MOMENT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)  # a sample's own, so tha
 _CONTROL = "kn:Berichtheader/kn:Stuurgegevens/kn:"
 _CONSENT = "toestemmingsverklaring"  # what parties ask where the manifest says ground = true
 _MOST_RECEIVERS = 3
+_LIMITS = AttachmentLimits(octets=1 << 20, count=100, total=100 << 20)  # what is made is far smaller
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")  # kn:UuidType
 
 Wrong = tuple[str, "etree._Element", Expression, bool]  # rule, node, test, what it should be
@@ -173,7 +174,7 @@ class _Task:
         attached = self._vocabulary.attached
         for body in list(message.iter(*attached)) if attached else ():
             attachment = body.getparent()
-            if attachment is not None and any(check_attachments(attachment, (str(body.tag),), 1 << 20)):
+            if attachment is not None and any(check_attachments(attachment, (str(body.tag),), _LIMITS)):
                 values.file(attachment, body)
 
     def _wrong(self, message: "etree._Element", facts: list[Expression], repair: Repair) -> Iterator[Wrong]:

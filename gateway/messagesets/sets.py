@@ -14,7 +14,16 @@ from gateway.messagesets._bridge import Bridge, compile_bridges
 from gateway.messagesets._places import Children
 from gateway.messagesets._xpath import Naming
 from gateway.messagesets.manifest import Demand, Manifest, ServiceRule
-from gateway.messagesets.rules import Rulebook, RuleFile, Stage, XPath, compile_rules, compile_xpath, read_rules
+from gateway.messagesets.rules import (
+    Rulebook,
+    RuleFile,
+    Stage,
+    XPath,
+    compile_rules,
+    compile_text,
+    compile_xpath,
+    read_rules,
+)
 from gateway.messagesets.schema import Schema, SchemaFile, Vocabulary, read_vocabulary
 from gateway.messagesets.sealed import merged
 from gateway.values import Choreography, MessageType, Operation, RoleRule, Service, SetKey, Step
@@ -33,6 +42,7 @@ class Requirements:
     shared_books: tuple[Rulebook, ...] = ()  # those of them that are the shared set's, about the header
     demand: Demand = field(default_factory=Demand)
     outcomes: tuple[tuple[str, XPath], ...] = ()
+    answer_by: XPath | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -161,13 +171,14 @@ def _requirements(
     shared, own = ([book for book in (compile_rules(file, stage),) if book.judges] if file else [] for file in files)
     demand = manifest.demands[element]
     spaces = {manifest.prefix: manifest.namespace, "kn": names.KN}
-    where = f"{manifest.folder / 'manifest.toml'}: {element}: outcome"
+    where = f"{manifest.folder / 'manifest.toml'}: {element}:"
     return Requirements(
         books=(*shared, *own),
         shared_books=tuple(shared),
         demand=demand,
-        outcomes=tuple((name, compile_xpath(test, spaces, f"{where} {name}"))
+        outcomes=tuple((name, compile_xpath(test, spaces, f"{where} outcome {name}"))
                        for name, test in demand.outcomes.items()),
+        answer_by=compile_text(demand.answer_by, spaces, f"{where} answer_by") if demand.answer_by else None,
     )
 
 

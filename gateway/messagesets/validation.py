@@ -19,7 +19,7 @@ from gateway.errors import AttachmentWrong, BsnNotAllowed, GatewayError, NotXml,
 from gateway.messagesets._texts import check_finding
 from gateway.messagesets._xpath import parser
 from gateway.messagesets.checks import Wrong, check_accounts, check_attachments, check_bsn, check_contacts, has_text
-from gateway.messagesets.message import Message, read_fields, read_header
+from gateway.messagesets.message import Message, read_fields, read_header, read_term
 from gateway.messagesets.rules import Rulebook, broken_rules
 from gateway.messagesets.schema import MAX_FINDINGS
 from gateway.messagesets.sealed import check_shape, is_sealed
@@ -77,7 +77,8 @@ def _message(element: "etree._Element", message_type: MessageType | None, messag
     _fits_schema(element, message_set)
     if message_type is None:
         return Message(element=element, element_name=name, header=None, fields=read_fields(element))
-    header = read_header(element, f"/{message_set.prefix}:{name}")
+    place = f"/{message_set.prefix}:{name}"
+    header = read_header(element, place)
     _is_as_declared(header, message_type, message_set)
     needed = message_set.requirements[name]
     _meets_rules(element, needed.books, message_set)
@@ -90,6 +91,7 @@ def _message(element: "etree._Element", message_type: MessageType | None, messag
         header=header,
         outcomes=frozenset(name for name, test in needed.outcomes if test(element, m=element)),
         has_bsn=has_bsn,
+        answer_by=read_term(needed.answer_by(element, m=element), place) if needed.answer_by else None,
     )
 
 
@@ -145,7 +147,7 @@ def _meets_checks(element: "etree._Element", needed: Requirements, message_set: 
 def _meets_attachment_checks(element: "etree._Element", needed: Requirements, message_set: MessageSet) -> None:
     demand, vocabulary = needed.demand, message_set.schema.vocabulary
     if "attachments" in demand.checks:
-        wrong = check_attachments(element, vocabulary.attached, demand.max_attachment_octets)
+        wrong = check_attachments(element, vocabulary.attached, demand.attachments)
         _refuse_wrong(wrong, element, message_set,
                       lambda found: _with_findings(AttachmentWrong(_summary(found)), found))
 

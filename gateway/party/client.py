@@ -68,6 +68,8 @@ class Waiting:
     tijdstip_ontvangst: str
     verval_datum: str
     opgehaald: bool
+    antwoord_voor: str | None = None  # until when an answer is in time
+    te_laat: bool = False  # it answers, and came after the term
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,4 +272,5 @@ def _waiting(field: Mapping[str, str]) -> Waiting:
         conversatie_referentienummer=field["ConversatieReferentienummer"], afzender=field["Afzender"],
         berichttype=field["Berichttype"], versie=field["Versie"], tijdstip_ontvangst=field["TijdstipOntvangst"],
         verval_datum=field["VervalDatum"], opgehaald=field["Opgehaald"] == "true",
+        antwoord_voor=field.get("AntwoordVoor"), te_laat=field.get("TeLaat") == "true",
     )

@@ -1,33 +1,54 @@
-"""The addressees that do not take the sender's version: what each of them gets instead (docs/message-sets.md)."""
+"""The addressees that do not take the sender's version: what each of them gets instead (docs/message-sets.md); and the
+message for those that are left of them.
+"""
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 
 from gateway.messagesets import Catalog, cross
-from gateway.routing import not_taken, taken_as
-from gateway.values import Bridged, MessageType, Party, RoleRule, SetKey
+from gateway.routing import Addressed, not_taken, sift, taken_as
+from gateway.values import Acceptance, Bridged, MessageType, Party, RefusedLeg, RoleRule, SetKey
 
 
 def bridge(
-    payload: bytes, message_type: MessageType, key: SetKey, receivers: tuple[Party, ...],
-    bridges: Mapping[str, RoleRule], catalog: Catalog,
-) -> Mapping[str, Bridged]:
-    """By addressee's id, the message in the newest version it takes; addressees of the sender's version are not here.
+    payload: bytes, message_type: MessageType, key: SetKey, asked: Addressed, bridges: Mapping[str, RoleRule],
+    catalog: Catalog,
+) -> tuple[Addressed, Mapping[str, Bridged]]:
+    """By addressee's id, the message in the newest version it takes; addressees of the sender's version are not there.
 
-    Raises  VersionNotAgreed, naming what the addressee takes, where the message would lose something on the way.
+    An addressee for whom the message would lose something on the way is refused with what it takes.
+
+    Raises  VersionNotAgreed, or what an earlier leg was refused for, when nobody is left.
     """
-    made = cache(lambda version: _cross(payload, message_type, key, version, catalog))
     found: dict[str, Bridged] = {}
-    for party in receivers:
+    if not bridges:
+        return asked, MappingProxyType(found)
+    made = cache(lambda version: _cross(payload, message_type, key, version, catalog))
+
+    def bring(party: Party) -> Party:
         versions = taken_as(party, key, bridges)
         if versions:
             bridged = next(filter(None, map(made, versions)), None)
             if bridged is None:
                 raise not_taken(party, key, tried=versions)
             found[party.id] = bridged
-    return MappingProxyType(found)
+        return party
+
+    receivers, refused = sift(asked.receivers, bring, lambda party: party.id, asked.refused)
+    return Addressed(receivers=receivers, refused=refused), MappingProxyType(found)
+
+
+def without(acceptance: Acceptance, refused: tuple[RefusedLeg, ...]) -> Acceptance:
+    """The message for its other addressees, and the legs that it does not go to."""
+    gone = {one.receiver for one in refused}
+    return replace(
+        acceptance, refused=refused, receivers=tuple(one for one in acceptance.receivers if one.id not in gone),
+        bridged={party: one for party, one in acceptance.bridged.items() if party not in gone},
+        addressed={party: one for party, one in acceptance.addressed.items() if party not in gone},
+        pushed={party: one for party, one in acceptance.pushed.items() if party not in gone})
 
 
 def _cross(payload: bytes, message_type: MessageType, key: SetKey, version: str, catalog: Catalog) -> Bridged | None:

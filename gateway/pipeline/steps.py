@@ -17,12 +17,13 @@ from gateway.errors import (
     SchemaInvalid,
 )
 from gateway.messagesets import Catalog, Message, MessageSet
-from gateway.pipeline.bridging import bridge
+from gateway.pipeline.bridging import bridge, without
 from gateway.pipeline.encryption import encrypt_for_addressees
 from gateway.pipeline.gate import Gate
-from gateway.pipeline.switches import refuse_drained
+from gateway.pipeline.logbook import legs, overview, standing
+from gateway.pipeline.switches import awake
 from gateway.ports import Register, Transaction
-from gateway.routing import address, check_reference, expiry, next_state
+from gateway.routing import Refused, address, answer_due, check_reference, expiry, next_state, sift
 from gateway.security import Verified, message_octets, tell
 from gateway.soap import (
     write_collected,
@@ -30,6 +31,7 @@ from gateway.soap import (
     write_evidence,
     write_explanation,
     write_log,
+    write_overview,
     write_parties,
     write_pong,
     write_receipt,
@@ -42,10 +44,13 @@ from gateway.values import (
     EncryptedBody,
     Entry,
     Finding,
+    Listed,
     Party,
     Permit,
     Proof,
+    Question,
     Search,
+    Standing,
     Step,
 )
 
@@ -75,48 +80,68 @@ def record(request: Request, gate: Gate) -> bytes:
     message_set = gate.catalog.sets[request.permit.service.key]
     acceptance = accept_message(request, message_set, gate)
     try:
-        addressed = _addressed(request, acceptance, message_set, gate)
+        addressed, refused = _addressed(request, acceptance, message_set, gate)
     except (RefusedError, Draining):
         # What is allowed may have changed since the first time: a repeated request still gets the stored facts.
         known = gate.journal.transaction(lambda tx: tx.known(acceptance))
         if known is None:
             raise
         return write_receipt(known)
-    entry = gate.journal.transaction(lambda tx: _record(tx, addressed, gate.catalog))
+    entry = gate.journal.transaction(lambda tx: _record(tx, addressed, refused, gate))
     if any(party.push for party in addressed.receivers):
         gate.queued()
     return write_receipt(entry)
 
 
-def _addressed(request: Request, acceptance: Acceptance, message_set: MessageSet, gate: Gate) -> Acceptance:
-    """The message with its addressees, and what those get who take another version, or alone may read it."""
+def _addressed(
+    request: Request, acceptance: Acceptance, message_set: MessageSet, gate: Gate
+) -> tuple[Acceptance, tuple[Refused, ...]]:
+    """The message with its addressees, what those get who take another version, or alone may read it; and the legs
+    that were refused.
+    """
     key, message_type = acceptance.key, acceptance.message_type
     bridges = gate.catalog.bridged_to(key, message_type.element)
-    receivers = address(
+    asked = address(
         sender=request.sender, header=acceptance.header, message_type=message_type, has_bsn=request.message.has_bsn,
-        service=request.permit.service, roles=message_set.roles, register=request.register, bridges=bridges,
+        service=request.permit.service, roles=message_set.roles, register=request.register, on=request.now.date(),
+        bridges=bridges,
     )
-    refuse_drained(request.sender, receivers, gate.switches())
-    bridged = bridge(acceptance.payload, message_type, key, receivers, bridges, gate.catalog)
-    complete = replace(acceptance, receivers=receivers, bridged=bridged)
-    return encrypt_for_addressees(complete, gate)
+    asked = awake(request.sender, asked, gate.switches())
+    asked, bridged = bridge(acceptance.payload, message_type, key, asked, bridges, gate.catalog)
+    complete = replace(acceptance, receivers=asked.receivers, bridged=bridged)
+    return encrypt_for_addressees(complete, gate), asked.refused
 
 
-def _record(tx: Transaction, acceptance: Acceptance, catalog: Catalog) -> Entry:
+def _record(tx: Transaction, acceptance: Acceptance, refused: tuple[Refused, ...], gate: Gate) -> Entry:
+    """Write the message for those of its addressees whose conversation allows it, and down who else was refused."""
     known = tx.known(acceptance)
     if known is not None:
         return known
-    conversations = tuple(_advance(tx, acceptance, party, catalog) for party in acceptance.receivers)
-    return tx.record(acceptance, conversations)
+    steps, refused = sift(
+        acceptance.receivers, lambda party: _advance(tx, acceptance, party, gate), lambda party: party.id, refused)
+    if refused:
+        acceptance = without(acceptance, tuple(one.leg for one in refused))
+    missed = min((step.missed for step in steps if step.missed is not None), default=None)
+    if missed is not None:
+        acceptance = replace(acceptance, missed=missed)
+    return tx.record(acceptance, tuple(step.conversation for step in steps))
 
 
-def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, catalog: Catalog) -> Conversation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What a message does to the conversation with one addressee."""
+
+    conversation: Conversation
+    missed: datetime | None  # the end of the term in which it should have come, when it answers late
+
+
+def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, gate: Gate) -> _Step:
     """The conversation with one addressee, in the state this message brings it to.
 
     A bridged message must also be allowed by the table of the version in which it arrives: the addressee's software
     knows no other.
     """
-    header, message_type = acceptance.header, acceptance.message_type
+    header, message_type, catalog = acceptance.header, acceptance.message_type, gate.catalog
     conversation = tx.conversation(acceptance, receiver.id)
     if conversation is None:
         _check_free(tx, acceptance, receiver)
@@ -130,7 +155,17 @@ def _advance(tx: Transaction, acceptance: Acceptance, receiver: Party, catalog: 
         _state(tx, conversation, acceptance.bridged[receiver.id], catalog)
     question = tx.question(conversation, header.cross) if header.cross and not opening else None
     check_reference(message_type, header, question, opening=opening)
-    return replace(conversation, state=state)
+    missed = _missed(question, acceptance.received_at, gate) if question and message_type.answers else None
+    return _Step(conversation=replace(conversation, state=state), missed=missed)
+
+
+def _missed(question: Question, now: datetime, gate: Gate) -> datetime | None:
+    """The end of the term in which this question was to be answered, if it has passed."""
+    asked = gate.catalog.message_type(question.key, question.family)
+    if asked is None:
+        return None
+    due = answer_due(asked, question.asked_at, question.answer_by, gate.is_working_day)
+    return due if due is not None and due < now else None
 
 
 def _check_free(tx: Transaction, acceptance: Acceptance, receiver: Party) -> None:
@@ -177,7 +212,8 @@ def accept_message(request: Request, message_set: MessageSet, gate: Gate) -> Acc
     expires_at = expiry(request.now, days, gate.is_working_day)
     return Acceptance(
         key=request.permit.service.key, header=header, message_type=message_type, receivers=(),
-        outcomes=message.outcomes, payload=payload, message_digest=hashlib.sha256(payload).digest(),
+        outcomes=message.outcomes, answer_by=message.answer_by, payload=payload,
+        message_digest=hashlib.sha256(payload).digest(),
         body_digest=verified.body_digest, message_id=request.message_id, received_at=request.now,
         expires_at=min(expires_at, header.vervalt_op) if header.vervalt_op else expires_at,
         proof=Proof(
@@ -190,11 +226,16 @@ def accept_message(request: Request, message_set: MessageSet, gate: Gate) -> Acc
 
 def waiting(request: Request, gate: Gate) -> bytes:
     """HaalBerichtenlijstOp: read-only, oldest first."""
-    return write_waiting(gate.mailbox.waiting(
+    found = gate.mailbox.waiting(
         request.sender.id, berichttype=request.field("Berichttype"),
         conversatie=_lower(request.field("ConversatieReferentienummer")),
         limit=int(request.field("Maximum") or _LIST_DEFAULT),
-    ))
+    )
+    return write_waiting(_standings(found, request, gate))
+
+
+def _standings(found: list[Listed], request: Request, gate: Gate) -> list[tuple[Listed, Standing]]:
+    return [(one, standing(one, request.sender.id, gate, request.now)) for one in found]
 
 
 def collect(request: Request, gate: Gate) -> bytes | EncryptedBody:
@@ -242,7 +283,14 @@ def search_log(request: Request, gate: Gate) -> bytes:
         bevestigd=_boolean(request.field("Bevestigd")), since=_midnight(request.field("VanafDatum")),
         until=_midnight(request.field("TotDatum")),
     )
-    return write_log(gate.mailbox.search(search))
+    return write_log(_standings(gate.mailbox.search(search), request, gate))
+
+
+def survey(request: Request, gate: Gate) -> bytes:
+    """HaalConversatieOverzicht: what became of all the caller sent under a number, per addressee, and counted."""
+    number = _lower(request.field("ConversatieReferentienummer")) or ""
+    rows = _standings(legs(request.sender.id, number, gate), request, gate)
+    return write_overview(overview(rows, gate), rows)
 
 
 def prove(request: Request, gate: Gate) -> bytes:
@@ -277,6 +325,7 @@ LAST_STEPS: Final[Mapping[Step, Callable[[Request, Gate], bytes | EncryptedBody]
     Step.FIND_PARTIES: find_parties,
     Step.SHOW_PARTY: show_party,
     Step.SEARCH_LOG: search_log,
+    Step.OVERVIEW: survey,
     Step.PROVE: prove,
     Step.EXPLAIN_FAULT: explain_fault,
     Step.PING: ping,

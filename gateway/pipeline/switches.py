@@ -1,9 +1,9 @@
 """What an operator switched off is refused with a fault that says to come back later. A snapshot decides, no query."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from gateway.errors import Draining
+from gateway.routing import Addressed, sift
 from gateway.switches import Switches
 from gateway.values import Finding, Party, SetKey
 
@@ -18,13 +18,24 @@ def refuse_paused(key: SetKey, switches: Switches) -> None:
                      en=f"{key.module} {key.version} is temporarily not available.")
 
 
-def refuse_drained(sender: Party, receivers: Iterable[Party], switches: Switches) -> None:
-    """Do sender and addressees take part in new messages now? Raises Draining, naming by id the first that does not."""
-    for party in (sender, *receivers) if switches.parties else ():
+def awake(sender: Party, asked: Addressed, switches: Switches) -> Addressed:
+    """The addressees that take part in new messages now; the others are refused legs, for now (SKP901).
+
+    Raises Draining, naming the party by id: the sender does not, or no addressee; or what another leg was refused for.
+    """
+    if not switches.parties:
+        return asked
+
+    def takes_part(party: Party) -> Party:
         if switches.drained(party.id) is not None:
             raise _later(f"{party.slug} is drained", "deelnemer-gepauzeerd",
                          nl=f"Van en voor deelnemer {party.id} worden tijdelijk geen nieuwe berichten aangenomen.",
                          en=f"No new messages from or for party {party.id} are accepted for the time being.")
+        return party
+
+    takes_part(sender)
+    receivers, refused = sift(asked.receivers, takes_part, lambda party: party.id, asked.refused)
+    return Addressed(receivers=receivers, refused=refused)
 
 
 def _later(detail: str, rule: str, *, nl: str, en: str) -> Draining:

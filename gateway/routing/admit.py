@@ -5,6 +5,7 @@ before it is verified; so `address` runs after validation (docs/decisions/0004).
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from types import MappingProxyType
 from typing import Final
 
@@ -23,6 +24,7 @@ from gateway.errors import (
 )
 from gateway.names import ENCRYPTED_PROFILE, XENC
 from gateway.ports import Register
+from gateway.routing.legs import Addressed, sift
 from gateway.values import Finding, Header, MessageType, Operation, Party, Permit, RoleRule, Service, SetKey
 
 _ENCRYPTED: Final = (XENC, "EncryptedData")
@@ -85,32 +87,40 @@ def check_element(operation: Operation, body: tuple[str, str]) -> None:
 
 def address(
     *, sender: Party, header: Header, message_type: MessageType, has_bsn: bool, service: Service,
-    roles: Mapping[str, RoleRule], register: Register, bridges: Mapping[str, RoleRule] = _NONE,
-) -> tuple[Party, ...]:
+    roles: Mapping[str, RoleRule], register: Register, on: date, bridges: Mapping[str, RoleRule] = _NONE,
+) -> Addressed:
     """The addressees of a valid message.
 
-    1 the sender itself plays the role and has module and version; 2 each addressee is known, active, another, and
-    plays the receiving role with module and version; 3 documents the sender must send along are there; 4 a BSN only
-    between parties that may process it.
+    1 the sender itself plays the role and has module and version, may process a BSN where there is one, and documents
+    it must send along are there; 2 the addressees are as many as the type takes, or found by its routing key; 3 each of
+    them is known, active, another, plays the receiving role with module and version, and may process a BSN.
 
-    Takes   `bridges`: other versions that such a message can be brought to, and the role that receives it there. An
-            addressee that takes one of those instead of the sender's is let through; `taken_as` says which.
+    Takes   `on`: the day for which the routing table is asked; `bridges`: other versions that such a message can be
+            brought to, and the role that receives it there. An addressee that takes one of those instead of the
+            sender's is let through; `taken_as` says which.
 
     Raises  RoleNotAllowed, ModuleNotAgreed, VersionNotAgreed, ReceiverUnknown, NotAuthorised, GroundMissing,
-            BsnNotAllowed.
+            BsnNotAllowed: of the sender's own doing, or because no addressee is left.
     """
     _may_play(sender, roles[message_type.sender_role], service.key)  # 1
-    wanted = _wanted(header, message_type, roles, register)
-    if len(wanted) > message_type.max_receivers:
+    wanted = _wanted(sender, header, message_type, roles, register, service.key.module, on)
+    if len(wanted) > message_type.max_receivers:  # 2
         raise NotAuthorised(f"{message_type.element} takes at most {message_type.max_receivers} addressee(s)")
-    role = roles[message_type.receiver_role]
-    receivers = tuple(_receiver(one, sender, role, service.key, register, bridges) for one in wanted)
-    for required in message_type.documents | (sender.requires if message_type.ground else frozenset()):  # 3
+    for required in message_type.documents | (sender.requires if message_type.ground else frozenset()):
         if required not in header.documents:
             raise GroundMissing(f"{sender.slug} must send a {required} along")
-    if has_bsn and not all(party.mag_bsn for party in (sender, *receivers)):  # 4
-        raise BsnNotAllowed("a BSN, but not every party has a ground to process it")
-    return receivers
+    if has_bsn and not sender.mag_bsn:
+        raise BsnNotAllowed("a BSN, but the sender has no ground to process it")
+    role = roles[message_type.receiver_role]
+
+    def judge(one: str) -> Party:  # 3
+        party = _receiver(one, sender, role, service.key, register, bridges)
+        if has_bsn and not party.mag_bsn:
+            raise BsnNotAllowed(f"a BSN, but {party.slug} has no ground to process it")
+        return party
+
+    receivers, refused = sift(wanted, judge, str)
+    return Addressed(receivers=receivers, refused=refused)
 
 
 def _principals(caller: Party, register: Register) -> list[Party]:
@@ -171,18 +181,24 @@ def not_taken(party: Party, key: SetKey, *, tried: tuple[str, ...] = ()) -> Vers
 
 
 def _wanted(
-    header: Header, message_type: MessageType, roles: Mapping[str, RoleRule], register: Register
+    sender: Party, header: Header, message_type: MessageType, roles: Mapping[str, RoleRule], register: Register,
+    module: str, on: date,
 ) -> tuple[str, ...]:
-    """The ids of the addressees: as named, or found by the routing key among those that play the receiving role."""
+    """The ids of the addressees: as named, or found by the routing key among those that play the receiving role.
+
+    Whoever registered a key and sends under it himself is none of them: he named nobody.
+    """
     if header.routering is None:
         return tuple(dict.fromkeys(header.ontvangers))
     kind, value = header.routering
     if kind not in message_type.routes:
         raise ReceiverUnknown(f"{message_type.element} does not route on {kind}")
     role = roles[message_type.receiver_role]
-    found = tuple(party.id for party in register.by_route(kind, value) if plays(party, role))
+    groups = ([party.id for party in group if plays(party, role)]
+              for group in register.by_route(kind, value, module, on=on))
+    found = tuple(one for one in next(filter(None, groups), ()) if one != sender.id)
     if not found:
-        raise ReceiverUnknown(f"no party is registered for this {kind}")
+        raise ReceiverUnknown(f"no party of role {role.name} gets what is sent for this {kind} on {on}")
     return found
 
 

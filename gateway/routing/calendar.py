@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.ports import WorkingDay
 
-_AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _LAST_SECOND = time(23, 59, 59)
 _DAY = timedelta(days=1)
 
@@ -21,7 +21,7 @@ def expiry(received_at: datetime, working_days: int, is_working_day: WorkingDay)
     """
     assert received_at.tzinfo is not None, "a time without zone has no day"
     assert working_days >= 1, "a term counts at least one day"
-    return _expiry(received_at.astimezone(_AMSTERDAM).date(), working_days, is_working_day)
+    return _expiry(received_at.astimezone(AMSTERDAM).date(), working_days, is_working_day)
 
 
 @lru_cache(maxsize=64)  # all messages of a day share it
@@ -29,4 +29,4 @@ def _expiry(day: date, working_days: int, is_working_day: WorkingDay) -> datetim
     while working_days:
         day += _DAY
         working_days -= is_working_day(day)
-    return datetime.combine(day, _LAST_SECOND, _AMSTERDAM).astimezone(UTC)
+    return datetime.combine(day, _LAST_SECOND, AMSTERDAM).astimezone(UTC)

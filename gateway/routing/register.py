@@ -1,10 +1,10 @@
 """The address book in memory: an immutable snapshot with an index for each question that is asked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
-from gateway.values import Party
+from gateway.values import Party, Route
 
 
 class AddressBook:
@@ -14,7 +14,7 @@ class AddressBook:
     `active` false, and by nothing else: it is never authenticated, found or addressed. Reload to see another day.
     """
 
-    def __init__(self, parties: Iterable[Party], *, today: date | None = None) -> None:
+    def __init__(self, parties: Iterable[Party], *, routes: Iterable[Route] = (), today: date | None = None) -> None:
         self.everyone: tuple[Party, ...] = tuple(_as_of(party, today) for party in parties)
         self._active = tuple(party for party in self.everyone if party.active)
         self._by_id = {party.id: party for party in self.everyone}
@@ -22,9 +22,13 @@ class AddressBook:
         self._by_oin = {party.oin: party for party in self._active}
         self._by_route: dict[tuple[str, str], tuple[Party, ...]] = {}
         for party in self._active:
-            for kind, values in {"GEMEENTECODE": party.gemeentecodes, **party.routing}.items():
+            for kind, values in routing_keys(party).items():
                 for value in values:
                     self._by_route[kind, value] = (*self._by_route.get((kind, value), ()), party)
+        self.routes = tuple(routes)
+        self._rows: dict[tuple[str, str], tuple[Route, ...]] = {}
+        for row in self.routes:
+            self._rows[row.kind, row.value] = (*self._rows.get((row.kind, row.value), ()), row)
 
     def by_oin(self, oin: str) -> Party | None:
         """The active party with this OIN, compared as a string."""
@@ -34,8 +38,25 @@ class AddressBook:
         """The party with this id (a UUID in any case), active or not."""
         return self._by_id.get(party_id.lower())
 
-    def by_route(self, kind: str, value: str) -> tuple[Party, ...]:
-        """The active parties that registered this routing key, in the file's order."""
+    def by_route(self, kind: str, value: str, module: str, *, on: date) -> tuple[tuple[Party, ...], ...]:
+        """Who gets what is sent under this key, in groups of which the first that plays the receiving role decides.
+
+        1 the routing table's rows for this module that count on the day; 2 its rows for every module; 3 the active
+        parties that registered the key themselves; 4 rows that are fall-backs, of this module and then of every one.
+        A row's party may be inactive: then that is what the sender hears, and no other gets the message instead.
+        """
+        rows = [row for row in self._rows.get((kind, value), ()) if row.counts_on(on)]
+
+        def named(of: str | None, *, fallback: bool) -> tuple[Party, ...]:
+            return tuple(self._by_id[row.party] for row in rows
+                         if row.module == of and row.fallback is fallback and row.party in self._by_id)
+
+        groups = (named(module, fallback=False), named(None, fallback=False), self.registered(kind, value),
+                  named(module, fallback=True), named(None, fallback=True))
+        return tuple(group for group in groups if group)
+
+    def registered(self, kind: str, value: str) -> tuple[Party, ...]:
+        """The active parties that registered this routing key themselves, in the file's order."""
         return self._by_route.get((kind, value), ())
 
     def with_role(self, role: str) -> frozenset[str]:
@@ -71,6 +92,11 @@ class AddressBook:
             return party
         named = [party for party in self.everyone if party.name.casefold() == text.strip().casefold()]
         return named[0] if len(named) == 1 else None
+
+
+def routing_keys(party: Party) -> Mapping[str, frozenset[str]]:
+    """What a party registered itself, by kind of key."""
+    return {"GEMEENTECODE": party.gemeentecodes, **party.routing}
 
 
 def _as_of(party: Party, today: date | None) -> Party:

@@ -276,7 +276,7 @@ class _MessageFile(_File):
             one.get("message") == self.about.get("message") for one in self.records))
         words = {"accepted": "aangenomen door het knooppunt", "collected": "opgehaald door de ontvanger",
                  "confirmed": "bevestigd door de ontvanger", "expired": "verlopen", "cancelled": "geannuleerd",
-                 "redirected": "omgeleid door de beheerder"}
+                 "leg-refused": "geweigerd voor een ontvanger", "redirected": "omgeleid door de beheerder"}
         sound = all(check.holds for check in checks)
         checks += [
             EvidenceCheck(name=words[record["kind"]], holds=sound, detail=_event(record))

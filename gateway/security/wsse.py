@@ -153,6 +153,8 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
     no_words(parts.signature)
     token = _token_octets(parts.token)
     signer = check(token, now)  # 5
+    if not envelope.canonical:  # each signed part may have a form of its own, but verifiers disagree about the whole
+        raise SignatureInvalid("a relative namespace URI: no canonical form exists")
     octets, signature = canonical(signed_info, inclusive), _base64(value)
     if not signature_holds(method, signer.public_key, signature, octets):  # 6
         raise SignatureInvalid("SignatureValue does not match SignedInfo and the token's key")

@@ -10,6 +10,7 @@ from gateway.soap.answers import (
     write_evidence,
     write_explanation,
     write_log,
+    write_overview,
     write_own_receipt,
     write_parties,
     write_pong,
@@ -21,6 +22,7 @@ from gateway.soap.envelope import (
     Envelope,
     Limits,
     check_xml_octets,
+    has_canonical_form,
     many_namespaces,
     parse,
     read_bounded,
@@ -34,9 +36,10 @@ from gateway.soap.tolerated import tolerated_blocks, tolerated_octets
 
 __all__ = [
     "LAPSED", "Element", "Envelope", "Limits", "Receipt", "attribute", "check_request", "check_xml_octets",
-    "claimed_message_id", "claimed_oin", "declare", "fault_action", "fault_prefixes", "is_message_id", "leaf",
-    "many_namespaces", "open_element", "open_envelope", "parse", "read_addressing", "read_bounded", "read_fault",
-    "read_receipt", "read_xml", "scopes_are_bounded", "stamp", "text", "tolerated_blocks", "tolerated_octets",
-    "write_collected", "write_confirmed", "write_evidence", "write_explanation", "write_fault", "write_lapsed",
-    "write_log", "write_own_receipt", "write_parties", "write_pong", "write_receipt", "write_waiting",
+    "claimed_message_id", "claimed_oin", "declare", "fault_action", "fault_prefixes", "has_canonical_form",
+    "is_message_id", "leaf", "many_namespaces", "open_element", "open_envelope", "parse", "read_addressing",
+    "read_bounded", "read_fault", "read_receipt", "read_xml", "scopes_are_bounded", "stamp", "text",
+    "tolerated_blocks", "tolerated_octets", "write_collected", "write_confirmed", "write_evidence",
+    "write_explanation", "write_fault", "write_lapsed", "write_log", "write_overview", "write_own_receipt",
+    "write_parties", "write_pong", "write_receipt", "write_waiting",
 ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from gateway.names import KN, clark
 from gateway.soap._xml import declare, leaf, stamp
 from gateway.soap.envelope import Element
-from gateway.values import Entry, Listed, Party, Refusal, ToldCheck
+from gateway.values import Entry, Listed, Overview, Party, Refusal, Standing, ToldCheck
 
 _KN = declare("kn")
 KN_RECEIPT = clark(KN, "Ontvangstbevestiging")
@@ -29,12 +29,15 @@ class Receipt:
     bericht_digest: bytes  # SHA-256 of the canonical message element
     journaal_positie: int | None = None
     journaal_hash: bytes | None = None
+    geweigerd: tuple[tuple[str, str], ...] = ()  # addressees (id) that do not get it, and the code why
 
 
 def write_receipt(entry: Entry) -> bytes:
     """The receipt of one committed entry. A repeated request gets the same facts."""
     # Numbers, times and base64 only: nothing here could need escaping, so this, the most written answer, skips it.
     receivers = "".join(f"<kn:Ontvanger>{one}</kn:Ontvanger>" for one in entry.ontvangers)
+    refused = "".join(f"<kn:Geweigerd><kn:Ontvanger>{one}</kn:Ontvanger><kn:Code>{code}</kn:Code></kn:Geweigerd>"
+                      for one, code in entry.refused)
     return (
         f"<kn:Ontvangstbevestiging{_KN}><kn:Referentienummer>{entry.referentienummer}</kn:Referentienummer>"
         f"<kn:ConversatieReferentienummer>{entry.conversatie}</kn:ConversatieReferentienummer>{receivers}"
@@ -42,7 +45,7 @@ def write_receipt(entry: Entry) -> bytes:
         f"<kn:VervalDatum>{stamp(entry.expires_at)}</kn:VervalDatum>"
         f"<kn:BerichtDigest>{b64encode(entry.message_digest).decode()}</kn:BerichtDigest>"
         f"<kn:JournaalPositie>{entry.position}</kn:JournaalPositie>"
-        f"<kn:JournaalHash>{b64encode(entry.journal_hash).decode()}</kn:JournaalHash></kn:Ontvangstbevestiging>"
+        f"<kn:JournaalHash>{b64encode(entry.journal_hash).decode()}</kn:JournaalHash>{refused}</kn:Ontvangstbevestiging>"
     ).encode()
 
 
@@ -77,10 +80,12 @@ def read_receipt(element: Element) -> Receipt:
         bericht_digest=b64decode(field("BerichtDigest"), validate=True),
         journaal_positie=int(position) if position else None,
         journaal_hash=b64decode(journal_hash, validate=True) if journal_hash else None,
+        geweigerd=tuple((one.findtext(clark(KN, "Ontvanger")) or "", one.findtext(clark(KN, "Code")) or "")
+                        for one in element.findall(clark(KN, "Geweigerd"))),
     )
 
 
-def write_waiting(waiting: Iterable[Listed]) -> bytes:
+def write_waiting(waiting: Iterable[tuple[Listed, Standing]]) -> bytes:
     """HaalBerichtenlijstOpAntwoord (docs/contract.md §9)."""
     return _answer(
         "HaalBerichtenlijstOpAntwoord",
@@ -96,8 +101,10 @@ def write_waiting(waiting: Iterable[Listed]) -> bytes:
             + leaf("kn:TijdstipOntvangst", stamp(one.received_at))
             + leaf("kn:VervalDatum", stamp(one.expires_at))
             + leaf("kn:Opgehaald", _flag(one.opgehaald))
+            + leaf("kn:AntwoordVoor", _stamp(stands.answer_by))
+            + leaf("kn:TeLaat", _mark(one.missed is not None))
             + "</kn:Bericht>"
-            for one in waiting
+            for one, stands in waiting
         ),
     )
 
@@ -138,28 +145,50 @@ def write_confirmed(results: Mapping[str, bool], code: str) -> bytes:
     )
 
 
-def write_log(found: Iterable[Listed]) -> bytes:
+def write_log(found: Iterable[tuple[Listed, Standing]]) -> bytes:
     """ZoekLogboekAntwoord (docs/contract.md §9)."""
+    return _answer("ZoekLogboekAntwoord", *(_line(one, stands) for one, stands in found))
+
+
+def write_overview(counts: Overview, found: Iterable[tuple[Listed, Standing]]) -> bytes:
+    """HaalConversatieOverzichtAntwoord (docs/contract.md §9)."""
     return _answer(
-        "ZoekLogboekAntwoord",
-        *(
-            "<kn:Regel>"
-            + leaf("kn:Referentienummer", one.referentienummer)
-            + leaf("kn:CrossReferentienummer", one.cross)
-            + leaf("kn:ConversatieReferentienummer", one.conversatie)
-            + leaf("kn:Afzender", one.afzender)
-            + leaf("kn:Ontvanger", one.ontvanger)
-            + leaf("kn:Berichttype", one.berichttype)
-            + leaf("kn:Versie", one.versie)
-            + leaf("kn:Module", one.module)
-            + leaf("kn:Status", one.status.value)
-            + leaf("kn:Opgehaald", _flag(one.opgehaald))
-            + leaf("kn:Bevestigd", _flag(one.bevestigd))
-            + leaf("kn:Datum", stamp(one.received_at))
-            + leaf("kn:VervalDatum", stamp(one.expires_at))
-            + "</kn:Regel>"
-            for one in found
-        ),
+        "HaalConversatieOverzichtAntwoord",
+        leaf("kn:Gevraagd", str(counts.asked)),
+        leaf("kn:Beantwoord", str(counts.answered)),
+        leaf("kn:TeLaat", str(counts.late)),
+        leaf("kn:Open", str(counts.open)),
+        leaf("kn:NietOpgehaald", str(counts.uncollected)),
+        leaf("kn:Verlopen", str(counts.ended)),
+        leaf("kn:Geweigerd", str(counts.refused)),
+        *(_line(one, stands) for one, stands in found),
+    )
+
+
+def _line(one: Listed, stands: Standing) -> str:
+    """A line of the log: one message for one addressee."""
+    days = stands.uncollected_days
+    return (
+        "<kn:Regel>"
+        + leaf("kn:Referentienummer", one.referentienummer)
+        + leaf("kn:CrossReferentienummer", one.cross)
+        + leaf("kn:ConversatieReferentienummer", one.conversatie)
+        + leaf("kn:Afzender", one.afzender)
+        + leaf("kn:Ontvanger", one.ontvanger)
+        + leaf("kn:Berichttype", one.berichttype)
+        + leaf("kn:Versie", one.versie)
+        + leaf("kn:Module", one.module)
+        + leaf("kn:Status", one.status.value)
+        + leaf("kn:Opgehaald", _flag(one.opgehaald))
+        + leaf("kn:Bevestigd", _flag(one.bevestigd))
+        + leaf("kn:Datum", stamp(one.received_at))
+        + leaf("kn:VervalDatum", stamp(one.expires_at))
+        + leaf("kn:Code", one.code)
+        + leaf("kn:AntwoordVoor", _stamp(stands.answer_by))
+        + leaf("kn:BeantwoordOp", _stamp(one.answered_at))
+        + leaf("kn:TeLaat", _mark(stands.late))
+        + leaf("kn:WerkdagenNietOpgehaald", None if days is None else str(days))
+        + "</kn:Regel>"
     )
 
 
@@ -239,3 +268,12 @@ def _answer(name: str, *content: str) -> bytes:
 
 def _flag(value: bool) -> str:
     return "true" if value else "false"
+
+
+def _mark(value: bool) -> str | None:
+    """An element that is there only where it is true."""
+    return "true" if value else None
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else stamp(moment)

@@ -41,6 +41,9 @@ _DECLARATION: Final = re.compile(
     rb"""<\?xml\s+version\s*=\s*["']1\.0["'](\s+encoding\s*=\s*["']([A-Za-z0-9._-]+)["'])?"""
     rb"""(\s+standalone\s*=\s*["'](yes|no)["'])?\s*\?>"""
 )
+# A namespace declaration whose value is not plainly an absolute URI. It may also be text that looks like one.
+_UNUSUAL_NAMESPACE: Final = re.compile(
+    rb"""xmlns(?::[^\s=]+)?\s*=\s*(["'])(?!(?:https?://[\w.-]+(?:/[\w.~/-]*)?#?|urn:[\w:./-]+)?\1)""", re.ASCII)
 _BOM: Final = b"\xef\xbb\xbf"
 _US_ASCII: Final = b"us-ascii"
 
@@ -80,6 +83,7 @@ class Envelope:
     others: int  # blocks for another actor: nobody here reads them (docs/decisions/0016)
     body: Element
     child: Element  # the Body's only element
+    canonical: bool  # the document has a canonical form; without one no signature over it can be believed
 
     @property
     def child_name(self) -> tuple[str, str]:
@@ -123,7 +127,9 @@ def parse(octets: bytes, limits: Limits) -> Envelope:
     if many_namespaces(octets):
         _check_scopes([root, body, *(() if header is None else header), *(() if security is None else security)])
     child = _only_child(body)  # 7
-    return Envelope(root=root, blocks=blocks, security=security, others=others, body=body, child=child)
+    canonical = _UNUSUAL_NAMESPACE.search(octets) is None or has_canonical_form(root)
+    return Envelope(root=root, blocks=blocks, security=security, others=others, body=body, child=child,
+                    canonical=canonical)
 
 
 def read_bounded(octets: bytes, limits: Limits) -> Element:
@@ -280,6 +286,15 @@ def _headers(header: Element | None) -> tuple[tuple[Element, ...], Element | Non
     if len(security) > 1 or any(block.get(_ACTOR) is not None for block in security):
         raise ForbiddenHeader("more than one wsse:Security, or one with an actor")
     return tuple(blocks.values()), security[0] if security else None, others
+
+
+def has_canonical_form(root: Element) -> bool:
+    """A document with a relative namespace URI has none, wherever that stands (Canonical XML 1.0 §1.3)."""
+    try:
+        etree.tostring(root, method="c14n", exclusive=True)
+    except (etree.LxmlError, ValueError):
+        return False
+    return True
 
 
 def _check_scopes(ancestors: list[Element]) -> None:

@@ -28,6 +28,7 @@ from gateway.storage.migrations import current, head, upgrade
 from gateway.storage.operator import Operator
 from gateway.storage.outbox import SqlOutbox
 from gateway.storage.pruning import Pruned, Pruning, months_later
+from gateway.storage.pushes import Pushes
 from gateway.storage.redirect import Leg, Redirection
 from gateway.storage.reports import Counts, Reports, Story
 from gateway.storage.sealing import Sealer
@@ -38,8 +39,8 @@ from gateway.storage.vault import KeyDirectory, KeyVault
 __all__ = [
     "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Covered", "CoveredBy",
     "Draft", "Duties", "Evidence", "Head", "Journaled", "KeyDirectory", "KeyVault", "Leg", "Operator", "Pruned",
-    "Pruning", "Recorded", "Redirection", "Reports", "Sealer", "SignedCheckpoint", "SqlJournal", "SqlMailbox",
-    "SqlOutbox", "SqlSwitches", "SqlTolerances", "State", "Store", "Story", "Stretch", "TokenVault", "current", "head",
-    "holdings", "leaf_hash", "link_hash", "months_later", "of_party", "open_store", "sealed_to", "upgrade",
-    "verify_chain",
+    "Pruning", "Pushes", "Recorded", "Redirection", "Reports", "Sealer", "SignedCheckpoint", "SqlJournal",
+    "SqlMailbox", "SqlOutbox", "SqlSwitches", "SqlTolerances", "State", "Store", "Story", "Stretch", "TokenVault",
+    "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "of_party", "open_store", "sealed_to",
+    "upgrade", "verify_chain",
 ]

@@ -16,6 +16,7 @@ from gateway.errors import MailboxUnknown
 from gateway.merkle import inclusion_proof
 from gateway.storage.chain import START, Head
 from gateway.storage.checkpoints import SignedCheckpoint, covering
+from gateway.storage.legs import refused_of
 from gateway.storage.records import entry_of
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import certificates, chain_heads, deliveries, entries, messages, proofs, refusals
@@ -135,7 +136,7 @@ def gather(session: Session, referentienummer: str, afzender: str | None, party:
     accepted = next(item for item in recorded if (item.node, item.position) == (row[1], row[2]))
     covered, stretches = _placed(session, recorded)
     return Evidence(
-        entry=entry_of(accepted.position, accepted.hash, accepted.record),
+        entry=entry_of(accepted.position, accepted.hash, accepted.record, refused=refused_of(session, row[0])),
         afzender=row[3], body_digest=bytes(row[4]), proof=_proof(row), recorded=recorded, covered=covered,
         stretches=stretches,
     )

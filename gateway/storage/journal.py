@@ -11,8 +11,21 @@ from gateway.errors import DuplicateConflict, Replayed, StorageError
 from gateway.names import action
 from gateway.storage.certificates import keep_certificate
 from gateway.storage.engine import Store
+from gateway.storage.legs import refused_of
 from gateway.storage.queue import enter
-from gateway.storage.records import ACCEPTED, REFUSED, accepted_record, entry_of, micros, moment_of, refused_facts
+from gateway.storage.records import (
+    ACCEPTED,
+    REFUSED,
+    REFUSED_LEG,
+    accepted_record,
+    entry_of,
+    maybe_micros,
+    maybe_moment,
+    micros,
+    moment_of,
+    refused_facts,
+    refused_leg_facts,
+)
 from gateway.storage.reports import Reports
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
 from gateway.storage.session import Query
@@ -23,13 +36,26 @@ from gateway.storage.tables import (
     deliveries,
     entries,
     messages,
+    parents,
     payloads,
     proofs,
     refusals,
+    refused_legs,
+    reply_terms,
     successors,
 )
 from gateway.storage.writer import Write
-from gateway.values import Acceptance, Conversation, DeliveryState, EncryptedBody, Entry, Proof, Question, Refusal
+from gateway.values import (
+    Acceptance,
+    Conversation,
+    DeliveryState,
+    EncryptedBody,
+    Entry,
+    Proof,
+    Question,
+    Refusal,
+    SetKey,
+)
 
 T = TypeVar("T")
 
@@ -40,7 +66,7 @@ _TOLD: Final = "GEMELD"  # the one state of what the hub tells a party
 # Both ways to have been here before in one statement: nearly always it finds nothing.
 _KNOWN = Query(
     select(messages.c.message_digest, messages.c.referentienummer, messages.c.afzender, messages.c.signer_oin,
-           messages.c.message_id, messages.c.node, messages.c.position)
+           messages.c.message_id, messages.c.node, messages.c.position, messages.c.id)
     .where(or_(and_(messages.c.referentienummer == bindparam("referentienummer"),
                     messages.c.afzender == bindparam("afzender")),
                and_(messages.c.signer_oin == bindparam("signer_oin"),
@@ -61,8 +87,10 @@ _INITIATOR = Query(
     .where(conversations.c.conversatie == bindparam("conversatie"), conversations.c.module == bindparam("module"))
     .order_by(conversations.c.id).limit(1))
 _QUESTION = Query(
-    select(messages.c.family, messages.c.afzender, deliveries.c.answered_by)
-    .join_from(messages, deliveries, deliveries.c.message == messages.c.id)
+    select(messages.c.family, messages.c.afzender, deliveries.c.answered_by, messages.c.received_at,
+           messages.c.set_version, reply_terms.c.answer_by)
+    .select_from(messages.join(deliveries, deliveries.c.message == messages.c.id)
+                 .outerjoin(reply_terms, reply_terms.c.message == messages.c.id))
     .where(deliveries.c.conversation == bindparam("conversation"),
            deliveries.c.message.in_(select(messages.c.id).where(
                messages.c.referentienummer == bindparam("referentienummer"))))
@@ -107,6 +135,11 @@ _ADD_BRIDGED_PAYLOAD = Query(
     insert(bridged_payloads).values({column.name: bindparam(column.name) for column in bridged_payloads.c}))
 _ADD_ADDRESSED_PAYLOAD = Query(
     insert(addressed_payloads).values({column.name: bindparam(column.name) for column in addressed_payloads.c}))
+
+_ADD_REFUSED_LEG = Query(
+    insert(refused_legs).values({column.name: bindparam(column.name) for column in refused_legs.c}))
+_ADD_REPLY_TERM = Query(insert(reply_terms).values({column.name: bindparam(column.name) for column in reply_terms.c}))
+_ADD_PARENT = Query(insert(parents).values({column.name: bindparam(column.name) for column in parents.c}))
 
 
 class SqlJournal(ports.Journal):
@@ -171,7 +204,7 @@ class SqlTransaction(ports.Transaction):
         entry = self._write.one(_ENTRY, node=same[5], position=same[6])
         if entry is None:
             raise StorageError(f"the entry of {header.referentienummer} is missing")
-        return entry_of(same[6], entry[0], entry[1], repeated=True)
+        return entry_of(same[6], entry[0], entry[1], refused=refused_of(self._write, same[7]), repeated=True)
 
     def conversation(self, acceptance: Acceptance, receiver: str) -> Conversation | None:
         module, conversatie = acceptance.key.module, acceptance.header.conversatie
@@ -202,7 +235,9 @@ class SqlTransaction(ports.Transaction):
         if sender not in (conversation.initiator, conversation.counterpart):
             heir = self._write.one(_SUCCESSOR, conversation=conversation.id, party=sender)
             sender = sender if heir is None else heir[0]
-        return Question(family=row[0], sender=sender, answered=row[2] is not None)
+        return Question(
+            family=row[0], sender=sender, answered=row[2] is not None, asked_at=moment_of(row[3]),
+            key=SetKey(module=conversation.module, version=row[4]), answer_by=maybe_moment(row[5]))
 
     def count(self, conversation: Conversation, family: str) -> int:
         row = self._write.one(_COUNT, conversation=conversation.id, family=family)
@@ -227,11 +262,27 @@ class SqlTransaction(ports.Transaction):
             if receiver.push is not None:
                 self._queue(message, acceptance, receiver.id, number, opened=conversation.id is None)
         self._add_payloads(message, acceptance)
+        self._add_rare(message, acceptance)
         return Entry(  # the same as entry_of() reads from the record when it is asked again; a test holds them equal
             referentienummer=acceptance.header.referentienummer, conversatie=acceptance.header.conversatie,
             ontvangers=tuple(receiver.id for receiver in acceptance.receivers),
             received_at=moment_of(micros(acceptance.received_at)), expires_at=moment_of(micros(acceptance.expires_at)),
-            message_digest=acceptance.message_digest, position=position, journal_hash=journal_hash)
+            message_digest=acceptance.message_digest, position=position, journal_hash=journal_hash,
+            refused=tuple(sorted((leg.receiver, leg.code) for leg in acceptance.refused)))
+
+    def _add_rare(self, message: int, acceptance: Acceptance) -> None:
+        """What few messages have."""
+        header, at = acceptance.header, micros(acceptance.received_at)
+        if acceptance.answer_by is not None or acceptance.missed is not None:
+            self._write.run(_ADD_REPLY_TERM, message=message, answer_by=maybe_micros(acceptance.answer_by),
+                            missed=maybe_micros(acceptance.missed))
+        if header.bovenliggend is not None:
+            self._write.run(_ADD_PARENT, parent=header.bovenliggend, message=message)
+        for leg in acceptance.refused:
+            self._write.run(_ADD_REFUSED_LEG, message=message, receiver=leg.receiver, code=leg.code,
+                            afzender=header.afzender, conversatie=header.conversatie, received_at=at)
+            self._write.chain.append(REFUSED_LEG, at=acceptance.received_at, message=message,
+                                     facts=refused_leg_facts(acceptance, leg))
 
     def _add_message(self, acceptance: Acceptance, node: str, position: int) -> int:
         header = acceptance.header

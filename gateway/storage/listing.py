@@ -5,13 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Join, case, func, null, or_, select
 from sqlalchemy.sql import Select
 
+from gateway.storage.legs import refused_branches
 from gateway.storage.records import maybe_moment, micros, moment_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import conversations, deliveries, messages, outbox
-from gateway.values import DeliveryState, Listed, Search
+from gateway.storage.tables import conversations, deliveries, messages, outbox, parents, reply_terms
+from gateway.values import DeliveryState, LegStatus, Listed, Search
 
 OPEN: Final = (DeliveryState.BESCHIKBAAR, DeliveryState.OPGEHAALD)
 
@@ -24,6 +25,7 @@ COLUMNS: Final = (
 BRIDGED_TO: Final = 13  # where in such a row the version stands in which the addressee gets it; None: as it was sent
 SEALED_TO: Final = 16  # … the certificate that its content is encrypted to; None: the hub's keys seal it
 MESSAGE: Final = len(COLUMNS) - 1  # … and the message's number
+_NOTHING: Final = (None,) * 6  # in place of what only a list has
 # Of a delivery that is to be changed also: its conversation, if it is in the outbox. One look beside it in the same
 # statement, so that deliveries that are collected pay for no statement of the outbox.
 TO_CHANGE: Final = (*COLUMNS, select(outbox.c.conversation).where(
@@ -32,8 +34,21 @@ QUEUED: Final = len(COLUMNS)
 
 FROM_DELIVERIES: Final = deliveries.join(messages, messages.c.id == deliveries.c.message)
 HELD: Final = (messages, deliveries)  # the rows of such a join that are held by who changes a delivery
-_FROM_MESSAGES: Final = messages.join(deliveries, deliveries.c.message == messages.c.id)
 
+# What a list shows beyond that; those who change a delivery don't need it. In the order of `_more`.
+_answers: Final = messages.alias("answers")
+MORE: Final = (messages.c.set_version, messages.c.family, reply_terms.c.answer_by, reply_terms.c.missed)
+_ROW: Final = (*COLUMNS, *MORE, _answers.c.received_at, null())
+
+
+def with_terms(source: FromClause) -> Join:
+    """The same rows, each with the term of its message, where it has one of its own or missed one."""
+    return source.outerjoin(reply_terms, reply_terms.c.message == messages.c.id)
+
+
+_FROM_LEGS: Final = with_terms(FROM_DELIVERIES).outerjoin(_answers, _answers.c.id == deliveries.c.answered_by)
+_FROM_MESSAGES: Final = with_terms(messages.join(deliveries, deliveries.c.message == messages.c.id)).outerjoin(
+    _answers, _answers.c.id == deliveries.c.answered_by)
 
 def not_indexed(column: ColumnElement[str]) -> ColumnElement[str]:
     """The same text, written so that no engine searches by it: another condition narrows far more."""
@@ -45,15 +60,22 @@ def state_at(row: Row, now: datetime) -> DeliveryState:
     return DeliveryState.VERLOPEN if row[10] in OPEN and row[9] <= micros(now) else DeliveryState(row[10])
 
 
+def _status(row: Row, now: datetime) -> DeliveryState | LegStatus:
+    return LegStatus.GEWEIGERD if row[10] == LegStatus.GEWEIGERD else state_at(row, now)
+
+
 def listed(row: Row, now: datetime, party: str | None = None) -> Listed:
     """A row of COLUMNS as it must be shown at `now` to this party; None: to the operator."""
     to_addressee = row[BRIDGED_TO] is not None and party == row[4]
+    more = row[MESSAGE + 1:] if len(row) > len(TO_CHANGE) else ()
+    set_version, family, answer_by, missed, answered_at, code = (*more, *_NOTHING)[:len(_NOTHING)]
     return Listed(
         referentienummer=row[0], cross=row[1], conversatie=row[2], afzender=row[3], ontvanger=row[4],
         berichttype=row[14] if to_addressee else row[5], versie=row[15] if to_addressee else row[6],
         bridged_to=row[BRIDGED_TO], module=row[7], received_at=moment_of(row[8]), expires_at=moment_of(row[9]),
-        status=state_at(row, now),
-        collected_at=maybe_moment(row[11]), confirmed_at=maybe_moment(row[12]),
+        status=_status(row, now), collected_at=maybe_moment(row[11]), confirmed_at=maybe_moment(row[12]),
+        set_version=set_version, family=family, answer_by=maybe_moment(answer_by), missed=maybe_moment(missed),
+        answered_at=maybe_moment(answered_at), code=code,
     )
 
 
@@ -74,7 +96,7 @@ _receiver: Final = not_indexed(deliveries.c.receiver)
 
 def _branches(search: Search) -> Iterator[Select[Row]]:
     """The statements whose rows together are the answer, by the filter that narrows most."""
-    if search.referentienummer or search.conversatie or search.cross:
+    if search.referentienummer or search.conversatie or search.cross or search.bovenliggend:
         mine = [or_(_sender == search.party, _receiver == search.party)] if search.party is not None else []
         mine += [_sender == search.afzender] if search.afzender is not None else []
         mine += [_receiver == search.ontvanger] if search.ontvanger is not None else []
@@ -90,11 +112,12 @@ def _branches(search: Search) -> Iterator[Select[Row]]:
         yield from _newest_received(search, search.party, [messages.c.afzender != search.party])
     else:
         yield _newest_messages(search, [])
+    yield from refused_branches(search)
 
 
 def _newest_messages(search: Search, more: list[_Condition]) -> Select[Row]:
     moment = messages.c.received_at
-    return (select(*COLUMNS).select_from(_FROM_MESSAGES)
+    return (select(*_ROW).select_from(_FROM_MESSAGES)
             .where(*_conditions(search), *_within(search, moment), *more)
             .order_by(moment.desc(), messages.c.id.desc(), deliveries.c.receiver.desc()).limit(search.limit))
 
@@ -104,7 +127,7 @@ def _newest_received(search: Search, receiver: str, more: list[_Condition]) -> I
     moment = deliveries.c.received_at
     for state in DeliveryState:
         if search.bevestigd is None or search.bevestigd == (state is DeliveryState.BEVESTIGD):
-            yield (select(*COLUMNS).select_from(FROM_DELIVERIES)
+            yield (select(*_ROW).select_from(_FROM_LEGS)
                    .where(deliveries.c.receiver == receiver, deliveries.c.state == state.value,
                           *_conditions(search), *_within(search, moment), *more)
                    .order_by(moment.desc(), deliveries.c.message.desc()).limit(search.limit))
@@ -145,5 +168,7 @@ def _conditions(search: Search) -> Iterator[_Condition]:
         yield deliveries.c.conversation.in_(
             select(leg.c.conversation).join_from(asked, leg, leg.c.message == asked.c.id)
             .where(asked.c.referentienummer == search.cross))
+    if search.bovenliggend is not None:
+        yield messages.c.id.in_(select(parents.c.message).where(parents.c.parent == search.bovenliggend))
     moments = ((deliveries.c.collected_at, search.opgehaald), (deliveries.c.confirmed_at, search.bevestigd))
     yield from (column.is_not(None) if wanted else column.is_(None) for column, wanted in moments if wanted is not None)

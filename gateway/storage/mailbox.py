@@ -25,6 +25,7 @@ from gateway.storage.listing import (
     FROM_DELIVERIES,
     HELD,
     MESSAGE,
+    MORE,
     OPEN,
     QUEUED,
     SEALED_TO,
@@ -33,8 +34,9 @@ from gateway.storage.listing import (
     listed,
     not_indexed,
     state_at,
+    with_terms,
 )
-from gateway.storage.queue import hold, leave
+from gateway.storage.queue import hold, leave, under_way
 from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, micros
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
 from gateway.storage.session import Query, Row, Session
@@ -52,7 +54,7 @@ from gateway.values import Acceptance, DeliveryState, EncryptedBody, Listed, Sea
 Content = bytes | EncryptedBody  # a message element in canonical form, or what the hub can't read
 
 _IN_TERM = (  # + 0: not by the index of terms, whose order is another
-    select(*COLUMNS).select_from(FROM_DELIVERIES)
+    select(*COLUMNS, *MORE).select_from(with_terms(FROM_DELIVERIES))
     .where(deliveries.c.expires_at + 0 > bindparam("now"))
     .order_by(deliveries.c.received_at, deliveries.c.message).limit(bindparam("limit")))
 _WAITING = _IN_TERM.where(deliveries.c.receiver == bindparam("party"), deliveries.c.state == bindparam("state"))
@@ -284,6 +286,8 @@ def _expire(write: Write, sealer: Sealer, now: datetime, limit: int,
         for row in write.all(_DUE, state=state.value, now=micros(now), limit=limit - count):
             if notices is not None and (row[MESSAGE], row[4]) not in notices:
                 continue  # it came in between: the next time will do
+            if row[QUEUED] is not None and under_way(write, message=row[MESSAGE], receiver=row[4], now=micros(now)):
+                continue  # its receiver may have it already: what becomes of that decides
             end_delivery(write, row, DeliveryState.VERLOPEN)
             journal_step(write, EXPIRED, row, now)
             notice = notices and notices[row[MESSAGE], row[4]]

@@ -82,7 +82,7 @@ class SqlOutbox(ports.Outbox):
               allow: ports.Allow) -> list[Claim]:
         """See ports.Outbox. When nothing is due nothing is written; where no party has anything, one search is made."""
         with self._store.read() as session:
-            due = _parties_due(session, micros(now))
+            due = [party for party, first in parties_queued(session) if first <= micros(now)]
         wanted = [party for party in due if allow(party, Breaker())[0] != 0]
         if not wanted or limit < 1:
             return []
@@ -115,13 +115,13 @@ class SqlOutbox(ports.Outbox):
             self._store.write(work)
 
 
-def _parties_due(session: Session, now: int) -> list[str]:
-    """The parties for whom something may go now: one step down the index for each party that has any row."""
-    found, party = [], _NO_PARTY
+def parties_queued(session: Session) -> list[tuple[str, int]]:
+    """The parties that have any row, and when the first may go: one step down the index for each."""
+    found: list[tuple[str, int]] = []
+    party = _NO_PARTY
     while (row := session.one(_FIRST_OF_NEXT, after=party)) is not None:
         party = str(row[0])
-        if row[1] <= now:
-            found.append(party)
+        found.append((party, int(row[1])))
     return found
 
 

@@ -41,11 +41,14 @@ from gateway.storage.tables import (
     entries,
     messages,
     outbox,
+    parents,
     payloads,
     proofs,
     prunings,
     push_proofs,
     refusals,
+    refused_legs,
+    reply_terms,
     successors,
     tolerances,
 )
@@ -91,7 +94,7 @@ _DROP_ENTRIES = Query(update(entries).where(entries.c.message == bindparam("this
 _CONVERSATIONS_OF = Query(select(deliveries.c.conversation).where(deliveries.c.message == bindparam("this")))
 _DROP_ALL_OF = tuple(Query(delete(table).where(table.c.message == bindparam("this")))
                      for table in (proofs, payloads, bridged_payloads, addressed_payloads, outbox, attempts,
-                                   push_proofs, deliveries))
+                                   push_proofs, refused_legs, reply_terms, parents, deliveries))
 _DROP_MESSAGE = Query(delete(messages).where(messages.c.id == bindparam("this")))
 _NOTHING_LEFT = ~exists_(select(deliveries.c.message).where(deliveries.c.conversation == bindparam("this")))
 _DROP_SUCCESSORS = Query(delete(successors).where(successors.c.conversation == bindparam("this"), _NOTHING_LEFT))

@@ -10,7 +10,7 @@ from json import JSONDecodeError, JSONEncoder, loads
 from json.encoder import encode_basestring_ascii as _text
 from typing import Any, Final
 
-from gateway.values import Acceptance, Bridged, Diagnosis, Entry, Explained, Refusal
+from gateway.values import Acceptance, Bridged, Diagnosis, Entry, Explained, Refusal, RefusedLeg
 
 ACCEPTED: Final = "accepted"
 REFUSED: Final = "refused"
@@ -18,6 +18,7 @@ COLLECTED: Final = "collected"
 CONFIRMED: Final = "confirmed"
 EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
+REFUSED_LEG: Final = "leg-refused"
 OPERATOR: Final = "operator"
 REDIRECTED: Final = "redirected"
 PRUNED: Final = "pruned"
@@ -42,6 +43,10 @@ def moment_of(microseconds: int) -> datetime:
 
 def maybe_moment(microseconds: int | None) -> datetime | None:
     return None if microseconds is None else moment_of(microseconds)
+
+
+def maybe_micros(moment: datetime | None) -> int | None:
+    return None if moment is None else micros(moment)
 
 
 def canonical(facts: dict[str, object]) -> str:
@@ -75,14 +80,16 @@ def accepted_record(acceptance: Acceptance, *, message: int, certificate: str, s
     cross = "" if header.cross is None else f'"cross":{_text(header.cross)},'
     crossed = [_bridged_facts(receiver, one) for receiver, one in acceptance.bridged.items()]
     bridged = f'"bridged":{_encoder.encode(crossed)},' if crossed else ""
+    asked = "" if acceptance.answer_by is None else f'"answer_by":{micros(acceptance.answer_by)},'
+    missed = "" if acceptance.missed is None else f'"missed":{micros(acceptance.missed)},'
     receivers = ",".join([_text(receiver.id) for receiver in acceptance.receivers])
     return (
-        f'{{"afzender":{_text(header.afzender)},"at":{micros(acceptance.received_at)},'
+        f'{{"afzender":{_text(header.afzender)},{asked}"at":{micros(acceptance.received_at)},'
         f'"berichttype":{_text(acceptance.message_type.berichttype)},"body_digest":"{acceptance.body_digest.hex()}",'
         f'{parent}{bridged}"caller_oin":{_text(proof.caller_oin)},"certificate":"{certificate}",'
         f'"conversatie":{_text(header.conversatie)},{cross}"expires_at":{micros(acceptance.expires_at)},'
         f'"kind":"{ACCEPTED}","message":{message},"message_digest":"{acceptance.message_digest.hex()}",'
-        f'"message_id":{_text(acceptance.message_id)},"module":{_text(acceptance.key.module)},'
+        f'"message_id":{_text(acceptance.message_id)},{missed}"module":{_text(acceptance.key.module)},'
         f'"octets":{len(acceptance.payload)},"ontvangers":[{receivers}],'
         f'"referentienummer":{_text(header.referentienummer)},"set_version":{_text(acceptance.key.version)},'
         f'"signature_digest":"{signature_digest}","signer_oin":{_text(proof.signer_oin)},'
@@ -102,8 +109,18 @@ def _bridged_facts(receiver: str, one: Bridged) -> dict[str, object]:
     }
 
 
-def entry_of(position: int, journal_hash: bytes, record: str, *, repeated: bool = False) -> Entry:
-    """The entry of an accepted message, from its record alone: the same facts however often it is asked."""
+def refused_leg_facts(acceptance: Acceptance, leg: RefusedLeg) -> dict[str, object]:
+    """What the journal says of an addressee that does not get an accepted message; its sender alone sees it."""
+    header = acceptance.header
+    return {"referentienummer": header.referentienummer, "afzender": header.afzender, "ontvanger": leg.receiver,
+            "code": leg.code, "error": leg.error, "reason": leg.reason}
+
+
+def entry_of(position: int, journal_hash: bytes, record: str, *, refused: tuple[tuple[str, str], ...] = (),
+             repeated: bool = False) -> Entry:
+    """The entry of an accepted message, from its record and the legs that were `refused`: the same facts however often
+    it is asked.
+    """
     facts = loads(record)
     return Entry(
         referentienummer=facts["referentienummer"],
@@ -114,6 +131,7 @@ def entry_of(position: int, journal_hash: bytes, record: str, *, repeated: bool 
         message_digest=bytes.fromhex(facts["message_digest"]),
         position=position,
         journal_hash=bytes(journal_hash),
+        refused=refused,
         repeated=repeated,
     )
 

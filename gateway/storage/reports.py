@@ -9,6 +9,7 @@ from gateway.errors import MailboxUnknown
 from gateway.storage.chain import Head, heads
 from gateway.storage.engine import Store
 from gateway.storage.evidence import Evidence, Journaled, Recorded, gather, gather_refusal, recorded_of
+from gateway.storage.legs import refused_of
 from gateway.storage.listing import COLUMNS, FROM_DELIVERIES, MESSAGE, find, listed
 from gateway.storage.records import maybe_moment, micros, moment_of, refusal_of
 from gateway.storage.session import Query
@@ -46,6 +47,7 @@ class Story:
     """All that is kept of one message: its legs as a list shows them, and the journal's entries about it."""
 
     legs: tuple[Listed, ...]
+    refused: tuple[tuple[str, str], ...]  # addressees (id) that did not get it, and the code why
     recorded: tuple[Recorded, ...]
 
 
@@ -88,7 +90,8 @@ class Reports:
                 legs.setdefault(row[MESSAGE], []).append(listed(row, now))
             if not legs:
                 raise MailboxUnknown(f"no message has the number {referentienummer}")
-            return [Story(legs=tuple(rows), recorded=recorded_of(session, message)) for message, rows in legs.items()]
+            return [Story(legs=tuple(rows), refused=refused_of(session, message),
+                          recorded=recorded_of(session, message)) for message, rows in legs.items()]
 
     def refusal(self, ticket: str) -> Refusal | None:
         """The refusal whose fault carried this ticket."""

@@ -10,6 +10,9 @@ no index more than that needs: at every commit each index is another page to wri
     checkpoints, subtrees           what the hub signed of the journal, and hashes of its Merkle tree
     messages, proofs, certificates  what was accepted and who signed it: metadata and digests, kept
     conversations, deliveries       state: one row per conversation, one per addressee of a message
+    refused_legs                    addressees of accepted messages to whom they do not go
+    reply_terms, parents            of the few messages that have them: a term of their own or a term missed, and the
+                                    conversation above their own
     payloads, bridged_payloads      sealed octets of messages that are still to be confirmed, and nothing else
     addressed_payloads              the same, of what only one addressee can read
     outbox, attempts, push_proofs   what is to be pushed, every attempt at it, and the receivers' signatures for it
@@ -206,6 +209,37 @@ deliveries = Table(
     Index("ix_deliveries_due", "state", "expires_at"),
     Index("ix_deliveries_conversation", "conversation", "message"),
     sqlite_with_rowid=False,  # rows are small and always found by their key: one tree less to write
+)
+
+# The three tables that follow hold something about few messages, so that the others pay nothing for it.
+refused_legs = Table(
+    "refused_legs", metadata,
+    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("code", Text, nullable=False),  # SKP…, as in the receipt
+    Column("afzender", Text, nullable=False),  # this and the next two of the message; here to search by
+    Column("conversatie", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("message", "receiver"),
+    Index("ix_refused_legs_afzender", "afzender", "received_at", "message", "receiver"),
+    Index("ix_refused_legs_conversatie", "conversatie"),
+    Index("ix_refused_legs_received_at", "received_at", "message", "receiver"),
+)
+
+reply_terms = Table(
+    "reply_terms", metadata,
+    Column("message", _key, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
+    Column("answer_by", BigInteger),  # until when the message itself asks an answer
+    Column("missed", BigInteger),  # of an answer that came late: the end of the term it should have come in
+)
+
+parents = Table(
+    "parents", metadata,
+    Column("parent", Text, nullable=False),  # BovenliggendeConversatie
+    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    PrimaryKeyConstraint("parent", "message"),
+    Index("ix_parents_message", "message"),
+    sqlite_with_rowid=False,
 )
 
 payloads = Table(

@@ -60,6 +60,16 @@ class Listening:
         assert line, f"ended with {self.process.wait()}"
         return dict(json.loads(line))
 
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """Meanwhile it neither answers nor ends."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """SIGTERM, and wait for the end; the exit code."""
         assert self.process is not None

@@ -61,15 +61,3 @@ def test_without_a_certificate_there_is_no_connection(hub: Receiving, service: L
     bare = ssl.create_default_context(cafile=str(hub.instance.folder / "pki" / "ca.pem"))
     with pytest.raises(Unreachable):
         Caller(bare).post(service.url, b"<a/>", "")
-
-
-def test_it_starts_again_with_what_it_had(hub: Receiving, service: Listening) -> None:
-    octets = foreign.octets(foreign.build(hub.plan(kennisgeving(str(uuid.uuid4())), to=service.url)))
-    calling = caller(hub, "hub")
-    calling.post(service.url, octets, "")
-    service.wait_for("received")
-    service.kill()
-    service.start()
-    calling.post(service.url, octets, "")
-    service.wait_for("repeated")
-    calling.close()

@@ -18,6 +18,7 @@ from tests.contract.samples import (
     BANK,
     ENERGIE,
     GEMEENTE,
+    KEY,
     NOW,
     TERM,
     VRAAG,
@@ -158,4 +159,4 @@ def test_questions_and_counts_go_by_family(hub: Hub) -> None:
                 tx.count(conversation, "Saldovraag"))
 
     assert hub.journal.transaction(look) == (
-        Question(family="SaldoVerzoek", sender=GEMEENTE.id, answered=False), 1, 0)
+        Question(family="SaldoVerzoek", sender=GEMEENTE.id, answered=False, asked_at=NOW, key=KEY), 1, 0)

@@ -14,7 +14,7 @@ from gateway.ports import Transaction
 from gateway.storage import open_store, upgrade, verify_chain
 from gateway.values import Conversation, Question, Refusal
 from tests.contract.conftest import Hub
-from tests.contract.samples import ANTWOORD, BANK, ENERGIE, GEMEENTE, NOW, TERM, accept, acceptance, number
+from tests.contract.samples import ANTWOORD, BANK, ENERGIE, GEMEENTE, KEY, NOW, TERM, accept, acceptance, number
 
 
 def queued(hub: Hub, works: int) -> None:
@@ -123,7 +123,8 @@ def test_question_is_answered_once_the_answer_is_recorded(hub: Hub) -> None:
         return (tx.question(energie, number("vraag")), tx.question(bank, number("vraag")),
                 tx.count(energie, "SaldoVerzoekAntwoord"))
 
-    open_question = Question(family="SaldoVerzoek", sender=GEMEENTE.id, answered=False)
+    open_question = Question(
+        family="SaldoVerzoek", sender=GEMEENTE.id, answered=False, asked_at=NOW, key=KEY)
     assert hub.journal.transaction(look) == (open_question, open_question, 0)
     hub.accept(answer)
     assert hub.journal.transaction(look) == (replace(open_question, answered=True), open_question, 1)

@@ -1,6 +1,7 @@
 """Mailboxes: list, collect, confirm, expire; whose message it is; what is erased and when."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -42,7 +43,7 @@ def test_message_is_listed_collected_confirmed_and_gone(hub: Hub) -> None:
     collected, octets = hub.mailbox.collect(ENERGIE.id, number("a"), LATER)
     assert octets == message.payload
     assert (collected.status, collected.collected_at) == (DeliveryState.OPGEHAALD, LATER)
-    assert waiting(hub) == [collected]
+    assert [replace(one, set_version=None, family=None) for one in waiting(hub)] == [collected]
 
     assert hub.mailbox.confirm(ENERGIE.id, (number("a"),), LATER) == {number("a"): True}
     assert waiting(hub) == []

@@ -137,6 +137,11 @@ def _relative(world: World):
     return world.look(replaced(world.octets(), "<s:Body ", '<s:Body xmlns:x="relatief" '))
 
 
+def _relative_beside(world: World):
+    """In a place that nothing signs: each part has a canonical form, the document has none."""
+    return world.look(replaced(world.octets(), "<KeyInfo", '<KeyInfo xmlns:x="relatief"'))
+
+
 def _question_marks(octets: bytes) -> bytes:
     return replaced(_decoded(octets), "ü", "\ufffd")
 
@@ -320,6 +325,7 @@ SIGNING = [
     ("the same in a message too large to search in", {"search-stopped"}, lambda world: world.look(
         replaced(world.octets(), "SHV-2026/47119", "SHV-2026/47118"), budget=Budget(octets=200_000, verifications=6))),
     ("a relative namespace", {"no-canonical-form"}, _relative),
+    ("a relative namespace in what is not signed", {"no-canonical-form"}, _relative_beside),
     # --- SignatureValue
     ("SignatureValue as PEM", {"signature-not-base64"}, _plan(**last(at(
         "s:Header/o:Security/d:Signature/d:SignatureValue", lambda one: setattr(one, "text", "--BEGIN--"))))),

@@ -226,6 +226,18 @@ def test_parts_without_a_canonical_form(target: Target, place: str, uri: str) ->
     target.repels(evil, *errors.get(place, (SignatureInvalid,)))
 
 
+@pytest.mark.parametrize("start", ["<SignatureValue", "<KeyInfo", '<x:Other xmlns:x="urn:x" s:actor="urn:x"'])
+@pytest.mark.parametrize("uri", ["1", "../x"])
+def test_a_document_without_a_canonical_form_though_each_signed_part_has_one(
+    target: Target, start: str, uri: str,
+) -> None:
+    """Found by fuzzing: Canonical XML 1.0 §1.3 gives such a document none, and other verifiers refuse it."""
+    octets = target.signed().replace(b"</s:Header>", b'<x:Other xmlns:x="urn:x" s:actor="urn:x"/></s:Header>')
+    evil = octets.replace(start.encode(), f'{start} xmlns:n="{uri}"'.encode(), 1)
+    assert evil != octets
+    target.repels(evil, SignatureInvalid, reason="no canonical form")
+
+
 def test_an_evil_body_with_the_digest_of_nothing(target: Target) -> None:
     root = target.build()
     spoil(target, root, "Body")

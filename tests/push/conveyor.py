@@ -15,6 +15,7 @@ from gateway.app.push import build_outlet
 from gateway.errors import Unreachable
 from gateway.party import Inbox, Receiver
 from gateway.pipeline import Outlet, deliver
+from gateway.ports import Forward
 from gateway.push_values import Outcome, Result
 from gateway.values import Received
 from tests.acceptance.test_sealed import client
@@ -73,18 +74,21 @@ class Conveyor:
 
 @contextmanager
 def conveyor(template: Path, folder: Path, slug: str = "energie", *, change: Change = lambda folder: None,
-             at_service: Change = lambda folder: None) -> Iterator[Conveyor]:
-    """`change` may edit the instance first; `at_service` once the hub has read it, for what only the service sees."""
+             at_service: Change = lambda folder: None, url: str = URL, post: Forward | None = None,
+             ) -> Iterator[Conveyor]:
+    """`change` may edit the instance first; `at_service` once the hub has read it, for what only the service sees.
+    `post` and `url`: another service than the one of this process.
+    """
     def pushed(instance: Path) -> None:
         change(instance)
-        edit_parties(instance, **{slug: {"push": URL}})
+        edit_parties(instance, **{slug: {"push": url}})
 
     line = make_line(template, folder, change=pushed)
     register, made = line.gate.register, list[Conveyor]()
     at_service(folder)
     with kept():
         outlet = build_outlet(line.instance, store=line.store, trust=line.trust, register=register,
-                              forward=lambda *said: made[0].carry(*said), clock=lambda: line.at,
+                              forward=post or (lambda *said: made[0].carry(*said)), clock=lambda: line.at,
                               observe=lambda event, facts: line.events.append((event, dict(facts))))
         service = receiver_of(line.instance, line.instance.resolve(slug), line.trust, Inbox(folder / "ontvangen"),
                               addresses=[URL], tell=lambda event, facts: line.events.append((event, dict(facts))))

@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from gateway.push_values import Result
 from gateway.transport import Caller, TlsFiles, client_tls
 from gateway.values import Reply
 from tests import foreign
 from tests.acceptance.load import kennisgeving
+from tests.push.conveyor import conveyor
 from tests.receiving import Receiving, believed, make_receiving
 
 PROGRAM = Path(__file__).parent / "receiver.cjs"
@@ -58,10 +60,14 @@ def service(hub: Receiving, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         process.terminate()
 
 
-def post(hub: Receiving, service: Foreign, octets: bytes, *, caller: str = "hub") -> Reply:
+def calls(hub: Receiving, name: str) -> Caller:
     pki = hub.instance.folder / "pki"
-    calling = Caller(client_tls(TlsFiles(certificate=pki / f"{caller}-tls.pem", key=pki / f"{caller}-tls.key",
-                                         anchors=(pki / "ca.pem",), crls=(pki / "ca.crl",))))
+    return Caller(client_tls(TlsFiles(certificate=pki / f"{name}-tls.pem", key=pki / f"{name}-tls.key",
+                                      anchors=(pki / "ca.pem",), crls=(pki / "ca.crl",))))
+
+
+def post(hub: Receiving, service: Foreign, octets: bytes, *, caller: str = "hub") -> Reply:
+    calling = calls(hub, caller)
     status, answer = calling.post(service.url, octets, "")
     calling.close()
     return Reply(status=status, octets=answer)
@@ -89,3 +95,15 @@ def test_it_takes_nothing_that_another_signed_or_that_was_changed(hub: Receiving
                            (hub.sealed(child, to=service.url), "gemeente")):
         assert post(hub, service, octets, caller=caller).status == 500
         assert service.next()["event"] == "refused"
+
+
+def test_the_hub_pushes_to_it_and_believes_its_receipt(
+    hub: Receiving, service: Foreign, template: Path, tmp_path: Path
+) -> None:
+    calling = calls(hub, "hub")
+    with conveyor(template, tmp_path / "instance", url=service.url, post=calling.post) as out:
+        number = out.send(kennisgeving(str(uuid.uuid4())))
+        outcome = out.push()
+        assert (outcome.result, outcome.cause) == (Result.DELIVERED, "")
+        assert service.next() == {"event": "received", "referentienummer": number}
+    calling.close()

@@ -19,7 +19,7 @@ from gateway.security.explain.references import (
     transform_of,
 )
 from gateway.security.explain.search import GUESSES, Guess, View, declared_form, search
-from gateway.soap import Element, many_namespaces
+from gateway.soap import Element, has_canonical_form, many_namespaces
 from gateway.values import Diagnosis
 
 Digest = Callable[[bytes], bytes]
@@ -71,6 +71,8 @@ def digests(case: Case) -> list[Diagnosis] | None:
         elif one is not None:
             mismatches.append(one)
     wrong += _explained(case, sorted(mismatches, key=lambda one: len(one.view.octets)), seen)
+    if not wrong and case.root is not None and not has_canonical_form(case.root):
+        wrong.append(found("no-canonical-form", case.root, part="Envelope"))
     return wrong
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from gateway.messagesets.checks import check_attachments, content, eleven_test, mod_97
+from gateway.messagesets.checks import AttachmentLimits, check_attachments, content, eleven_test, mod_97
 
 PDF = b"%PDF-1.7 x"
 
@@ -69,9 +69,9 @@ def attachment(octets: bytes, *, mime: str = "application/pdf", digest: str | No
             f"<HashSHA256>{stated}</HashSHA256></B>")
 
 
-def found(xml: str, max_octets: int = 100) -> list[tuple[str, str]]:
-    tree = etree.fromstring(f"<m>{xml}</m>")
-    return [(str(one.node.tag), one.rule) for one in check_attachments(tree, ("Inhoud",), max_octets)]
+def found(xml: str, octets: int = 100, count: int = 3, total: int = 250) -> list[tuple[str, str]]:
+    tree, limits = etree.fromstring(f"<m>{xml}</m>"), AttachmentLimits(octets=octets, count=count, total=total)
+    return [(str(one.node.tag), one.rule) for one in check_attachments(tree, ("Inhoud",), limits)]
 
 
 @pytest.mark.parametrize(("octets", "mime"), [
@@ -101,6 +101,15 @@ def test_attachment_digest_may_be_in_capitals() -> None:
 ])
 def test_attachment_that_is_not_as_stated(xml: str, wrong: tuple[str, str]) -> None:
     assert found(xml) == [wrong]
+
+
+@pytest.mark.parametrize(("xml", "wrong"), [
+    (attachment(PDF) * 4, ("Inhoud", "attachment-count")),
+    (attachment(PDF + bytes(80)) * 3, ("Inhoud", "attachments-size")),
+])
+def test_attachments_are_counted_and_weighed_together(xml: str, wrong: tuple[str, str]) -> None:
+    assert found(xml) == [wrong]
+    assert found(xml, count=4, total=400) == []
 
 
 def test_attachment_at_the_limit_passes_and_stated_size_is_compared() -> None:

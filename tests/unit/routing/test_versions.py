@@ -30,8 +30,11 @@ def creditor(*versions: str, module: str = "proef", roles: frozenset[str] = froz
 
 
 def addressed(party: Party, bridges: dict[str, RoleRule]) -> tuple[Party, ...]:
-    return address(sender=GEMEENTE, header=replace(HEADER, ontvangers=(party.id,)), message_type=VRAAG, has_bsn=False,
-                   service=SERVICE, roles=ROLES, register=AddressBook([GEMEENTE, party]), bridges=bridges)
+    found = address(sender=GEMEENTE, header=replace(HEADER, ontvangers=(party.id,)), message_type=VRAAG, has_bsn=False,
+                    service=SERVICE, roles=ROLES, register=AddressBook([GEMEENTE, party]), bridges=bridges,
+                    on=HEADER.tijdstip.date())
+    assert found.refused == ()
+    return found.receivers
 
 
 @pytest.mark.parametrize(("versions", "expected"), [
@@ -79,7 +82,7 @@ def test_other_refusals_stay_what_they_were() -> None:
 
 def test_an_answer_fits_a_question_of_its_family() -> None:
     header = replace(HEADER, afzender="another", cross="a")
-    asked = Question(family="Vraag", sender=GEMEENTE.id, answered=False)
+    asked = Question(family="Vraag", sender=GEMEENTE.id, answered=False, asked_at=HEADER.tijdstip, key=KEY)
     old = replace(ANTWOORD, element="OudAntwoord", berichttype="OudAntwoord", answers=frozenset({"OudeVraag"}),
                   answered_families=frozenset({"Vraag"}))
     for kind in (ANTWOORD, old):
