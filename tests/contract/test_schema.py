@@ -51,7 +51,7 @@ def test_tables_are_what_all_migrations_make(url: str) -> None:
         return kind != "table" or not re.search(r"_(default|\d{4}_\d\d)$", name or "")
 
     def kept(_: object, name: str | None, kind: str, *others: object) -> bool:
-        """On PostgreSQL the key of entries holds their time, to which no foreign key leads (migration 0010)."""
+        """On PostgreSQL the key of entries holds their time, to which no foreign key leads (migration 0011)."""
         return kind != "foreign_key_constraint" or name not in ("fk_refusals_node", "fk_prunings_node") \
             or url.startswith("sqlite")
 

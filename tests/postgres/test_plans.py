@@ -59,9 +59,9 @@ SMALL = {"chain_heads", "certificates", "tolerances", "duties", "switches", "pru
 def plans() -> Iterator["Plans"]:
     with fresh() as url:
         ask(url, FILL)
-        for (table,) in ask(url, "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = "
-                                 "'public'::regnamespace AND relname !~ '_[0-9]{4}_[0-9]{2}$'"):
-            ask(url, f"ANALYZE {table}")  # not the months to come: nothing analyzes what nobody wrote
+        for table in set(re.findall(r"INSERT INTO (\w+)", FILL)):  # nothing analyzes what nobody wrote
+            partitioned = table == "entries" or table.endswith("payloads")
+            ask(url, f"ANALYZE {table}_default" if partitioned else f"ANALYZE {table}")
         made = Plans(url)
         yield made
         made.close()

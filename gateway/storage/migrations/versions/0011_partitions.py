@@ -5,8 +5,8 @@ Made here are the tables and the partition for what no month takes; the months a
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
