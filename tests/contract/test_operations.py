@@ -22,7 +22,8 @@ def operations(hub: Hub) -> Operations:
 
     return Operations(reports=hub.reports, acts=hub.operator, redirection=unused, resolve=unused, walk=unused,
                       attempts=lambda number: [], prove=unused, checkpoints=unused, proof=unused, explain=unused,
-                      prove_refusal=unused, clock=lambda: NOW)
+                      prove_refusal=unused,
+                      clock=lambda: NOW)
 
 
 def states(operations: Operations) -> set[object]:
