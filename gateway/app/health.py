@@ -148,8 +148,7 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
     found.append(_attempt("encryption keys", lambda: f"{len(instance.encryption)} key(s)",
                           "see [encryption] in gateway.toml"))
-    found.append(_attempt("store", lambda: _store(instance),
-                          f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
+    found.append(_store(instance, f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
     found.append(_attempt("sealing keys", lambda: f"{len(instance.vault.epochs())} day(s)",
                           "see 'keys' of [store] in gateway.toml"))
     found.append(_attempt("journal", lambda: _journal(instance),
@@ -184,12 +183,15 @@ def _tls(instance: Instance) -> str:
     return "certificate, key, anchors and lists load"
 
 
-def _store(instance: Instance) -> str:
-    url = instance.settings.store.database
-    with open_store(url) as store:
-        now = utc_now()
-        waiting = Reports(store).counts(now=now, refused_since=now).waiting
-    return f"its tables are those of this gateway, {waiting} waiting"
+def _store(instance: Instance, remedy: str) -> Diagnosis:
+    try:
+        with open_store(instance.settings.store.database) as store:
+            now = utc_now()
+            waiting, remarks = Reports(store).counts(now=now, refused_since=now).waiting, store.remarks()
+    except GatewayError as error:
+        return Diagnosis(name="store", holds=False, detail=error.detail or type(error).__name__, remedy=remedy)
+    return Diagnosis(name="store", holds=True, detail=f"its tables are those of this gateway, {waiting} waiting",
+                     remedy="; ".join(remarks))
 
 
 def _journal(instance: Instance) -> str:

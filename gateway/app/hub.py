@@ -277,8 +277,15 @@ def _duties(gate: Gate, store: Store, settings: Settings, log: Log) -> tuple[Dut
     return (
         Duty(name="expire", every=timedelta(minutes=1), work=expire),
         Duty(name="retire-keys", every=hour, work=lambda: gate.mailbox.retire_keys(utc_now())),
+        Duty(name="partitions", every=hour, work=lambda: _tables(store, log)),
         Duty(name="retention", every=hour, work=retention(store, settings.retention.metadata_months, log)),
     )
+
+
+def _tables(store: Store, log: Log) -> None:
+    done = store.maintain(utc_now())
+    if done:
+        log("partitions", {"done": done})
 
 
 def _checks(instance: Instance, trust: LiveTrust, store: Store, switches: LiveSwitches,
