@@ -129,6 +129,9 @@ class Nemesis:
         if act.what.startswith("pause"):
             self._pause(node, act)
         elif act.what == "kill-worker":
+            if not node.family():  # both are gone just now
+                self._in(0.5, lambda: self._do(act))
+                return
             self._kill_worker(node, act)
         else:
             self._end(node, act)
