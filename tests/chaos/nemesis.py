@@ -36,6 +36,7 @@ class Nemesis:
         self._order = count()
         self._harms: dict[str, list[tuple[str, bool, float]]] = {node.name: [] for node in nodes}
         self._database_until = 0.0
+        self._worker_killed = dict.fromkeys(self._harms, 0.0)
         self.kills = 0
 
     def run(self, acts: Iterable[Act], *, seconds: float, tick: Callable[[], None],
@@ -141,6 +142,7 @@ class Nemesis:
     def _kill_worker(self, node: Node, act: Act) -> None:
         since = time.monotonic()
         victim = self._one_of(node, act)
+        self._worker_killed[node.name] = since
         os.kill(victim, signal.SIGKILL)  # its parent buries it, and starts another
         self._record("act", what=act.what, target=node.name, kill=True, since=since, until=since + _WORKER_SECONDS)
 
@@ -148,7 +150,7 @@ class Nemesis:
         node.wanted = False
         if act.what == "stop-node":
             code = node.end()
-            if code != 0:
+            if code != 0 and time.monotonic() > self._worker_killed[node.name] + _WORKER_SECONDS:  # whose end it tells
                 self._record("fell", target=node.name, code=code)
         elif act.what == "kill-supervisor":
             family = node.kill_supervisor()
