@@ -108,6 +108,9 @@ class Acts(Protocol):
 
     def cancel(self, referentienummer: str, receiver: str, *, who: str, why: str, now: datetime) -> Listed: ...
     def requeue(self, referentienummer: str, receiver: str, *, who: str, why: str, now: datetime) -> Listed: ...
+    def retry(
+        self, referentienummer: str, receiver: str, *, reset: bool, who: str, why: str, now: datetime
+    ) -> None: ...
     def note(self, action: str, *, who: str, why: str, now: datetime) -> int: ...
 
 
@@ -190,6 +193,13 @@ class Operations:
         collected = [leg for leg in legs if leg.status is DeliveryState.OPGEHAALD]
         for leg in collected or legs[:1]:  # none: the store says why not
             self.acts.requeue(leg.referentienummer, leg.ontvanger, who=who, why=why, now=self.clock())
+
+    def retry(self, referentienummer: str, party: str, *, reset: bool, who: str, why: str) -> None:
+        """Let a delivery to a party's own service be tried now; `reset`: although that service was left alone for a
+        while. Raises RefusedError with the reason, MailboxUnknown.
+        """
+        self.acts.retry(referentienummer.lower(), self.resolve(party).id, reset=reset, who=who, why=why,
+                        now=self.clock())
 
     def redirect(self, old: str, new: str, *, conversation: str | None, who: str, why: str) -> Row:
         """Let conversations of one party, and what waits for it, go on with another: one number, or (None) all of them.

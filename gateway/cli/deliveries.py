@@ -54,6 +54,20 @@ def show_delivery(words: Words = None, instance: InstanceOption = None, as_json:
         print_rows("Pogingen", rows, _ATTEMPT, empty="geen pogingen")
 
 
+@deliveries.command("retry")
+def retry(
+    who: Who, why: Why,
+    party: Annotated[str, typer.Option("--party", help="The addressee: slug, name or id.")],
+    words: Words = None, instance: InstanceOption = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Also when its service failed too often.")] = False,
+) -> None:
+    """Try now what waits to be pushed to a party. REF is its Referentienummer."""
+    folder, (number,) = instance_and_words(words, instance, 1)
+    with gateway_app.open_instance(folder).operations() as operations:
+        operations.retry(number, party, reset=reset, who=who, why=why)
+    out.print(f"{number} wordt nu opnieuw bezorgd")
+
+
 @deliveries.command("redirect")
 def redirect(
     who: Who, why: Why,

@@ -72,18 +72,23 @@ def _same(kept: Taken, taken: Taken) -> Taken:
 
 
 def _write(file: Path, octets: bytes) -> None:
-    """Write a file whole and durably."""
-    for folder in (file.parent.parent, file.parent):
-        if not folder.is_dir():
-            folder.mkdir(parents=True)
-            _sync(folder.parent)
+    """Write a file whole and durably, for this user's eyes only: it holds content in clear."""
+    _make(file.parent)
     fresh = file.with_name(f".{file.name}.new")
-    with fresh.open("wb") as written:
+    with open(fresh, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as written:
         written.write(octets)
         written.flush()
         os.fsync(written.fileno())
     fresh.replace(file)
     _sync(file.parent)
+
+
+def _make(folder: Path) -> None:
+    """A folder and those it lies in, each durable."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync(folder.parent)
 
 
 def _sync(folder: Path) -> None:

@@ -36,7 +36,7 @@ from gateway.storage.listing import (
     state_at,
     with_terms,
 )
-from gateway.storage.queue import hold, leave
+from gateway.storage.queue import hold, leave, under_way
 from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, micros
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
 from gateway.storage.session import Query, Row, Session
@@ -286,6 +286,8 @@ def _expire(write: Write, sealer: Sealer, now: datetime, limit: int,
         for row in write.all(_DUE, state=state.value, now=micros(now), limit=limit - count):
             if notices is not None and (row[MESSAGE], row[4]) not in notices:
                 continue  # it came in between: the next time will do
+            if row[QUEUED] is not None and under_way(write, message=row[MESSAGE], receiver=row[4], now=micros(now)):
+                continue  # its receiver may have it already: what becomes of that decides
             end_delivery(write, row, DeliveryState.VERLOPEN)
             journal_step(write, EXPIRED, row, now)
             notice = notices and notices[row[MESSAGE], row[4]]

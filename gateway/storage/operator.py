@@ -10,12 +10,14 @@ from typing import Final
 from sqlalchemy import bindparam, delete, null, select, update
 
 from gateway.errors import MailboxUnknown, RefusedError
+from gateway.push_values import BreakerState
 from gateway.storage.engine import Store
 from gateway.storage.listing import FROM_DELIVERIES, HELD, MESSAGE, OPEN, TO_CHANGE, listed, state_at
 from gateway.storage.mailbox import deliveries_of, end_delivery, journal_step
-from gateway.storage.records import CANCELLED, CONFIG, OPERATOR
+from gateway.storage.queue import WAITS, under_way
+from gateway.storage.records import CANCELLED, CONFIG, OPERATOR, micros, moment_of
 from gateway.storage.session import Query, Row
-from gateway.storage.tables import deliveries, messages, tolerances
+from gateway.storage.tables import breakers, deliveries, messages, outbox, tolerances
 from gateway.storage.writer import Write
 from gateway.values import DeliveryState, Listed
 
@@ -50,6 +52,20 @@ _NO_REQUEUE: Final = {
 }
 
 
+_NO_RETRY: Final = {
+    DeliveryState.BEVESTIGD: "it was delivered",
+    DeliveryState.VERLOPEN: _TERM_ENDED + "; the sender must send it anew",
+    DeliveryState.GEANNULEERD: "it was cancelled and its content erased; the sender must send it anew",
+}
+_QUEUED = Query(select(outbox.c.claimed_by, outbox.c.lease_until, outbox.c.next_at).where(
+    outbox.c.message == bindparam("this"), outbox.c.receiver == bindparam("party")).with_for_update())
+_TRY_NOW = Query(update(outbox).where(outbox.c.message == bindparam("this"), outbox.c.receiver == bindparam("party"))
+                 .values(next_at=bindparam("at")))
+_OPEN_BREAKER = Query(select(breakers.c.until).where(
+    breakers.c.party == bindparam("party"), breakers.c.state != BreakerState.CLOSED.value))
+_CLOSE_BREAKER = Query(delete(breakers).where(breakers.c.party == bindparam("party")))
+
+
 class Operator:
     """The acts of the operator on one store.
 
@@ -64,6 +80,8 @@ class Operator:
         """Withdraw a delivery that nobody collected: BESCHIKBAAR → GEANNULEERD, content erased."""
         def work(write: Write) -> Listed:
             row = _pick(write, referentienummer, receiver, now, _NO_CANCEL)
+            if under_way(write, message=row[MESSAGE], receiver=receiver, now=micros(now)):
+                raise RefusedError(f"{referentienummer} is on its way at this moment; try again in a minute")
             end_delivery(write, row, DeliveryState.GEANNULEERD)
             journal_step(write, CANCELLED, row, now, who=who, why=why)
             return listed((*row[:10], DeliveryState.GEANNULEERD.value, *row[11:]), now)
@@ -80,6 +98,21 @@ class Operator:
             journal_step(write, OPERATOR, row, now, action="requeue", who=who, why=why)
             return listed((*row[:10], DeliveryState.BESCHIKBAAR.value, None, *row[12:]), now)
         return self._store.write(work)
+
+    def retry(self, referentienummer: str, receiver: str, *, reset: bool, who: str, why: str, now: datetime) -> None:
+        """Let a delivery that waits to be pushed be tried now, not when its turn comes.
+
+        `reset`: call the receiver's service again too, where that was left alone for a while.
+        """
+        def work(write: Write) -> None:
+            row = _pick(write, referentienummer, receiver, now, _NO_RETRY)
+            _check_may_be_tried(write, row, reset, micros(now))
+            write.run(_TRY_NOW, this=row[MESSAGE], party=receiver, at=micros(now))
+            if reset:
+                write.run(_CLOSE_BREAKER, party=receiver)
+            journal_step(write, OPERATOR, row, now, action="deliveries retry" + (" --reset" if reset else ""), who=who,
+                         why=why)
+        self._store.write(work)
 
     def erase_party(self, party: str, *, who: str, why: str, now: datetime) -> int:
         """End every open delivery to and from a party, by its id, and forget its figures; how many deliveries.
@@ -115,6 +148,22 @@ class Operator:
     def configured(self, action: str, facts: dict[str, object], *, now: datetime) -> int:
         """Journal what the hub runs with: digests, never values; its position."""
         return self._store.write(lambda write: write.chain.append(CONFIG, at=now, facts={**facts, "action": action})[0])
+
+
+def _check_may_be_tried(write: Write, row: Row, reset: bool, now: int) -> None:
+    """Raises RefusedError: it is not pushed, is on its way, or something else must go first."""
+    queued, number, receiver = write.one(_QUEUED, this=row[MESSAGE], party=row[4]), row[0], row[4]
+    if queued is None:
+        raise RefusedError(f"{number} is not pushed: its addressee collects")
+    holder, lease, next_at = queued
+    if holder is not None and lease > now:
+        raise RefusedError(f"{number} is being tried at this moment")
+    if next_at == WAITS:
+        raise RefusedError(f"{number} waits for an earlier message of its conversation; retry that one")
+    breaker = None if reset else write.one(_OPEN_BREAKER, party=receiver)
+    if breaker is not None:
+        until = "somebody tries" if breaker[0] is None else f"{moment_of(breaker[0]):%Y-%m-%dT%H:%M:%SZ}"
+        raise RefusedError(f"its addressee's service failed too often and is not called before {until}; add --reset")
 
 
 def _pick(write: Write, referentienummer: str, receiver: str, now: datetime,

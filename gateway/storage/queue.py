@@ -25,6 +25,14 @@ _LEAVE = Query(delete(outbox).where(outbox.c.message == bindparam("this"), outbo
 _MAKE_DUE = Query(update(outbox).where(
     outbox.c.message == bindparam("this"), outbox.c.receiver == bindparam("party"), outbox.c.next_at == WAITS)
     .values(next_at=outbox.c.received_at))
+_UNDER_WAY = Query(select(outbox.c.message).where(
+    outbox.c.message == bindparam("this"), outbox.c.receiver == bindparam("party"),
+    outbox.c.claimed_by.is_not(None), outbox.c.lease_until > bindparam("now")).with_for_update())
+
+
+def under_way(write: Write, *, message: int, receiver: str, now: int) -> bool:
+    """Is somebody handing it to its receiver at this moment? Whatever ends it now may be untrue in a second."""
+    return write.one(_UNDER_WAY, this=message, party=receiver, now=now) is not None
 
 
 def enter(write: Write, *, message: int, receiver: str, conversation: int, opened: bool, action: str,

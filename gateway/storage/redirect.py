@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, delete, insert, null, or_, select, update
 from gateway.errors import RefusedError
 from gateway.storage.engine import Store
 from gateway.storage.listing import HELD
-from gateway.storage.queue import enter
+from gateway.storage.queue import enter, under_way
 from gateway.storage.records import OPERATOR, REDIRECTED, micros
 from gateway.storage.session import Query, Row
 from gateway.storage.tables import conversations, deliveries, messages, outbox, successors
@@ -52,9 +52,6 @@ _FORGET = Query(delete(successors).where(
     or_(successors.c.party == bindparam("old"), successors.c.party == bindparam("new"))))
 _SUCCEED = Query(insert(successors).values(conversation=bindparam("this"), party=bindparam("old"),
                                            successor=bindparam("new")))
-_UNDER_WAY = Query(select(outbox.c.message).where(
-    outbox.c.message == bindparam("this"), outbox.c.receiver == bindparam("party"),
-    outbox.c.claimed_by.is_not(None), outbox.c.lease_until > bindparam("now")))
 _DEQUEUE = Query(delete(outbox).where(outbox.c.message == bindparam("this"), outbox.c.receiver == bindparam("party")))
 _OPEN = (DeliveryState.BESCHIKBAAR.value, DeliveryState.OPGEHAALD.value)
 
@@ -140,7 +137,7 @@ def _judged(write: Write, conversation: int, old: Party, judge: Judge, now: int)
     for leg in write.all(_LEGS, conversation=conversation):
         receives = leg[6] == old.id
         waits = receives and leg[7] in _OPEN and leg[8] > now
-        if waits and write.one(_UNDER_WAY, this=leg[0], party=old.id, now=now) is not None:
+        if waits and under_way(write, message=leg[0], receiver=old.id, now=now):
             raise RefusedError(f"{leg[1]} is on its way to {old.slug} at this moment; try again in a minute")
         if waits and leg[11] is not None:
             raise RefusedError(f"{leg[1]} is encrypted to the certificate of {old.slug}, which alone can read it; let "

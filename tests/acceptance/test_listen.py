@@ -13,6 +13,7 @@ from gateway.transport import Caller, TlsFiles, client_tls
 from tests import foreign
 from tests.acceptance.load import kennisgeving
 from tests.acceptance.receiving import Listening, listening
+from tests.command import gateway
 from tests.receiving import Receiving, make_receiving
 
 
@@ -61,3 +62,11 @@ def test_without_a_certificate_there_is_no_connection(hub: Receiving, service: L
     bare = ssl.create_default_context(cafile=str(hub.instance.folder / "pki" / "ca.pem"))
     with pytest.raises(Unreachable):
         Caller(bare).post(service.url, b"<a/>", "")
+
+
+def test_a_party_that_is_none_or_a_port_that_is_taken_is_said(hub: Receiving, service: Listening) -> None:
+    folder = hub.instance.folder
+    ran = gateway("listen", folder, "--party", "niemand")
+    assert (ran.code, "no party 'niemand'" in ran.err) == (1, True)
+    ran = gateway("listen", folder, "--party", "energie", "--port", service.port)
+    assert (ran.code, "can't listen" in ran.err) == (1, True)

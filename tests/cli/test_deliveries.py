@@ -55,6 +55,8 @@ def test_all_that_can_goes_and_what_can_not_is_told(hub: Hub) -> None:
 
 
 def test_the_journal_has_who_and_why(hub: Hub) -> None:
+    hub.party("gemeente").send(fresh(ENERGIE))
+    assert redirect(hub.folder, "energie", "deurwaarder", "--all").code == 0
     with closing(sqlite3.connect(hub.folder / "gateway.db")) as database:
         rows = [json.loads(row[0]) for row in database.execute(
             "SELECT record FROM entries WHERE kind IN ('redirected', 'operator')")]

@@ -7,6 +7,7 @@ import uuid
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,13 @@ from gateway.security.keys import load_private_key
 from gateway.storage import KeyDirectory
 from gateway.storage.sealing import context_of
 from gateway.values import DeliveryState
-from tests import encrypted, foreign
+from tests import encrypted, foreign, pushing
 from tests.acceptance.load import kennisgeving
 from tests.acceptance.test_addressed import rows
 from tests.acceptance.test_bridging import speak, write
 from tests.acceptance.test_sealed import client, sealed_sets, take
 from tests.acceptance.test_sealed import message as sample
+from tests.command import ENERGIE
 from tests.encrypted import SHA256_OAEP, E
 from tests.foreign import D
 from tests.line import example
@@ -191,6 +193,25 @@ def test_a_service_that_knows_of_no_agreement_refuses_and_nothing_is_lost(templa
         outcome = hub.push()
         assert (outcome.result, outcome.cause) == (Result.REFUSED, "PeerRefused: SKP015")
         assert (status(hub, number), hub.messages) == (DeliveryState.BESCHIKBAAR, {})
+
+
+@pytest.mark.clause("WB011")
+@pytest.mark.parametrize("services", [("schuldregeling",), ("schuldregeling", "postbus")], ids=["leaving", "accepted"])
+def test_a_receipt_in_clear_of_an_encrypted_push_is_no_delivery(
+    template: Path, tmp_path: Path, services: tuple[str, ...]
+) -> None:
+    message = kennisgeving(str(uuid.uuid4()))
+
+    def answer_in_clear(url: str, octets: bytes, action: str, check: object) -> tuple[int, bytes]:
+        request = replace(pushing.read(octets), message=etree.fromstring(message))  # as a service that decrypted it
+        maker = pushing.Receiver(slug="energie", party=ENERGIE, folder=tmp_path / "instance")
+        return 200, pushing.well(maker, request).octets
+
+    with conveyor(template, tmp_path / "instance", change=agreed(*services), post=answer_in_clear) as hub:
+        number = hub.send(message)
+        outcome = hub.push()
+        assert (outcome.result, "not encrypted" in outcome.cause) == (Result.INVALID, True)
+        assert status(hub, number) is DeliveryState.BESCHIKBAAR
 
 
 def test_a_bridged_message_is_pushed_in_the_version_that_is_taken(template: Path, tmp_path: Path) -> None:

@@ -52,6 +52,13 @@ def test_a_message_is_kept_as_it_came_and_a_receipt_of_the_party_says_so(service
     read_message(etree.tostring(element), service.receiver.catalog.by_namespace)  # as the schema has it
 
 
+def test_what_is_kept_is_for_nobody_else_on_the_machine(service: Receiving) -> None:
+    service.push(message())
+    kept = [service.folder, *service.folder.rglob("*")]
+    assert len(kept) == 6  # two folders in it, the message and its facts, its MessageID
+    assert [one for one in kept if one.stat().st_mode & 0o077] == []
+
+
 @pytest.mark.clause("§3.5")
 def test_a_repeated_message_gets_the_facts_of_the_first_time_and_is_kept_once(service: Receiving) -> None:
     child = message()
