@@ -150,7 +150,8 @@ def _rules(one: MessageSet, message: MessageType, lang: Lang) -> Html:
     demand = needed.demand
     limit, total = (f"{octets:,}".replace(",", lang(".", ",")) for octets in (
         demand.max_attachment_octets, demand.max_attachments_octets))
-    checks = [tag("li", tag("code", name), ": ", lang(*_CHECKS[name]).format(limit, demand.max_attachments, total) if name in _CHECKS else name)
+    checks = [tag("li", tag("code", name), ": ", lang(*_CHECKS[name]).format(
+        limit, demand.max_attachments, total) if name in _CHECKS else name)
               for name in sorted(needed.demand.checks)]
     return join(
         table(lang("Regels naast het schema", "Rules beside the schema"),
