@@ -17,12 +17,14 @@ from rich.table import Table
 from benchmarks.ceiling import Ceiling
 from benchmarks.growth import ENTRIES, WAITING, growth
 from benchmarks.measure import compare
+from benchmarks.push import measure_push
 from benchmarks.world import P256, RSA, World, world
 from gateway.app.instance import new_id, utc_now
 from gateway.values import Received
 
 _ROUNDS = 7
 _TARGET = 0.75
+_UNDISTURBED = 0.9  # of the rate of deliveries, beside a service that hangs and one that fails
 _SEALED = 6_000  # octets
 _COLUMNS = {  # those that fit a terminal; the file has all
     "measure": "measure", "key": "key", "threads": "threads", "ceiling_us": "ceiling µs", "ours_us": "ours µs",
@@ -69,13 +71,18 @@ def main() -> None:
             hub.served(received)
         rows += [_measured(hub, case, fetched) for case in _MAILBOX]
         sealing = _sealing(hub)
+        push = measure_push(hub)
     grown = growth()
     out = Path("build") / "bench.json"
     out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps({"rows": rows, "target": _TARGET, "sealing_us": sealing, "growth": grown}, indent=2),
-                   "utf-8")
+    figures = {"rows": rows, "target": _TARGET, "sealing_us": sealing, "push": push, "growth": grown}
+    out.write_text(json.dumps(figures, indent=2), "utf-8")
     _show(rows, out)
     share = sealing / float(str(rows[0]["ours_us"]))
+    Console().print(
+        f"push: {push['per_second']:.0f} per s; beside a service that hangs and one that fails to the others "
+        f"{push['per_second_beside_trouble']:.0f} per s, ratio {push['ratio']:.2f}, target {_UNDISTURBED}",
+        soft_wrap=True)
     Console().print(f"sealing {_SEALED} octets takes {sealing:.0f} µs, {share:.1%} of the first way in", soft_wrap=True)
     _show_growth(grown)
 

@@ -40,6 +40,7 @@ class World:
     instance: Instance
     gate: Gate
     store: Store
+    trust: LiveTrust
     sealer: Sealer
 
     def schema(self, module: str, version: str) -> Path:
@@ -104,7 +105,8 @@ def world(push: Collection[str] = ()) -> Iterator[World]:
                               switches=lambda: ALL_ON, urls={BASE},
                               observe=lambda event, facts: None)
             settle()
-            yield World(instance=instance, gate=gate, store=store, sealer=instance.sealer())
+            yield World(instance=instance, gate=gate, store=store, sealer=instance.sealer(),
+                        trust=trust)
 
 
 def _take_push(folder: Path, slugs: Collection[str]) -> None:

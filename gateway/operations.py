@@ -58,6 +58,21 @@ class Chain(Protocol):
     def broken_at(self) -> int | None: ...
     @property
     def reason(self) -> str: ...
+    @property
+    def ended(self) -> "Ended | None": ...
+
+
+class Ended(Protocol):
+    """Where a restore ended a chain."""
+
+    @property
+    def node(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def signed(self) -> int: ...
+    @property
+    def by(self) -> str: ...
 
 
 class Checkpoint(Protocol):
@@ -249,6 +264,8 @@ class Operations:
             "signed": sum(chain.sealed for chain in chains),
             "checkpoints": sum(chain.checkpoints for chain in chains),
             "time_stamps": sum(chain.stamped for chain in chains),
+            "ended": [{"node": one.node, "entries": one.size, "signed": one.signed or None, "by": one.by}
+                      for one in (chain.ended for chain in chains) if one],
         }
 
     def signed_states(self) -> list[Row]:

@@ -94,7 +94,9 @@ def read(root, hub, anchors):
     places = [("journaal", in_journal(one) and bool(about) and fits, f"{len(one.findall(f'{KN}Regel'))} regel(s)")
               for one in journals] or [("journaal", False, "geen regels")]
     sound = all(holds for _, holds, _ in places)
-    return about, [*checks, *places, *told(about, records, sound, refused=ticket is not None)]
+    said = told(about, records, sound, refused=ticket is not None)
+    receipts = [check for one in root.findall(f"{KN}Ontvangst") for check in receipt(one, about, records, anchors)]
+    return about, [*checks, *places, *said, *(receipts if ticket is None else [])]
 
 
 def told(about, records, sound, *, refused):
@@ -127,8 +129,33 @@ def sender(root, about, anchors):
              f"SHA-256 {journaled}" if method == "sha256" else f"ondertekend met {method}")]
 
 
+def receipt(one, about, records, anchors):
+    """Step 6, of what was pushed: its addressee's own signature, as journaled, under a receipt of this message."""
+    info, value, body, der = (b64decode(one.findtext(f"{KN}{name}") or "")
+                              for name in ("SignedInfo", "SignatureValue", "Body", "Certificaat"))
+    receiver, certificate = one.findtext(f"{KN}Ontvanger") or "", x509.load_der_x509_certificate(der)
+    confirmed = next((record for record in records if record.get("kind") == "confirmed"
+                      and record.get("ontvanger") == receiver), {})
+    method, digest = digest_of(info, one.findtext(f"{KN}BodyReferentie") or "")
+    signed = signature_holds(one.findtext(f"{KN}SignatureMethod") or "", certificate.public_key(), value, info)
+    tied = sha(info + value).hex() == confirmed.get("receipt")
+    covers = method is not None and hashlib.new(method, body).digest() == digest
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(confirmed.get("at", 0)))
+    digests = {about.get("message_digest"), *(each["delivered_digest"] for each in about.get("bridged") or []
+                                              if each["ontvanger"] == receiver)}
+    said = parse(body)
+    stated = said[0] if len(said) and said[0].tag == f"{KN}Ontvangstbevestiging" else etree.Element("none")
+    number = (stated.findtext(f"{KN}Referentienummer") or "").lower()
+    of_this = number == about.get("referentienummer") and b64decode(
+        stated.findtext(f"{KN}BerichtDigest") or "").hex() in digests
+    who = f"ontvanger {receiver}"
+    return [("handtekening van de ontvanger, zoals in het journaal", tied and signed and covers, who),
+            certificate_check("certificaat van de ontvanger", certificate, anchors, at),
+            ("de ontvanger bevestigde dit bericht", of_this, who)]
+
+
 def content(root, about, message):
-    """Step 6: is this file the content, and did the sender sign exactly it?"""
+    """Step 7: is this file the content, and did the sender sign exactly it?"""
     if root.find(f"{KN}Ticket") is not None:
         return [("dit is het geweigerde verzoek", sha(message).hex() == about.get("octets_digest"),
                  f"SHA-256 {sha(message).hex()}")]
@@ -289,12 +316,20 @@ def note_of(journal):
 
 
 def body_digest(root):
-    """Digest method and value of the Body's Reference in SignedInfo."""
-    for reference in parse(octets_of(root, "SignedInfo")).findall(f"{DS}Reference"):
-        if reference.get("URI") == f"#{field(root, 'BodyReferentie')}":
+    """Digest method and value of the Body's Reference in the sender's SignedInfo."""
+    method, digest = digest_of(octets_of(root, "SignedInfo"), field(root, "BodyReferentie"))
+    if method is None:
+        raise ValueError("SignedInfo has no reference to the Body")
+    return method, digest
+
+
+def digest_of(signed_info, identifier):
+    """Digest method and value of the Reference to this Id; None without one."""
+    for reference in parse(signed_info).findall(f"{DS}Reference"):
+        if reference.get("URI") == f"#{identifier}":
             return (DIGESTS[reference.find(f"{DS}DigestMethod").get("Algorithm")],
                     b64decode(reference.findtext(f"{DS}DigestValue")))
-    raise ValueError("SignedInfo has no reference to the Body")
+    return None, b""
 
 
 def bridging(about, one):

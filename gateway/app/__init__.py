@@ -14,6 +14,7 @@ from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.listen import listen
 from gateway.app.rehearsal import Rehearsed
 from gateway.app.rehearse import rehearse
+from gateway.app.restore import backup_store, declare_restored
 from gateway.app.revocation import fetch_round
 from gateway.app.sets import (
     check_sets,
@@ -34,11 +35,11 @@ from gateway.storage import current, upgrade
 from gateway.values import Party, Purpose, Route
 
 __all__ = [
-    "Diagnosis", "EvidenceCheck", "Instance", "Rehearsed", "Story", "canonical_message", "check_sets",
-    "create_instance", "demo_messages", "describe_party", "diff_sets", "examine", "expiring", "explain_file",
-    "fetch_revocation", "list_routes", "list_sets", "listen", "open_instance", "rehearse_certificates", "renew_crl",
-    "run",
-    "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs", "write_wsdl",
+    "Diagnosis", "EvidenceCheck", "Instance", "Rehearsed", "Story", "backup_store", "canonical_message", "check_sets",
+    "create_instance", "declare_restored", "demo_messages", "describe_party", "diff_sets", "examine", "expiring",
+    "explain_file", "fetch_revocation", "list_routes", "list_sets", "listen", "open_instance", "rehearse_certificates",
+    "renew_crl", "run", "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs",
+    "write_wsdl",
 ]
 
 

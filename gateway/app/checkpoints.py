@@ -32,6 +32,7 @@ from gateway.storage import (
     Checkpoints,
     Computed,
     Draft,
+    Restores,
     SignedCheckpoint,
     State,
     Store,
@@ -53,7 +54,7 @@ class CheckpointWriter:
         self, settings: Settings, signing: tuple[SigningKey, ...], store: Store, *, clock: Clock, observe: Observe
     ) -> None:
         """Raises Misconfigured when the authority's certificate can't be read."""
-        self._checkpoints = Checkpoints(store)
+        self._checkpoints, self._restores = Checkpoints(store), Restores(store)
         self._node, self._oin = store.node, settings.hub.oin
         self._signers = Signers(keys=signing)
         self._settings = settings.journal
@@ -130,11 +131,18 @@ class CheckpointWriter:
         return now - since >= _OTHERS * interval
 
     def _publish(self, node: str, note: bytes) -> None:
-        """Put the note where it outlives the database. One of a longer journal is not replaced: that is a finding."""
+        """Put the note where it outlives the database. One that this journal does not continue stays: it is a finding.
+
+        Unless a restore declared it: then it stays as the last word on a chain that has ended.
+        """
         file = published_file(self._settings.checkpoints, node)
-        size = read_checkpoint(note).checkpoint.size
-        if file.exists() and read_checkpoint(file.read_bytes()).checkpoint.size > size:
-            raise Misconfigured(f"{file} is of a longer journal than the store has; see docs/operations.md")
+        if file.exists():
+            before = _state(file.read_bytes(), self._oin)
+            if self._restores.departed([before]):
+                raise Misconfigured(f"{file} is of a journal that the store does not continue; see "
+                                    "docs/operations/backup.md")
+            if before.size > read_checkpoint(note).checkpoint.size or not self._restores.continues(before):
+                return
         try:
             file.parent.mkdir(exist_ok=True)
         except OSError as error:
@@ -195,9 +203,14 @@ def audit(settings: Settings, signing: tuple[SigningKey, ...], progress: Callabl
 
     Raises Misconfigured, StorageError, and SignatureInvalid for a note that is none.
     """
-    files = sorted(settings.journal.checkpoints.glob("*.txt"))
-    published = [_state(note, settings.hub.oin) for note in (*(file.read_bytes() for file in files), *kept)]
+    published = [*published_states(settings), *(_state(note, settings.hub.oin) for note in kept)]
     return verify_chain(settings.store.database, progress, judge=judge_of(settings, signing), published=published)
+
+
+def published_states(settings: Settings) -> list[State]:
+    """What the newest published checkpoint of each node says. Raises SignatureInvalid for a file that is none."""
+    return [_state(file.read_bytes(), settings.hub.oin, file.name)
+            for file in sorted(settings.journal.checkpoints.glob("*.txt"))]
 
 
 def published_file(folder: Path, node: str) -> Path:
@@ -205,10 +218,13 @@ def published_file(folder: Path, node: str) -> Path:
     return folder / f"{node}.txt"
 
 
-def _state(note: bytes, oin: str) -> State:
-    checkpoint = read_checkpoint(note).checkpoint
+def _state(note: bytes, oin: str, name: str = "that checkpoint") -> State:
+    try:
+        checkpoint = read_checkpoint(note).checkpoint
+    except SignatureInvalid as error:
+        raise SignatureInvalid(f"{name}: {error.detail}") from error
     if checkpoint.oin != oin:
-        raise SignatureInvalid(f"that checkpoint is of the hub with OIN {checkpoint.oin}")
+        raise SignatureInvalid(f"{name} is of the hub with OIN {checkpoint.oin}")
     return State(node=checkpoint.node, size=checkpoint.size, root=checkpoint.root, chain=checkpoint.chain)
 
 

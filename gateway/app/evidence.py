@@ -46,7 +46,8 @@ def refusal_file(reports: Reports, ticket: str, *, signing: tuple[SigningKey, ..
 
 
 def _facts(referentienummer: str, found: Evidence) -> EvidenceFacts:
-    return EvidenceFacts(referentienummer=referentienummer, proof=found.proof, journals=_journals(found))
+    return EvidenceFacts(referentienummer=referentienummer, proof=found.proof, receipts=found.receipts,
+                         journals=_journals(found))
 
 
 def _journals(found: Journaled) -> tuple[Journal, ...]:

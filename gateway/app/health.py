@@ -11,15 +11,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from gateway.app import front
-from gateway.app.checkpoints import published_file
 from gateway.app.instance import Instance, open_instance, utc_now
 from gateway.app.log import Log
 from gateway.app.pushed import push_words
+from gateway.app.restore import behind
 from gateway.app.trust import LiveTrust, read_snapshot
 from gateway.app.watched import late_duties, switched_off
 from gateway.errors import CertificateRejected, GatewayError, Misconfigured
 from gateway.routing import encryption_certificate
-from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate, read_checkpoint
+from gateway.security import Lapse, TrustSnapshot, Usage, check_certificate, lapses, load_certificate
 from gateway.settings import Token
 from gateway.storage import Checkpoints, Duties, Pushes, Reports, SqlSwitches, open_store, sealed_to
 from gateway.transport import Check, build_contracts
@@ -148,8 +148,7 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
     found.append(_attempt("encryption keys", lambda: f"{len(instance.encryption)} key(s)",
                           "see [encryption] in gateway.toml"))
-    found.append(_attempt("store", lambda: _store(instance),
-                          f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
+    found.append(_store(instance, f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
     found.append(_attempt("sealing keys", lambda: f"{len(instance.vault.epochs())} day(s)",
                           "see 'keys' of [store] in gateway.toml"))
     found.append(_attempt("journal", lambda: _journal(instance),
@@ -184,12 +183,15 @@ def _tls(instance: Instance) -> str:
     return "certificate, key, anchors and lists load"
 
 
-def _store(instance: Instance) -> str:
-    url = instance.settings.store.database
-    with open_store(url) as store:
-        now = utc_now()
-        waiting = Reports(store).counts(now=now, refused_since=now).waiting
-    return f"its tables are those of this gateway, {waiting} waiting"
+def _store(instance: Instance, remedy: str) -> Diagnosis:
+    try:
+        with open_store(instance.settings.store.database) as store:
+            now = utc_now()
+            waiting, remarks = Reports(store).counts(now=now, refused_since=now).waiting, store.remarks()
+    except GatewayError as error:
+        return Diagnosis(name="store", holds=False, detail=error.detail or type(error).__name__, remedy=remedy)
+    return Diagnosis(name="store", holds=True, detail=f"its tables are those of this gateway, {waiting} waiting",
+                     remedy="; ".join(remarks))
 
 
 def _journal(instance: Instance) -> str:
@@ -197,10 +199,10 @@ def _journal(instance: Instance) -> str:
     settings, now = instance.settings, utc_now()
     with open_store(settings.store.database) as store:
         ends = Checkpoints(store).ends()
-    for head, newest in ends:
-        file = published_file(settings.journal.checkpoints, head.node)
-        if file.is_file() and read_checkpoint(file.read_bytes()).checkpoint.size > head.position:
-            raise Misconfigured(f"{file.name} is of a longer journal than the store has: was an older copy restored?")
+        reason = behind(settings, store)
+    if reason:
+        raise Misconfigured(reason)
+    for _, newest in ends:
         if settings.journal.tsa and newest and newest.stamped_at is None and now - newest.at > _STAMP_WAITS:
             raise Misconfigured("the last checkpoint waits long for its time-stamp; see time-stamp-not-made in the log")
     entries, signed = sum(head.position for head, _ in ends), sum(newest.size for _, newest in ends if newest)

@@ -28,6 +28,7 @@ from gateway.app.ocsp import Inquiry
 from gateway.app.profiles import check_sets
 from gateway.app.push import Pusher, build_outlet
 from gateway.app.pushed import push_check, push_metrics
+from gateway.app.restore import require_whole
 from gateway.app.retention import retention
 from gateway.app.revocation import Watch
 from gateway.app.scheduler import EXTEND_SECONDS, LOOK_SECONDS, Duty, Scheduler
@@ -204,6 +205,7 @@ def serve(
     services = instance.catalog.services
     urls = {public, url_of(soap, "https"), _with_host(url_of(soap, "https"), "localhost")}
     with open_store(settings.store.database, node=settings.hub.node, queue_limit=settings.limits.max_waiting) as store:
+        require_whole(instance, store)
         switches = LiveSwitches(SqlSwitches(store), log)
         caller = front.caller(settings)
         pusher = Pusher(build_outlet(instance, store, trust, register, caller.post, log), settings.push)
@@ -275,8 +277,15 @@ def _duties(gate: Gate, store: Store, settings: Settings, log: Log) -> tuple[Dut
     return (
         Duty(name="expire", every=timedelta(minutes=1), work=expire),
         Duty(name="retire-keys", every=hour, work=lambda: gate.mailbox.retire_keys(utc_now())),
+        Duty(name="partitions", every=hour, work=lambda: _tables(store, log)),
         Duty(name="retention", every=hour, work=retention(store, settings.retention.metadata_months, log)),
     )
+
+
+def _tables(store: Store, log: Log) -> None:
+    done = store.maintain(utc_now())
+    if done:
+        log("partitions", {"done": done})
 
 
 def _checks(instance: Instance, trust: LiveTrust, store: Store, switches: LiveSwitches,

@@ -124,26 +124,30 @@ class Pusher:
         now = self._clock()
         until = now + self._settings.lease
         claims = self._outbox.claim(holder=self._outlet.new_id(), now=now, lease_until=until, limit=free,
-                                    allow=partial(self._allow, now=now, until=until))
+                                    allow=partial(self._allow, now=now, until=until, promised=set()))
         with self._door:
             self._under_way.update(claim.receiver for claim in claims)
         for claim in claims:
             self._claimed.put(claim)
         return bool(claims)
 
-    def _allow(self, party: str, breaker: Breaker, *, now: datetime, until: datetime) -> tuple[int, Breaker]:
-        room = self._room(party)
+    def _allow(self, party: str, breaker: Breaker, *, now: datetime, until: datetime,
+               promised: set[str]) -> tuple[int, Breaker]:
+        room = self._room(party, promised)
         number, begun = admitted(breaker, now, until)
         return room if number is None else min(room, number), begun
 
-    def _room(self, party: str) -> int:
-        """How many more of this party's may begin here."""
+    def _room(self, party: str, promised: set[str]) -> int:
+        """How many more of this party's may begin here; `promised`: the failing parties of this claim that may."""
         with self._door:
             own = self._under_way[party]
             if party not in self._failing:
                 return max(0, self._settings.per_party - own)
-            together = sum(self._under_way[one] for one in self._failing)
-        return 1 if own == 0 and together < max(1, self._settings.workers // 2) else 0
+            together = sum(self._under_way[one] for one in self._failing) + len(promised - {party})
+        if own or together >= max(1, self._settings.workers // 2):
+            return 0
+        promised.add(party)
+        return 1
 
     # --- delivering ----------------------------------------------------------------------------------------------
 
@@ -155,9 +159,13 @@ class Pusher:
                     self._failing.discard(claim.receiver)
                 elif outcome.result is not Result.UNSENT:
                     self._failing.add(claim.receiver)
-            self._settle(claim, outcome)
-            self._done(claim)
-            self._woken.set()
+            try:
+                self._settle(claim, outcome)
+            except Exception as mistake:  # our own: the lease ends by itself, and this worker goes on
+                self._observe("mistake", {"ticket": None, "error": mistake})
+            finally:
+                self._done(claim)
+                self._woken.set()
 
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
         """Write down what came of it; where that fails for good the lease ends, and another tries."""

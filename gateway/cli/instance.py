@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
 from gateway import app as gateway_app
 from gateway.cli.output import (
@@ -15,6 +16,7 @@ from gateway.cli.output import (
     Who,
     Why,
     Words,
+    err,
     escape,
     fail,
     instance_and_words,
@@ -92,6 +94,30 @@ def upgrade(folder: Folder) -> None:
     """Bring the store's tables to the newest version."""
     before, after = gateway_app.upgrade_store(folder)
     out.print(f"store is at {after}" if before == after else f"store upgraded from {before or 'nothing'} to {after}")
+
+
+@db.command("backup")
+def backup(
+    folder: Folder, to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A file that is not there yet.")],
+) -> None:
+    """Copy an SQLite store to one file, also while the hub runs; never with the sealing keys."""
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task("pages", total=None)
+        octets = gateway_app.backup_store(folder, to, lambda done, of: bar.update(task, completed=done, total=of))
+    out.print(f"{escape(str(to))}: {octets} octets, checked")
+
+
+@db.command("restored")
+def restored(folder: Folder, who: Who, why: Why, as_json: Json = False) -> None:
+    """After an older copy of the store was put back and this node renamed: end the old journals, begin a new one.
+
+    The new journal's first entry says where each one ended and what the hub had signed beyond.
+    """
+    rows = gateway_app.declare_restored(folder, who=who, why=why)
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows("Beëindigd", rows, ("node", "entries", "signed"), empty="er was nog geen journaal")
 
 
 @parties.command("list")

@@ -128,6 +128,11 @@ def verify_journal(
     elif verdict["holds"]:
         out.print(f"[bold green]klopt[/]: {verdict['entries']} regels, waarvan {verdict['signed']} ondertekend in "
                   f"{verdict['checkpoints']} controlepunt(en), {verdict['time_stamps']} met tijdstempel")
+    ends = verdict["ended"]
+    for one in ends if isinstance(ends, list) and not as_json else ():
+        signed = f"; getekend was tot {one['signed']}" if one["signed"] else ""
+        out.print(f"[bold yellow]{escape(one['node'])}[/] is na {one['entries']} regels beëindigd bij een herstel, "
+                  f"zegt {escape(one['by'])}; wat erna kwam ging verloren{signed}")
     if not verdict["holds"]:
         fail(f"the journal breaks at {verdict['position']}: {verdict['cause']}")
 

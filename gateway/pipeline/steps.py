@@ -81,13 +81,14 @@ def record(request: Request, gate: Gate) -> bytes:
     acceptance = accept_message(request, message_set, gate)
     try:
         addressed, refused = _addressed(request, acceptance, message_set, gate)
+        entry = gate.journal.transaction(lambda tx: _record(tx, addressed, refused, gate))
     except (RefusedError, Draining):
-        # What is allowed may have changed since the first time: a repeated request still gets the stored facts.
+        # What is allowed may have changed since the first time, or this very moment, when another node took the same
+        # message while we waited for its conversation: a repeated request still gets the stored facts.
         known = gate.journal.transaction(lambda tx: tx.known(acceptance))
         if known is None:
             raise
         return write_receipt(known)
-    entry = gate.journal.transaction(lambda tx: _record(tx, addressed, refused, gate))
     if any(party.push for party in addressed.receivers):
         gate.queued()
     return write_receipt(entry)

@@ -23,6 +23,7 @@ from lxml import etree
 
 from gateway.errors import CertificateRejected, MalformedEnvelope
 from gateway.names import DS, KN, clark
+from gateway.push_values import PushProof
 from gateway.security._trust import is_issued_by
 from gateway.security._x509 import extensions, oin_of
 from gateway.security.algorithms import DIGESTS, method_for, signature_holds
@@ -37,6 +38,7 @@ from gateway.security.journal import (
     signer_of,
     write_journal,
 )
+from gateway.security.receipts import check_receipts, write_receipts
 from gateway.security.seal import Signing
 from gateway.soap import Element, check_xml_octets, declare, leaf, read_xml, stamp
 from gateway.values import Proof
@@ -51,6 +53,7 @@ class EvidenceFacts:
 
     referentienummer: str
     proof: Proof
+    receipts: tuple[tuple[str, PushProof], ...] = ()  # of the addressees to whom it was pushed, by id
     journals: tuple[Journal, ...]  # of each node that wrote of this message: one per checkpoint, one for the rest
 
 
@@ -87,10 +90,10 @@ def verify_evidence(
     1 the hub's signature; 2 its certificate under an anchor, and that its holder is the hub; 3 the sender's
     SignatureValue over SignedInfo; 4 the sender's certificate under an anchor; 5 the signed Body is the one the hub
     journaled; 6 the journal: each entry in the tree of a checkpoint that the hub signed, and its time-stamp, or in the
-    chain of leaves up to its end; 7 what the records say: accepted, bridged, collected, confirmed; 8 with the message
-    element at hand: that it is that content, and that the sender signed exactly it; or that it is that content as it
-    was bridged for an addressee. Of a refusal there is no 3 to 5; 7 is when, why and whose request; 8 is asked of the
-    exact octets of the request.
+    chain of leaves up to its end; 7 what the records say: accepted, bridged, collected, confirmed, and the receipts
+    that addressees signed for what was pushed; 8 with the message element at hand: that it is that content, and that
+    the sender signed exactly it; or that it is that content as it was bridged for an addressee. Of a refusal there is
+    no 3 to 5; 7 is when, why and whose request; 8 is asked of the exact octets of the request.
 
     Takes   `anchors`: CA certificates (DER), and the hub's OIN. Without these two nobody knows whose word the
             file is: any organisation under the CA could write one. `tsa_anchors`: the certificate of the time-stamp
@@ -101,7 +104,8 @@ def verify_evidence(
         check_xml_octets(octets)
         root, hub = _signed_root(octets)
         file = _RefusalFile(root) if root.find(clark(KN, "Ticket")) is not None else _MessageFile(root)
-        told = [*file.sender(issuers), *file.checkpoints(issuers, oin_of(hub), tsa_anchors), *file.journal()]
+        told = [*file.sender(issuers), *file.checkpoints(issuers, oin_of(hub), tsa_anchors), *file.journal(),
+                *file.receipts(issuers)]
     except Exception as error:  # a signer may have put anything in it; whatever cannot be read is not proven
         return [EvidenceCheck(name="handtekening van het knooppunt", holds=False, detail=_reason(error))]
     checks = [
@@ -119,7 +123,8 @@ def _document(facts: EvidenceFacts | RefusalFacts, now: datetime) -> bytes:
     if isinstance(facts, RefusalFacts):
         about = leaf("kn:Ticket", facts.ticket)
     else:
-        about = leaf("kn:Referentienummer", facts.referentienummer) + _signed_by_sender(facts.proof)
+        about = (leaf("kn:Referentienummer", facts.referentienummer) + _signed_by_sender(facts.proof)
+                 + write_receipts(facts.receipts))
     return (
         f"<kn:Bewijs{declare('kn')}>" + leaf("kn:Opgemaakt", stamp(now)) + about
         + "".join(map(write_journal, facts.journals)) + "</kn:Bewijs>"
@@ -206,6 +211,10 @@ class _RefusalFile(_File):
         """Nothing: the hub keeps no signature of what it did not accept."""
         return []
 
+    def receipts(self, anchors: Sequence[x509.Certificate]) -> list[EvidenceCheck]:
+        """Nothing: nobody got it."""
+        return []
+
     def journal(self) -> list[EvidenceCheck]:
         checks = self.places(fits=len(self.records) == 1 and self.about.get("ticket") == self.ticket)
         sound = all(check.holds for check in checks)
@@ -238,6 +247,7 @@ class _MessageFile(_File):
         def field(group: str, name: str) -> str:
             return root.findtext(f"{group}/{clark(KN, name)}") or ""
 
+        self._root = root
         self.referentienummer = root.findtext(clark(KN, "Referentienummer"))
         self.signed_info = b64decode(field(signing, "SignedInfo"))
         self.signature = b64decode(field(signing, "SignatureValue"))
@@ -287,6 +297,11 @@ class _MessageFile(_File):
             for one in self.bridged
         ]
         return checks
+
+    def receipts(self, anchors: Sequence[x509.Certificate]) -> list[EvidenceCheck]:
+        """What those to whom it was pushed signed."""
+        return check_receipts(self._root, self.about, self.records, lambda name, certificate, at: _under_anchor(
+            name, certificate, anchors, at))
 
     def _bridging(self, one: dict[str, object]) -> str:
         return (f"{one['berichttype']} {one['versie']}, SHA-256 {one['delivered_digest']}; verzonden: "

@@ -11,10 +11,12 @@
     Pruning(store)                               the retention rule; holdings(store, vault): what there is
     Duties(store, holder=…), SqlSwitches(store)  work done once among all nodes; what is switched off
     Checkpoints(store)                           signed states of the journal, and proofs between them
+    Restores(store), backup(…)                   a store put back from a copy; making one
     verify_chain(url, progress)                  any time, also while the gateway runs
 """
 
-from gateway.storage.audit import BACKWARDS, ChainReport, Computed, State, verify_chain
+from gateway.storage.audit import BACKWARDS, ChainReport, Computed, verify_chain
+from gateway.storage.backup import backup
 from gateway.storage.chain import START, Head, leaf_hash, link_hash
 from gateway.storage.checkpoints import Checkpoints, Consistency, Draft, SignedCheckpoint
 from gateway.storage.duties import Duties
@@ -31,6 +33,7 @@ from gateway.storage.pruning import Pruned, Pruning, months_later
 from gateway.storage.pushes import Pushes
 from gateway.storage.redirect import Leg, Redirection
 from gateway.storage.reports import Counts, Reports, Story
+from gateway.storage.restores import Ended, Restores, State, next_name
 from gateway.storage.sealing import Sealer
 from gateway.storage.switches import SqlSwitches
 from gateway.storage.tolerances import SqlTolerances
@@ -38,9 +41,9 @@ from gateway.storage.vault import KeyDirectory, KeyVault
 
 __all__ = [
     "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Covered", "CoveredBy",
-    "Draft", "Duties", "Evidence", "Head", "Journaled", "KeyDirectory", "KeyVault", "Leg", "Operator", "Pruned",
-    "Pruning", "Pushes", "Recorded", "Redirection", "Reports", "Sealer", "SignedCheckpoint", "SqlJournal",
-    "SqlMailbox", "SqlOutbox", "SqlSwitches", "SqlTolerances", "State", "Store", "Story", "Stretch", "TokenVault",
-    "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "of_party", "open_store", "sealed_to",
-    "upgrade", "verify_chain",
+    "Draft", "Duties", "Ended", "Evidence", "Head", "Journaled", "KeyDirectory", "KeyVault", "Leg", "Operator",
+    "Pruned", "Pruning", "Pushes", "Recorded", "Redirection", "Reports", "Restores", "Sealer", "SignedCheckpoint",
+    "SqlJournal", "SqlMailbox", "SqlOutbox", "SqlSwitches", "SqlTolerances", "State", "Store", "Story", "Stretch",
+    "TokenVault", "backup", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "next_name",
+    "of_party", "open_store", "sealed_to", "upgrade", "verify_chain",
 ]

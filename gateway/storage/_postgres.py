@@ -7,10 +7,12 @@ how the new primary is found. Writers are in READ COMMITTED and hold what they d
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from itertools import count
 from typing import Any, Final, cast
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import Int8BinaryDumper
 from sqlalchemy import Dialect, bindparam, func, select
@@ -18,6 +20,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from gateway.database import POSTGRES, Database
 from gateway.errors import Misconfigured
+from gateway.storage import _partitions
 from gateway.storage.databases import Companion, Connection, Engine, Fate
 from gateway.storage.session import Cursor, Query, Row
 
@@ -115,6 +118,29 @@ class Postgres(Engine):
         if state in _AGAIN:
             return Fate.AGAIN
         return Fate.CLASH if state.startswith(_CLASH_CLASS) else Fate.OWN
+
+    def maintain(self, now: datetime | None) -> list[str]:
+        """See Engine: partitions are made ahead, and dropped."""
+        with self._plain() as connection:
+            row = connection.execute("SELECT now()").fetchone() if now is None else (now,)
+            assert row is not None
+            return _partitions.keep(connection, row[0])
+
+    def remarks(self) -> list[str]:
+        """See Engine."""
+        with self._plain() as connection:
+            strays = ", ".join(_partitions.strays(connection))
+            unsafe = [name for name in ("fsync", "full_page_writes")
+                      if connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone() != ("on",)]
+        found = [f"{name} is off: what a receipt promises does not survive a power cut; switch it on"
+                 for name in unsafe]
+        if strays:
+            found.append(f"rows of {strays} lie in no month's partition; see that the duty `partitions` runs, and "
+                         "docs/operations.md on PostgreSQL")
+        return found
+
+    def _plain(self) -> "psycopg.Connection[Any]":
+        return cast("psycopg.Connection[Any]", self.connect_plain())
 
     def accompany(self) -> Companion:
         """See Engine."""

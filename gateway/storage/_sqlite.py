@@ -8,6 +8,7 @@ cut. secure_delete overwrites what is deleted: an erased payload is not left on 
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final, cast
@@ -74,6 +75,14 @@ class Sqlite(Engine):
     def fate(self, error: BaseException) -> Fate:
         """See Engine. There is one writer: nothing that happens to it is another's doing, or passes."""
         return Fate.OWN
+
+    def maintain(self, now: datetime | None) -> list[str]:
+        """See Engine: the file keeps its room and uses it again."""
+        return []
+
+    def remarks(self) -> list[str]:
+        """See Engine."""
+        return []
 
     def accompany(self) -> Companion:
         """See Engine."""

@@ -20,6 +20,7 @@ from gateway.storage.checkpoints import SignedCheckpoint
 from gateway.storage.databases import Connection, engine_of
 from gateway.storage.pruning import Leave, leave_for
 from gateway.storage.records import DROPPED, in_record, maybe_moment, micros, moment_of, read_record
+from gateway.storage.restores import Ended, State, ended
 from gateway.storage.session import Query, Row, Session, Statements
 from gateway.storage.tables import certificates, chain_heads, checkpoints, entries, subtrees
 
@@ -40,16 +41,6 @@ _HEIGHTS = Query(select(subtrees.c.height).where(subtrees.c.node == bindparam("n
                  .group_by(subtrees.c.height).order_by(subtrees.c.height))
 _NEXT_NODE = tuple(Query(select(func.min(table.c.node)).where(table.c.node > bindparam("after")))
                    for table in (chain_heads, entries, checkpoints, subtrees))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """A state of one node's journal that somebody kept outside the database: a published checkpoint, say."""
-
-    node: str
-    size: int
-    root: bytes
-    chain: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +66,7 @@ class ChainReport:
     checkpoints: int = 0  # that hold
     stamped: int = 0  # of those, with a time-stamp
     sealed: int = 0  # entries that the last of them covers
+    ended: Ended | None = None  # at a restore, with what is known to be lost
     broken_at: int | None = None  # the first position that does not hold
     reason: str = ""
 
@@ -134,6 +126,7 @@ class _Walk:
 
     def __init__(self, session: Callable[[], Session], judge: Judge, counter: _Counter) -> None:
         self._session, self._judge, self._counter = session, judge, counter
+        self._ended = ended(session())
 
     def nodes(self) -> set[str]:
         """Every node that any table of the journal knows."""
@@ -149,7 +142,7 @@ class _Walk:
         """One node's journal, until its end or the first thing that does not hold."""
         done = 0
         try:
-            run = _Run(node, self._session, self._judge, published)
+            run = _Run(node, self._session, self._judge, published, self._ended.get(node))
             for row in self._session().stream(_WALK, node=node):
                 self._counter.one()
                 broken = run.step(row)
@@ -165,13 +158,16 @@ class _Walk:
 class _Run:
     """The state of a walk over one node's journal."""
 
-    def __init__(self, node: str, session: Callable[[], Session], judge: Judge, published: Sequence[State]) -> None:
-        self._report = ChainReport(node=node, entries=0, hash=START)
+    def __init__(self, node: str, session: Callable[[], Session], judge: Judge, published: Sequence[State],
+                 ended: Ended | None) -> None:
+        self._report = ChainReport(node=node, entries=0, hash=START, ended=ended)
+        self._ended = ended
         self._tree = Growing()
         self._leave = leave_for(session(), node)
         self._time = 0  # of the latest entry or checkpoint, microseconds
         self._judge = judge
-        self._published = sorted(published, key=lambda one: one.size)
+        self._published = sorted((one for one in published if ended is None or not ended.explains(one)),
+                                 key=lambda one: one.size)
         self._checkpoints = (_checkpoint(row) for row in session().stream(_CHECKPOINTS, node=node))
         self._next = next(self._checkpoints, None)
         self._previous: SignedCheckpoint | None = None
@@ -199,6 +195,8 @@ class _Run:
     def close(self, head: Head | None) -> ChainReport:
         """The end: the head is that of the last entry, and nothing speaks of entries that are not there."""
         report = self._report
+        if head is None and self._ended is not None and self._ended.size == 0:
+            return report
         if head is None:
             return self._broken(report.entries, "the chain has no head")
         if head.position != report.entries:
@@ -206,6 +204,9 @@ class _Run:
                                 f"the head says {head.position}, the last entry is {report.entries}")
         if head.hash != report.hash:
             return self._broken(report.entries, "the head does not have the hash of the last entry")
+        if self._ended is not None and (self._ended.size, self._ended.hash) != (report.entries, report.hash):
+            return self._broken(min(self._ended.size, report.entries) + 1,
+                                f"it ended at {self._ended.size}, as {self._ended.by} says since a restore")
         beyond = [one.size for one in (self._next, *self._published) if one is not None]
         if beyond:
             return self._broken(report.entries + 1,

@@ -5,6 +5,7 @@ begins and what an error of the driver means is the engine's own, and stands beh
 """
 
 from contextlib import AbstractContextManager
+from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
@@ -69,6 +70,15 @@ class Engine(Protocol):
         """A cursor for results too long to hold; several may be open at once, in one transaction."""
 
     def fate(self, error: BaseException) -> Fate: ...
+
+    def maintain(self, now: datetime | None) -> list[str]:
+        """What the engine's own tables need now and then; what was done, in words. Raises its error.
+
+        `now` is None for the time of the server's clock.
+        """
+
+    def remarks(self) -> list[str]:
+        """What an operator must know of this database: each with its remedy. Raises its error."""
 
     def accompany(self) -> Companion:
         """Begin what is done beside the writer. Raises OSError."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Final, TypeVar
 
 from sqlalchemy import Column, MetaData, Table, Text, select
@@ -56,6 +57,20 @@ class Store:
                 yield Session(cursor, self._statements)
         except self._engine.error as cause:
             raise StorageError(f"the store could not read: {type(cause).__name__}") from cause
+
+    def maintain(self, now: datetime) -> list[str]:
+        """Look after the engine's own tables; what was done, in words. Raises StorageError."""
+        try:
+            return self._engine.maintain(now)
+        except self._engine.error as cause:
+            raise StorageError(f"the store could not be looked after: {type(cause).__name__}") from cause
+
+    def remarks(self) -> list[str]:
+        """What an operator must know of the database, each with its remedy. Raises StorageError."""
+        try:
+            return self._engine.remarks()
+        except self._engine.error as cause:
+            raise StorageError(f"the store could not be looked at: {type(cause).__name__}") from cause
 
     def close(self) -> None:
         """Finish the works that wait, close every connection. May be called again."""

@@ -7,19 +7,30 @@ Records of other messages are not given away: of those only the leaf, which is a
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sqlalchemy import and_, bindparam, select
 
 from gateway.errors import MailboxUnknown
 from gateway.merkle import inclusion_proof
+from gateway.push_values import PushProof
 from gateway.storage.chain import START, Head
 from gateway.storage.checkpoints import SignedCheckpoint, covering
 from gateway.storage.legs import refused_of
-from gateway.storage.records import entry_of
+from gateway.storage.records import CONFIRMED, entry_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import certificates, chain_heads, deliveries, entries, messages, proofs, refusals
+from gateway.storage.tables import (
+    certificates,
+    chain_heads,
+    deliveries,
+    entries,
+    messages,
+    proofs,
+    push_proofs,
+    refusals,
+)
 from gateway.storage.tree import Tree
 from gateway.values import Entry, Proof
 
@@ -79,6 +90,7 @@ class Evidence(Journaled):
     afzender: str
     body_digest: bytes
     proof: Proof
+    receipts: tuple[tuple[str, PushProof], ...]  # what addressees (id) signed to whom it was pushed
 
 
 _FACTS = (
@@ -94,6 +106,11 @@ _BY_NUMBER_AND_SENDER = Query(_FACTS.where(messages.c.afzender == bindparam("afz
 _RECORDED = Query(
     select(entries.c.node, entries.c.position, entries.c.kind, entries.c.record, entries.c.hash)
     .where(entries.c.message == bindparam("message")).order_by(entries.c.at, entries.c.node, entries.c.position))
+_RECEIPTS = Query(
+    select(push_proofs.c.receiver, push_proofs.c.signed_info, push_proofs.c.signature_value,
+           push_proofs.c.signature_method, push_proofs.c.body, push_proofs.c.body_reference, certificates.c.der)
+    .select_from(push_proofs.join(certificates, certificates.c.sha256 == push_proofs.c.certificate))
+    .where(push_proofs.c.message == bindparam("message")).order_by(push_proofs.c.receiver))
 _IS_ADDRESSEE = Query(select(deliveries.c.message).where(deliveries.c.message == bindparam("message"),
                                                         deliveries.c.receiver == bindparam("party")))
 _REFUSED = Query(
@@ -136,6 +153,7 @@ def gather(session: Session, referentienummer: str, afzender: str | None, party:
     accepted = next(item for item in recorded if (item.node, item.position) == (row[1], row[2]))
     covered, stretches = _placed(session, recorded)
     return Evidence(
+        receipts=tuple(_receipts(session, row[0], recorded)),
         entry=entry_of(accepted.position, accepted.hash, accepted.record, refused=refused_of(session, row[0])),
         afzender=row[3], body_digest=bytes(row[4]), proof=_proof(row), recorded=recorded, covered=covered,
         stretches=stretches,
@@ -145,6 +163,16 @@ def gather(session: Session, referentienummer: str, afzender: str | None, party:
 def _concerns(record: dict[str, object], party: str | None) -> bool:
     """Is it about the message as a whole, or about what this addressee, or the one before it, did with it?"""
     return record.get("ontvanger") in (None, party) or record.get("naar") == party
+
+
+def _receipts(session: Session, message: int, recorded: Iterable[Recorded]) -> Iterator[tuple[str, PushProof]]:
+    """The kept receipts by which a delivery ended; of one that came later the journal says nothing."""
+    ended = {json.loads(one.record).get("receipt") for one in recorded if one.kind == CONFIRMED}
+    for receiver, *facts in session.all(_RECEIPTS, message=message):
+        info, value, method, body, reference, certificate = facts
+        if sha256(bytes(info) + bytes(value)).hexdigest() in ended:
+            yield receiver, PushProof(signed_info=bytes(info), signature_value=bytes(value), signature_method=method,
+                                      body=bytes(body), body_reference=reference, certificate=bytes(certificate))
 
 
 def gather_refusal(session: Session, ticket: str) -> Journaled:

@@ -28,7 +28,7 @@ from sqlalchemy import exists as exists_
 from gateway.storage.chain import heads
 from gateway.storage.engine import Store
 from gateway.storage.listing import OPEN
-from gateway.storage.records import DROPPED, PRUNED, micros
+from gateway.storage.records import DROPPED, PRUNED, RESTORED, micros
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import (
     addressed_payloads,
@@ -68,7 +68,7 @@ _RECORD = Query(select(entries.c.at, entries.c.kind, entries.c.record).where(
 _SAY = Query(insert(prunings).values({column.name: bindparam(column.name) for column in prunings.c}))
 _IN_STRETCH = (entries.c.node == bindparam("chain"), entries.c.position > bindparam("above"),
                entries.c.position <= bindparam("upto"))
-_DROP_RECORDS = Query(update(entries).where(*_IN_STRETCH, entries.c.message.is_(None))
+_DROP_RECORDS = Query(update(entries).where(*_IN_STRETCH, entries.c.message.is_(None), entries.c.kind != RESTORED)
                       .values(record=bindparam("nothing")))
 _DROP_REFUSALS = Query(delete(refusals).where(
     refusals.c.node == bindparam("chain"), refusals.c.position > bindparam("above"),

@@ -23,6 +23,7 @@ OPERATOR: Final = "operator"
 REDIRECTED: Final = "redirected"
 PRUNED: Final = "pruned"
 CONFIG: Final = "config"
+RESTORED: Final = "restored"
 
 DROPPED: Final = ""  # what stands in the place of a record that is gone by the retention rule (pruning.py)
 

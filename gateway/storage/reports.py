@@ -20,7 +20,8 @@ _LEGS = Query(select(*COLUMNS).select_from(FROM_DELIVERIES)
               .where(messages.c.referentienummer == bindparam("referentienummer"))
               .order_by(messages.c.id, deliveries.c.receiver))
 _REFUSED = select(entries.c.record).select_from(refusals.join(
-    entries, and_(entries.c.node == refusals.c.node, entries.c.position == refusals.c.position)))
+    entries, and_(entries.c.node == refusals.c.node, entries.c.position == refusals.c.position,
+                  entries.c.at == refusals.c.at)))  # the time says in which partition it is
 _BY_TICKET = Query(_REFUSED.where(refusals.c.ticket == bindparam("ticket")))
 _REFUSALS = Query(
     _REFUSED.where(refusals.c.at >= bindparam("since"), refusals.c.at < bindparam("until"))

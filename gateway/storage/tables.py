@@ -40,7 +40,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0010"  # the migration this description equals; a store at another revision is not opened
+REVISION: Final = "0011"  # the migration this description equals; a store at another revision is not opened
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",

@@ -69,8 +69,9 @@ class Delivery:
     confirmed: list[Event] = field(default_factory=list)
     answered: list[Event] = field(default_factory=list)
 
-    def taken(self) -> list[Event]:
-        return [one for one in self.answered if one["how"] == "ok"]
+    def taken(self, *, surely: bool = True) -> list[Event]:
+        """Answers in time; with `surely` False also those of which nobody can tell."""
+        return [one for one in self.answered if one["how"] == "ok" or (one["how"] == "unsure" and not surely)]
 
 
 class History:
@@ -222,7 +223,7 @@ def _list_order(history: History, listed: Event, before: dict[Leg, Message]) -> 
 def _push_order(history: History, receiver: str, earlier: Message, later: Message) -> Iterator[Violation]:
     pushed = [one for one in history.deliveries[receiver, later.sender, later.ref].arrivals if one.kind == "pushed"]
     first = history.deliveries[receiver, earlier.sender, earlier.ref]
-    if pushed and not any(one.at < pushed[0].at for one in (*first.taken(), *first.confirming)):
+    if pushed and not any(one.at < pushed[0].at for one in (*first.taken(surely=False), *first.confirming)):
         yield Violation(rule="order", text=f"{later.name} was pushed before {earlier.name} was taken")
 
 

@@ -64,8 +64,8 @@ class Actor(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.party, self.slug, self.seed, self.record = PARTIES[slug], slug, seed, record
         self.chance = Random(f"{seed}/{name}")
-        self._way = way
-        self.way = way(slug, self.chance.randrange(1000))
+        self._opens, self._opened_ways = way, list[Way]()
+        self.way = self.another_way()
         self.halted = threading.Event()
         self.deadline = float("inf")
         self.broken: BaseException | None = None  # a mistake of the harness ends the run
@@ -76,10 +76,16 @@ class Actor(threading.Thread):
         except BaseException as error:
             self.broken = error
         finally:
-            self.way.client.close()
+            for way in self._opened_ways:
+                way.client.close()
 
     def act(self) -> None:
         raise NotImplementedError
+
+    def another_way(self) -> Way:
+        """With connections of its own; closed at the end."""
+        self._opened_ways.append(self._opens(self.slug, self.chance.randrange(1000)))
+        return self._opened_ways[-1]
 
     def new_id(self) -> str:
         return str(UUID(int=self.chance.getrandbits(128), version=4))
@@ -92,7 +98,7 @@ class Sender(Actor):
         super().__init__(*args, **options)  # type: ignore[arg-type]
         self._think = think
         self._number = 0
-        self._twin = self._way(self.slug, self.chance.randrange(1000))
+        self._twin = self.another_way()
 
     def deliver(self, element: str, conv: str, to: tuple[str, ...]) -> bool:
         """True with a receipt; False when the conversation can't go on."""

@@ -18,7 +18,7 @@ before it leaves, what is answered after it came: the truth lies between the two
     confirming   receiver     id party refs
     confirmed    receiver     id party refs                             those of which it said true
     pushed       receiver     id party ref sender conv to digest message_id
-    answered     receiver     id party ref how                          ok, late, dropped or refused
+    answered     receiver     id party ref how                          ok, unsure (slow), late, dropped or refused
     drained      receiver     party                                     after the storm, the mailbox was empty
     status       anybody      party ref sender receiver status          what ZoekLogboek says at the end
     act          nemesis      what target kill since until              from the act to when its harm was over

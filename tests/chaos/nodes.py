@@ -19,6 +19,17 @@ from tests.acceptance.hub import children
 ROOT = Path(__file__).parents[2]
 PUBLIC = "https://localhost:8443"  # what parties write in wsa:To, whatever port they go to
 _PATIENCE = 40.0  # seconds for a port to become free: workers whose parent was killed drain first
+# Quick to give up and to try again, so that a short storm shows what a long one would.
+_PUSH = """
+[push]
+connect_seconds = 2
+answer_seconds = 6
+lease_seconds = 60
+backoff_seconds = 1
+backoff_cap_seconds = 5
+breaker_open_seconds = 2
+breaker_open_cap_seconds = 10
+"""
 # Whatever becomes of this process, nothing it started stays.
 _WITH_US = ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
 
@@ -47,7 +58,7 @@ def node_folder(template: Path, folder: Path, *, name: str, port: int, shared: P
     ):
         assert text.count(old) == 1, old
         text = text.replace(old, new)
-    text += f'\n[journal]\ncheckpoints = "{shared / "checkpoints"}"\ncheckpoint_seconds = 5\n'
+    text += f'\n[journal]\ncheckpoints = "{shared / "checkpoints"}"\ncheckpoint_seconds = 5\n' + _PUSH
     assert tomllib.loads(text)["hub"]["public_url"] == PUBLIC
     (folder / "gateway.toml").write_text(text, "utf-8")
     return folder

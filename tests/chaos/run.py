@@ -34,8 +34,11 @@ from tests.chaos.messages import PARTIES
 from tests.chaos.nemesis import Database, Nemesis
 from tests.chaos.nodes import ROOT, Node, adopt, free_port, node_folder, wait_until_ready
 from tests.chaos.plan import plan_acts
+from tests.chaos.receivers import Service, Watcher, serving
+from tests.line import edit_parties
 
-_DRAIN_SECONDS = 120.0
+_DRAIN_SECONDS = 240.0  # longer than a lease: what a killed node had claimed to push is another's only then
+_RESPONDING = ("energie", "zorgverzekeraar")  # creditors that answer
 _SAMPLE = 20  # messages whose evidence is verified, and those whose status is asked for although they arrived
 _ENTRIES = Query(select(entries.c.node, entries.c.position, entries.c.hash, messages.c.referentienummer)
                  .join(messages, messages.c.id == entries.c.message).where(entries.c.kind == ACCEPTED))
@@ -52,6 +55,7 @@ class Storm:
     workers: int = 2
     store: str = "sqlite"
     counsellors: int = 3
+    push: tuple[str, ...] = ("deurwaarder", "zorgverzekeraar")  # parties with a service of their own
     think: float = 0.03  # seconds, on average, between two messages of one sender
 
 
@@ -102,7 +106,10 @@ class Stage:
         self._began = self._told = time.monotonic()
         self.kills = 0
         self._database = self._start_database()
-        self._nodes = [self._node(number, template) for number in range(1, storm.nodes + 1)]
+        self._opened: dict[str, Queue[str]] = {slug: Queue(50) for slug in _RESPONDING}
+        self._services: list[Service] = []
+        pushed = {slug: self._serve(slug, template) for slug in storm.push}
+        self._nodes = [self._node(number, template, pushed) for number in range(1, storm.nodes + 1)]
         self._instance: Instance = open_instance(self._nodes[0].folder)
         upgrade_store(self._nodes[0].folder)
         self._proxy = self._start_proxy()
@@ -121,12 +128,22 @@ class Stage:
         self._stack.callback(server.end)
         return server
 
-    def _node(self, number: int, template: Path) -> Node:
+    def _serve(self, slug: str, template: Path) -> str:
+        """A party's own service; its URL."""
+        record = self._recorder(f"service-{slug}")
+        url, service = self._stack.enter_context(
+            serving(template, slug, self._storm.seed, record, self._opened.get(slug)))
+        self._services.append(service)
+        return url
+
+    def _node(self, number: int, template: Path, pushed: dict[str, str]) -> Node:
         name = f"node-{number}"
         url = getattr(self._database, "url", f"sqlite:///{self._folder / 'gateway.db'}")
         port = free_port()
         node = Node(port=port, workers=self._storm.workers, folder=node_folder(
             template, self._folder / name, name=name, port=port, shared=self._folder, store=url))
+        if pushed:
+            edit_parties(node.folder, **{slug: {"push": one} for slug, one in pushed.items()})
         self._stack.callback(node.kill)
         return node
 
@@ -164,9 +181,9 @@ class Stage:
         self._say_progress("drained")
         self._audit()
 
-    def _cast(self) -> tuple[list[Sender], list[Collector]]:
+    def _cast(self) -> tuple[list[Sender], list[Collector | Watcher]]:
         storm = self._storm
-        opened: dict[str, Queue[str]] = {slug: Queue(50) for slug in ("energie", "zorgverzekeraar")}
+        opened = self._opened
 
         def given(name: str, slug: str) -> dict[str, object]:
             return {"name": name, "slug": slug, "seed": storm.seed, "way": self._ways, "record": self._recorder(name)}
@@ -176,14 +193,17 @@ class Stage:
         senders.append(Administrator(**given("administrator", "bewindvoerder"), think=3 * storm.think))
         senders += [Creditor(**given(f"creditor-{slug}", slug), opened=queue, think=storm.think)
                     for slug, queue in opened.items()]
-        collectors = [Collector(**given(f"collector-{slug}", slug), opened=opened.get(slug))
-                      for slug in ("gemeente", "energie", "deurwaarder", "zorgverzekeraar")]
+        collectors: list[Collector | Watcher] = [Collector(**given(f"collector-{slug}", slug), opened=opened.get(slug))
+                      for slug in ("gemeente", "energie", "deurwaarder", "zorgverzekeraar") if slug not in storm.push]
         collectors.append(Collector(**given("collector-energie-2", "energie"), opened=opened["energie"]))
+        collectors += [Watcher(**given(f"watcher-{slug}", slug)) for slug in storm.push]
         return senders, collectors
 
-    def _drain(self, senders: Sequence[Sender], collectors: Sequence[Collector]) -> None:
+    def _drain(self, senders: Sequence[Sender], collectors: Sequence[Collector | Watcher]) -> None:
         """Senders finish what they began, receivers empty their mailboxes; then everybody is gone."""
         deadline = time.monotonic() + _DRAIN_SECONDS
+        for service in self._services:
+            service.calm.set()
         for sender in senders:
             sender.deadline = deadline
             sender.halted.set()
@@ -292,7 +312,7 @@ def _let_go(actors: Sequence[Actor]) -> None:
     for actor in actors:
         actor.deadline = 0.0
         actor.halted.set()
-        if isinstance(actor, Collector):
+        if isinstance(actor, Collector | Watcher):
             actor.draining.set()
     for actor in actors:
         if actor.ident is not None:
@@ -313,7 +333,8 @@ def figures(storm: Storm, events: Sequence[Event], kills: int) -> dict[str, obje
         "receipted": sum(bool(message.receipts) for message in history.messages.values()),
         "abandoned": len(history.by_kind["abandoned"]), "unanswered": len(history.by_kind["silent"]),
         "retries": hows["repeat"], "duplicates": hows["again"] + hows["twin"], "conflicts": hows["conflict"],
-        "deliveries": len(history.deliveries), "arrivals": len(arrivals), "kills": kills, "acts": dict(acts),
+        "deliveries": len(history.deliveries), "arrivals": len(arrivals),
+        "pushes": len(history.by_kind["pushed"]), "kills": kills, "acts": dict(acts),
         "p50_ms": round(statistics.median(answered), 1) if answered else None,
         "p99_ms": round(answered[int(len(answered) * 0.99)], 1) if answered else None,
         "journal": [one["entries"] for one in history.by_kind["journal"]],

@@ -21,7 +21,8 @@ def operations(hub: Hub) -> Operations:
         raise AssertionError
 
     return Operations(reports=hub.reports, acts=hub.operator, redirection=unused, resolve=unused, walk=unused,
-                      attempts=lambda number: [], prove=unused, checkpoints=unused, proof=unused, explain=unused, prove_refusal=unused,
+                      attempts=lambda number: [], prove=unused, checkpoints=unused, proof=unused, explain=unused,
+                      prove_refusal=unused,
                       clock=lambda: NOW)
 
 

@@ -16,6 +16,7 @@ from tests.contract.samples import (
     BANK,
     ENERGIE,
     GEMEENTE,
+    KEY,
     NOW,
     TERM,
     acceptance,
@@ -107,11 +108,11 @@ def test_the_conversation_goes_on_in_both_directions(hub: Hub) -> None:
     ask(hub, "wedervraag", sender=ENERGIE, receivers=(GEMEENTE,))
     assert move(hub) == 0
     mine = question(hub, NIEUW, GEMEENTE, "vraag")
-    assert mine == Question(family="SaldoVerzoek", sender=GEMEENTE.id, answered=False)
+    assert mine == Question(family="SaldoVerzoek", sender=GEMEENTE.id, answered=False, asked_at=NOW, key=KEY)
     ask(hub, "antwoord", sender=NIEUW, receivers=(GEMEENTE,), cross=number("vraag"), kind=ANTWOORD)
     assert question(hub, NIEUW, GEMEENTE, "vraag") == replace(mine, answered=True)
     theirs = question(hub, GEMEENTE, NIEUW, "wedervraag")  # asked by energie: on nieuw's side by now
-    assert theirs == Question(family="SaldoVerzoek", sender=NIEUW.id, answered=False)
+    assert theirs == Question(family="SaldoVerzoek", sender=NIEUW.id, answered=False, asked_at=NOW, key=KEY)
     ask(hub, "weerwoord", receivers=(NIEUW,), cross=number("wedervraag"), kind=ANTWOORD)
     assert question(hub, GEMEENTE, NIEUW, "wedervraag") == replace(theirs, answered=True)
     assert question(hub, GEMEENTE, ENERGIE, "vraag") is None

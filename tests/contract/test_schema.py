@@ -46,8 +46,18 @@ def test_tables_are_what_all_migrations_make(url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
+    def described(name: str | None, kind: str, _: object) -> bool:
+        """A month's partition is described by its table."""
+        return kind != "table" or not re.search(r"_(default|\d{4}_\d\d)$", name or "")
+
+    def kept(_: object, name: str | None, kind: str, *others: object) -> bool:
+        """On PostgreSQL the key of entries holds their time, to which no foreign key leads (migration 0011)."""
+        return kind != "foreign_key_constraint" or name not in ("fk_refusals_node", "fk_prunings_node") \
+            or url.startswith("sqlite")
+
     with _connected(url) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(connection, opts={
+            "compare_type": True, "compare_server_default": True, "include_name": described, "include_object": kept})
         assert compare_metadata(context, metadata) == []
 
 

@@ -18,7 +18,7 @@ from gateway.values import Entry
 from tests.contract.conftest import Hub
 from tests.contract.samples import ENERGIE, NOW, acceptance, number
 from tests.postgres.cluster import Cluster, NotInstalled, binaries, cluster, free_port
-from tests.postgres.databases import ask, fresh, make, named
+from tests.postgres.databases import GIVEN, ask, fresh, make, named
 
 try:
     binaries()
@@ -325,6 +325,24 @@ def test_a_store_of_another_revision_is_refused_with_the_remedy(revision: str, r
         ask(url, f"UPDATE alembic_version SET version_num = '{revision}'")
         with pytest.raises(Misconfigured, match=remedy):
             open_store(url)
+
+
+def test_a_node_goes_on_while_the_store_is_upgraded(hub: Hub, tmp_path: Path) -> None:
+    """It only refuses to start again."""
+    hub.accept(acceptance("a"))
+    ask(hub.url, "ALTER TABLE messages ADD COLUMN later text")
+    ask(hub.url, "UPDATE alembic_version SET version_num = '9999'")
+    assert hub.accept(acceptance("b")).position == 2
+    assert len(hub.mailbox.waiting(ENERGIE.id, berichttype=None, conversatie=None, limit=9)) == 2
+
+
+def test_upgrades_at_once_take_turns() -> None:
+    """Four at once on an empty database."""
+    assert GIVEN is not None
+    url = make(GIVEN)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(upgrade, [url] * 4))) == 1
+    open_store(url).close()
 
 
 def test_no_password_is_ever_shown(tmp_path: Path) -> None:

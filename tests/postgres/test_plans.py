@@ -59,7 +59,9 @@ SMALL = {"chain_heads", "certificates", "tolerances", "duties", "switches", "pru
 def plans() -> Iterator["Plans"]:
     with fresh() as url:
         ask(url, FILL)
-        ask(url, "ANALYZE")
+        for table in set(re.findall(r"INSERT INTO (\w+)", FILL)):  # nothing analyzes what nobody wrote
+            partitioned = table == "entries" or table.endswith("payloads")
+            ask(url, f"ANALYZE {table}_default" if partitioned else f"ANALYZE {table}")
         made = Plans(url)
         yield made
         made.close()

@@ -93,6 +93,16 @@ def test_others_are_delivered_while_one_receiver_hangs_and_one_fails(template: P
     assert len(hub.receivers["deurwaarder"].requests) <= 3  # two in a row opened its breaker; one was under way
 
 
+def test_parties_that_fail_get_half_of_the_workers_together(template: Path, tmp_path: Path) -> None:
+    with busy(template, tmp_path / "instance") as hub:
+        for slug in NAMES:
+            hub.send(slug, 3)
+        hub.pusher._failing |= {one.party for one in hub.receivers.values()}
+        assert hub.pusher._claim()
+        assert sorted(hub.pusher._under_way.values()) == [1, 1]  # of four workers, one for each of two parties
+        assert not hub.pusher._claim()
+
+
 def test_what_this_process_accepts_goes_without_waiting_for_the_next_look(template: Path, tmp_path: Path) -> None:
     with busy(template, tmp_path / "instance") as hub:
         hub.pusher._settings = replace(hub.pusher._settings, poll_seconds=3_600)

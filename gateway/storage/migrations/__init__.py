@@ -31,6 +31,11 @@ def upgrade(where: str | Database) -> str:
 
     with _connected(where) as connection:
         command.upgrade(_config(connection), "head")
+    engine = engine_of(where)
+    try:
+        engine.maintain(None)
+    except engine.error as cause:
+        raise StorageError(f"the database could not be made ready: {type(cause).__name__}") from cause
     return head()
 
 
