@@ -148,11 +148,12 @@ def examine(folder: Path) -> list[Diagnosis]:
     found.append(_attempt("signing keys", lambda: f"{len(instance.signing)} key(s)", "see [signing] in gateway.toml"))
     found.append(_attempt("encryption keys", lambda: f"{len(instance.encryption)} key(s)",
                           "see [encryption] in gateway.toml"))
-    found.append(_store(instance, f"gateway db upgrade {folder}; a damaged file: restore it (docs/operations.md)"))
+    found.append(_store(instance, f"gateway db upgrade {folder}; a damaged file: restore it "
+                                  "(docs/operations/backup.md)"))
     found.append(_attempt("sealing keys", lambda: f"{len(instance.vault.epochs())} day(s)",
                           "see 'keys' of [store] in gateway.toml"))
     found.append(_attempt("journal", lambda: _journal(instance),
-                          "run the hub, which signs it; see docs/operations.md on restoring a backup"))
+                          "run the hub, which signs it; see docs/operations/backup.md"))
     found.append(_attempt("TLS", lambda: _tls(instance), "see [soap] in gateway.toml"))
     found.append(_trust(instance))
     found += [_attempt(f"certificate {path.name}", partial(_certificate, instance, path, usage),
