@@ -35,6 +35,7 @@ class Transition:
     message: str
     next: str | None  # None: the state stays
     outcome: str | None = None  # the row holds only when validation found this outcome
+    sender: str = ""  # the role that sends the message, as its type says; here to tell who may do what
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

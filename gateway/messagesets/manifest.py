@@ -236,6 +236,7 @@ def _choreography(top: Table, messages: Mapping[str, MessageType]) -> Choreograp
             message=message,
             next=table.optional_text("next"),
             outcome=outcome,
+            sender=messages[message].sender_role,
         ))
         table.done()
     return Choreography(

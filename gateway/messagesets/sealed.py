@@ -45,7 +45,7 @@ def merged(table: Choreography) -> Choreography:
     while any(names.join(ways) for ways in _ways(table.transitions, names)):
         pass
     rows = (Transition(states=frozenset(map(names.of, row.states)), message=row.message,
-                       next=names.of(row.next) if row.next else None) for row in table.transitions)
+                       sender=row.sender, next=names.of(row.next) if row.next else None) for row in table.transitions)
     return Choreography(initial=names.of(table.initial), transitions=tuple(dict.fromkeys(rows)),
                         enforced=table.enforced)
 

@@ -7,7 +7,7 @@ from gateway.values import Choreography, Header, MessageType, Question, Transiti
 def next_state(table: Choreography, state: str, message: MessageType, outcomes: frozenset[str], seen: int) -> str:
     """The state after `message`, of which the conversation has seen `seen` before.
 
-    Raises  ChoreographyError naming the state and what is allowed, unless the set's mode is `warn`.
+    Raises  ChoreographyError naming the state, what is allowed and by whom, unless the set's mode is `warn`.
     """
     exhausted = message.max_per_conversation is not None and seen >= message.max_per_conversation
     for row in table.transitions:
@@ -15,12 +15,15 @@ def next_state(table: Choreography, state: str, message: MessageType, outcomes: 
             return row.next or state
     if not table.enforced:
         return state
-    raise ChoreographyError(state=state, message=message.element, allowed=allowed(table, state))
+    raise ChoreographyError(state=state, message=message.element, allowed=tuple(dict.fromkeys(
+        _words(row, message) for row in table.transitions
+        if state in row.states and not (exhausted and row.message == message.element))))
 
 
-def allowed(table: Choreography, state: str) -> tuple[str, ...]:
-    """The messages that may come in this state, in the order of the table."""
-    return tuple(dict.fromkeys(row.message for row in table.transitions if state in row.states))
+def _words(row: Transition, refused: MessageType) -> str:
+    """What may come and from whom; of the message that was refused also with which outcome it would be taken."""
+    outcome = f" [{row.outcome}]" if row.outcome and row.message == refused.element else ""
+    return f"{row.message}{outcome} ({row.sender})" if row.sender else row.message + outcome
 
 
 def check_reference(message: MessageType, header: Header, question: Question | None, *, opening: bool) -> None:

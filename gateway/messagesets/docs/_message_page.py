@@ -21,8 +21,10 @@ _CHECKS = {
                     "Each citizen service number passes the eleven-test."),
     "mod-97": ("Elk rekeningnummer (IBAN) voldoet aan de controle modulo 97.",
                "Each account number (IBAN) passes the modulo 97 check."),
-    "attachments": ("Van elke bijlage kloppen omvang, SHA-256 en MimeType; zij is ten hoogste {} octetten groot.",
-                    "Of each attachment size, SHA-256 and MimeType are right; it is at most {} octets."),
+    "attachments": ("Van elke bijlage kloppen omvang, SHA-256 en MimeType; zij is ten hoogste {} octetten groot. Samen "
+                    "zijn het er ten hoogste {} van {} octetten.",
+                    "Of each attachment size, SHA-256 and MimeType are right; it is at most {} octets. Together they "
+                    "are at most {} with {} octets."),
 }
 _MAX_SHOWN = 200_000  # octets; a larger example is offered as a download only
 
@@ -86,6 +88,8 @@ def _message_facts(library: Library, one: MessageSet, message: MessageType, here
         facts.append((lang("Wordt beantwoord met", "Is answered by"), _links(library, one, answered, here)))
     if message.answer_working_days:
         facts.append((lang("Antwoord binnen", "Answer within"), days(message.answer_working_days, lang)))
+    if answer_by := one.requirements[message.element].demand.answer_by:
+        facts.append((lang("Of zoals het bericht zegt", "Or as the message says"), tag("code", answer_by)))
     if message.expires_working_days:
         facts.append((lang("Op te halen binnen", "To be collected within"), days(message.expires_working_days, lang)))
     if message.max_per_conversation:
@@ -143,8 +147,11 @@ def _rules(one: MessageSet, message: MessageType, lang: Lang) -> Html:
     needed = one.requirements[message.element]
     rules = [row(rule.id, lang(rule.nl, rule.en), tag("details", tag("summary", lang("toets", "test")), tag(
         "code", rule.test))) for book in needed.books for rule in book.asserts]
-    limit = f"{needed.demand.max_attachment_octets:,}".replace(",", lang(".", ","))
-    checks = [tag("li", tag("code", name), ": ", lang(*_CHECKS[name]).format(limit) if name in _CHECKS else name)
+    demand = needed.demand
+    limit, total = (f"{octets:,}".replace(",", lang(".", ",")) for octets in (
+        demand.max_attachment_octets, demand.max_attachments_octets))
+    checks = [tag("li", tag("code", name), ": ", lang(*_CHECKS[name]).format(
+        limit, demand.max_attachments, total) if name in _CHECKS else name)
               for name in sorted(needed.demand.checks)]
     return join(
         table(lang("Regels naast het schema", "Rules beside the schema"),

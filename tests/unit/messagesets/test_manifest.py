@@ -33,7 +33,7 @@ def test_what_a_manifest_says(tmp_path: Path) -> None:
     assert isinstance(manifest.choreography, Choreography)
     assert manifest.choreography.enforced
     assert manifest.choreography.transitions[2] == Transition(
-        states=frozenset({"GEVRAAGD"}), message="Antwoord", next="KLAAR", outcome="akkoord")
+        states=frozenset({"GEVRAAGD"}), message="Antwoord", next="KLAAR", outcome="akkoord", sender="SE")
     assert manifest.choreography.transitions[3].next is None
 
 
@@ -62,6 +62,9 @@ def test_the_shared_set_has_services_and_what_the_hub_itself_tells() -> None:
     ("max_receivers = 3", "max_receivers = 0", r"line 34: \[\[message\]\] 1, key `max_receivers`: write a whole"),
     ("max_receivers = 3", "max_receivers = true", r"line 34: .*write a whole number"),
     ("max_receivers = 3", "max_recievers = 3", r"line 34: \[\[message\]\] 1, key `max_recievers`: unknown"),
+    ("max_attachment_octets = 1000", "max_attachment_octets = 1000\nmax_attachments_octets = 999",
+     r"\[\[message\]\] 1, key `max_attachments_octets`: is 999, less than what one attachment may have"),
+    ("max_receivers = 3", 'max_receivers = 3\nmax_attachments = 0', r"key `max_attachments`: write a whole number"),
     ('bsn = "agreed"', 'bsn = "sometimes"', r"key `bsn`: not allowed; use one of never, agreed, always"),
     ('bsn = "agreed"', 'ground = "yes"', r"key `ground`: write true or false"),
     ('"mod-97", ', '"mod-98", ', r"key `checks`: mod-98 is not known; use eleven-test"),
