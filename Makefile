@@ -14,7 +14,7 @@ PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ig
 RUN := env -u PYTHONPATH -u PYTHONDONTWRITEBYTECODE $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-postgres lint bench fuzz chaos docs-security test-pythons lock clean
+.PHONY: help setup demo test test-postgres lint bench fuzz chaos chaos-ha docs-security test-pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ fuzz: $(if $(REPLAY),setup,$(FUZZER)) ## look for inputs that do harm: SECONDS=6
 
 chaos: setup ## break a hub again and again, then check its promise: MINUTES=10 SEED=n STORE=sqlite|postgres
 	@$(RUN) -m tests.chaos --minutes $(MINUTES) --store $(STORE) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
+
+chaos-ha: setup ## three nodes on three PostgreSQL members under Patroni: lose each kind of machine, then check the promise
+	@$(RUN) -m tests.chaos.ha $(if $(SEED),--seed $(SEED))
 
 docs-security: setup ## write the table of docs/security.md from the marks of the tests
 	@$(RUN) -m tests.clauses

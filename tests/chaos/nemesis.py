@@ -36,17 +36,29 @@ class Nemesis:
         self._order = count()
         self._harms: dict[str, list[tuple[str, bool, float]]] = {node.name: [] for node in nodes}
         self._database_until = 0.0
+        self._worker_killed = dict.fromkeys(self._harms, 0.0)
         self.kills = 0
 
-    def run(self, acts: Iterable[Act], *, seconds: float, tick: Callable[[], None]) -> None:
-        """The storm, from now; `tick` is called all the time."""
+    def run(self, acts: Iterable[Act], *, seconds: float, tick: Callable[[], None],
+            until: Callable[[], bool] = lambda: False) -> None:
+        """The storm, from now; `tick` is called all the time. Ends early when `until` says so."""
         began = time.monotonic()
         for act in acts:
             self._at(began + act.at, lambda act=act: self._do(act))  # type: ignore[misc]
-        while time.monotonic() < began + seconds:
+        while time.monotonic() < began + seconds and not until():
             self._step()
             tick()
             time.sleep(_TICK)
+
+    def note(self, what: str, target: str, *, since: float) -> None:
+        """Something that somebody else did to the database: it was killed then, and has recovered by now."""
+        self.kills += what.startswith("kill")
+        self._record("act", what=what, target=target, kill=what.startswith("kill"), since=since,
+                     until=time.monotonic() + _SETTLED)
+
+    def excuse(self) -> None:
+        """The database is hurt: a node that starts now may give up."""
+        self._database_until = time.monotonic() + _DATABASE_EXCUSES
 
     def calm(self, *, seconds: float, tick: Callable[[], None]) -> None:
         """Nothing new; wait until every node is up. Raises RuntimeError when one does not come up."""
@@ -118,6 +130,9 @@ class Nemesis:
         if act.what.startswith("pause"):
             self._pause(node, act)
         elif act.what == "kill-worker":
+            if not node.family():  # both are gone just now
+                self._in(0.5, lambda: self._do(act))
+                return
             self._kill_worker(node, act)
         else:
             self._end(node, act)
@@ -127,6 +142,7 @@ class Nemesis:
     def _kill_worker(self, node: Node, act: Act) -> None:
         since = time.monotonic()
         victim = self._one_of(node, act)
+        self._worker_killed[node.name] = since
         os.kill(victim, signal.SIGKILL)  # its parent buries it, and starts another
         self._record("act", what=act.what, target=node.name, kill=True, since=since, until=since + _WORKER_SECONDS)
 
@@ -134,7 +150,7 @@ class Nemesis:
         node.wanted = False
         if act.what == "stop-node":
             code = node.end()
-            if code != 0:
+            if code != 0 and time.monotonic() > self._worker_killed[node.name] + _WORKER_SECONDS:  # whose end it tells
                 self._record("fell", target=node.name, code=code)
         elif act.what == "kill-supervisor":
             family = node.kill_supervisor()
@@ -185,7 +201,7 @@ class Nemesis:
     def _hurt_database(self, act: Act) -> None:
         assert self._database is not None
         since = time.monotonic()
-        self._database_until = since + _DATABASE_EXCUSES
+        self.excuse()
         target = "database"
         if act.what == "kill-backend":
             target = self._database.kill_backend(act.choice)

@@ -138,8 +138,8 @@ class Node:
         self.process.wait()
         return family
 
-    def end(self, seconds: float = 20) -> int:
-        """SIGTERM, and SIGKILL when that does not help; the exit code."""
+    def end(self, seconds: float = 45) -> int:
+        """SIGTERM, and SIGKILL when that does not help; the exit code. Draining takes 30 s when connections hang."""
         if self.process is None:
             return 0
         self.signal_all(signal.SIGCONT)

@@ -33,8 +33,9 @@ bootstrap:
     loop_wait: 2
     retry_timeout: 5
     maximum_lag_on_failover: 1048576
-    master_start_timeout: 0
+    primary_start_timeout: 0
     synchronous_mode: true
+    synchronous_mode_strict: true
     postgresql:
       use_pg_rewind: true
       parameters:
@@ -97,20 +98,32 @@ class Member:
     def signal(self, number: int) -> list[int]:
         """To everything of it at once, as when the machine fails or freezes; whom it went to."""
         pids = [self._process.pid, *children(self._process.pid)] if self._process else []
+        return _signal([*pids, *self._postgres()], number)
+
+    def kill_postgres(self) -> None:
+        """SIGKILL for PostgreSQL alone: Patroni sees it."""
+        bury(_signal(self._postgres(), signal.SIGKILL))
+
+    def _postgres(self) -> list[int]:
+        """Its postmaster and all it started; nothing when it is down."""
         with suppress(OSError, ValueError, IndexError):
             postmaster = int((self._folder / self.name / "postmaster.pid").read_text("utf-8").split()[0])
-            if Path(f"/proc/{postmaster}/cmdline").read_bytes().find(str(self._folder).encode()) >= 0:
-                pids += [postmaster, *children(postmaster)]
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-        return pids
+            if str(self._folder).encode() in Path(f"/proc/{postmaster}/cmdline").read_bytes():
+                return [postmaster, *children(postmaster)]
+        return []
 
     def kill(self) -> None:
         """SIGKILL for PostgreSQL and Patroni."""
         bury([pid for pid in self.signal(signal.SIGKILL) if self._process is None or pid != self._process.pid])
         if self._process is not None:
             self._process.wait()
+
+
+def _signal(pids: list[int], number: int) -> list[int]:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return pids
 
 
 class Patroni:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Queue
 from random import Random
+from typing import Protocol
 from unittest.mock import patch
 
 from sqlalchemy import select
@@ -78,16 +79,34 @@ def make_template(folder: Path) -> None:
         create_instance(folder)
 
 
-def run(storm: Storm, folder: Path, *, template: Path | None = None, say: Callable[[str], None] = print) -> Outcome:
-    """The whole of it in `folder`, which keeps instances, logs and `history/`. Leaves no process behind."""
+Drama = Callable[[Nemesis, Callable[[], None]], None]  # what is done to the hub; the second is called all the time
+
+
+class Server(Protocol):
+    """A database server that is made for this run."""
+
+    url: str
+
+    def end(self) -> None: ...
+
+
+def run(
+    storm: Storm, folder: Path, *, template: Path | None = None, say: Callable[[str], None] = print,
+    server: Server | None = None, drama: Drama | None = None,
+) -> Outcome:
+    """The whole of it in `folder`, which keeps instances, logs and `history/`. Leaves no process behind.
+
+    `server`: the database of all nodes, already up, ended by its owner; else one of this run's own where the storm asks
+    it. `drama`: instead of the storm of the plan.
+    """
     adopt()
     folder.mkdir(parents=True, exist_ok=True)
     if template is None:
         template = folder / "template"
         make_template(template)
     with _interruptible(), ExitStack() as stack:
-        stage = Stage(storm, folder, template, stack, say)
-        stage.play()
+        stage = Stage(storm, folder, template, stack, say, server)
+        stage.play(drama or stage.storm)
     events = read(folder / "history")
     violations = check(events)
     return Outcome(storm=storm, violations=violations, figures=figures(storm, events, stage.kills), events=events)
@@ -98,6 +117,7 @@ class Stage:
 
     def __init__(
         self, storm: Storm, folder: Path, template: Path, stack: ExitStack, say: Callable[[str], None],
+        server: Server | None,
     ) -> None:
         self._storm, self._folder, self._stack, self._say = storm, folder, stack, say
         self._history = folder / "history"
@@ -105,7 +125,8 @@ class Stage:
         self._counts: Counter[str] = Counter()
         self._began = self._told = time.monotonic()
         self.kills = 0
-        self._database = self._start_database()
+        self._database = self._start_database() if server is None else None
+        self._url = getattr(server or self._database, "url", f"sqlite:///{folder / 'gateway.db'}")
         self._opened: dict[str, Queue[str]] = {slug: Queue(50) for slug in _RESPONDING}
         self._services: list[Service] = []
         pushed = {slug: self._serve(slug, template) for slug in storm.push}
@@ -138,10 +159,9 @@ class Stage:
 
     def _node(self, number: int, template: Path, pushed: dict[str, str]) -> Node:
         name = f"node-{number}"
-        url = getattr(self._database, "url", f"sqlite:///{self._folder / 'gateway.db'}")
         port = free_port()
         node = Node(port=port, workers=self._storm.workers, folder=node_folder(
-            template, self._folder / name, name=name, port=port, shared=self._folder, store=url))
+            template, self._folder / name, name=name, port=port, shared=self._folder, store=self._url))
         if pushed:
             edit_parties(node.folder, **{slug: {"push": one} for slug, one in pushed.items()})
         self._stack.callback(node.kill)
@@ -161,17 +181,21 @@ class Stage:
 
     # --- the play --------------------------------------------------------------------------------------------
 
-    def play(self) -> None:
-        """The storm, the calm, the audit."""
+    def storm(self, nemesis: Nemesis, tick: Callable[[], None]) -> None:
+        """What the plan says."""
         storm = self._storm
-        senders, collectors = self._cast()
-        nemesis = Nemesis(self._nodes, self._database, self._recorder("nemesis"))
         acts = plan_acts(storm.seed, seconds=storm.seconds, kills=storm.kills, nodes=storm.nodes, workers=storm.workers,
                          database=self._database is not None)
+        nemesis.run(acts, seconds=storm.seconds, tick=tick)
+
+    def play(self, drama: Drama) -> None:
+        """The drama, the calm, the audit."""
+        senders, collectors = self._cast()
+        nemesis = Nemesis(self._nodes, self._database, self._recorder("nemesis"))
         for actor in (*senders, *collectors):
             actor.start()
         self._stack.callback(_let_go, [*senders, *collectors])
-        nemesis.run(acts, seconds=storm.seconds, tick=self._tick)
+        drama(nemesis, self._tick)
         self._say_progress("calm")
         self._proxy.stdin.write("calm\n")  # type: ignore[union-attr]
         self._proxy.stdin.flush()  # type: ignore[union-attr]
