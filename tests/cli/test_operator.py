@@ -11,6 +11,7 @@ from gateway.security.throwaway import EXAMPLE_OINS
 from gateway.tolerances import TABLE
 from tests.command import CONVERSATION, ENERGIE, MESSAGE, MESSAGES, NUMBER, PARTY, fresh, gateway
 from tests.line import EXAMPLES
+from tests.postgres.databases import in_a_file, no_store
 
 # --- operator ------------------------------------------------------------------------------------------------
 
@@ -46,6 +47,7 @@ def test_requeue_and_cancel_ask_who_and_why(hub, tmp_path):
     assert gateway("inbox", hub.folder, "--party", "zorgverzekeraar", "--json").json == []
 
 
+@in_a_file  # of the copy; tests/contract/test_tampering.py does it on either store
 @pytest.mark.clause("§7.4")
 def test_the_journal_is_verified_and_a_change_is_found(hub, tmp_path):
     ran = gateway("journal", "verify", hub.folder, "--json")
@@ -122,7 +124,7 @@ def test_certificates_that_lapse_are_listed(folder):
 
 
 def test_the_store_is_upgraded_when_there_is_none(folder):
-    (folder / "gateway.db").unlink()
+    no_store(folder)
     assert gateway("db", "upgrade", folder).code == 0
     assert "is at" in gateway("db", "upgrade", folder).out
     assert gateway("messages", "list", folder, "--json").json == []
