@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app.log import Log
+from gateway.privacy import KINDS
 from gateway.storage.tables import metadata
 from tests.line import KN, POSTBUS, Line, example, make_line
 from tests.test_docs import DEURWAARDER, ENERGIE, converse, header_field, page, section, table, takes_1_1_only, words
@@ -90,3 +91,11 @@ def test_the_log_line_of_a_refusal_has_the_stated_fields(eventful: Line, capsys:
 def test_every_table_of_the_store_is_in_the_map_of_data() -> None:
     named = set(re.findall(r"`([a-z_]+)`", " ".join(row[0] for row in table(HELD, "where"))))
     assert named == set(metadata.tables) - {"chain_heads"}  # a position and a hash
+
+
+def test_the_report_of_what_is_held_has_a_kind_for_every_table() -> None:
+    elsewhere = {"payloads", "bridged_payloads", "addressed_payloads",  # content
+                 "entries", "chain_heads",  # records and leaves
+                 "subtrees", "prunings", "duties"}  # no party's data
+    assert set(metadata.tables) - elsewhere <= KINDS.keys(), "add it to gateway/privacy.py and storage/holdings.py"
+    assert KINDS.keys() - metadata.tables.keys() == {"content", "records", "leaves"}

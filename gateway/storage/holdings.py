@@ -17,6 +17,7 @@ from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import (
     addressed_payloads,
     attempts,
+    breakers,
     bridged_payloads,
     certificates,
     checkpoints,
@@ -24,10 +25,15 @@ from gateway.storage.tables import (
     deliveries,
     entries,
     messages,
+    outbox,
+    parents,
     payloads,
     proofs,
     push_proofs,
     refusals,
+    refused_legs,
+    reply_terms,
+    successors,
     switches,
     tolerances,
 )
@@ -90,6 +96,8 @@ class OfParty:
     newest: datetime | None
 
 
+_COUNTED = (deliveries, refused_legs, reply_terms, parents, conversations, successors, proofs, certificates, outbox,
+            attempts, push_proofs, breakers)
 _SEALED = tuple(
     Query(select(table.c.epoch, func.count(), func.sum(octets), func.min(messages.c.received_at),
                  func.max(messages.c.expires_at))
@@ -157,7 +165,7 @@ def _content(sealed: list[Row]) -> Held:
 
 def _metadata(session: Session) -> Iterator[Held]:
     yield _dated(session, "messages", _MESSAGES)
-    for table in (deliveries, conversations, proofs, certificates, attempts, push_proofs):
+    for table in _COUNTED:
         yield Held(kind=table.name, count=_count(session, table))
     yield _dated(session, "refusals", _REFUSALS)
     yield _dated(session, "records", _RECORDS)

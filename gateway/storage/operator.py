@@ -34,7 +34,7 @@ _OPEN_FROM = Query(
     select(*TO_CHANGE).select_from(FROM_DELIVERIES)
     .where(messages.c.afzender == bindparam("party"), deliveries.c.state == bindparam("state"))
     .limit(bindparam("limit")).with_for_update(of=HELD, key_share=True))
-_FORGET_TOLERANCES = Query(delete(tolerances).where(tolerances.c.party == bindparam("party")))
+_FORGET = tuple(Query(delete(table).where(table.c.party == bindparam("party"))) for table in (tolerances, breakers))
 _AT_ONCE: Final = 100  # deliveries ended in one transaction
 
 _TERM_ENDED: Final = "its term has ended: the content is erased or about to be"
@@ -129,7 +129,8 @@ class Operator:
             return len(rows)
 
         def close(write: Write) -> None:
-            write.run(_FORGET_TOLERANCES, party=party)
+            for query in _FORGET:
+                write.run(query, party=party)
             write.chain.append(OPERATOR, at=now, facts={
                 "action": f"privacy erase-party {party}: {ended} deliver{'y' if ended == 1 else 'ies'} ended",
                 "who": who, "why": why})
