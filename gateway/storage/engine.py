@@ -39,8 +39,14 @@ class Store:
         except Misconfigured:
             self._readers.close()
             raise
-        self._writer = Writer(engine, self._companion, self._statements, node=node, queue_limit=queue_limit,
-                              batch_limit=batch_limit)
+        try:
+            self._writer = Writer(engine, self._companion, self._statements, node=node, queue_limit=queue_limit,
+                                  batch_limit=batch_limit)
+        except engine.error as cause:  # a database that went away while it was opened
+            self._companion.close()
+            self._readers.close()
+            raise Misconfigured(f"the store can't be opened ({type(cause).__name__}); "
+                                "remedy: start the hub again once its database is up") from cause
 
     def write(self, work: Callable[[Write], T]) -> T:
         """Run `work` in the next commit; its result once that is durable (see writer.py)."""

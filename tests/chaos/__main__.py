@@ -83,4 +83,7 @@ def tell(outcome: Outcome, kept: Path | None, *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # everything is taken down by now
+        sys.exit(130)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +29,7 @@ from tests.chaos.nemesis import Nemesis
 from tests.chaos.nodes import adopt
 from tests.chaos.patroni import PRIMARY, REPLICA, SYNC, Member, Patroni
 from tests.chaos.plan import Act
-from tests.chaos.run import Storm, run
+from tests.chaos.run import Storm, interruptible, run
 
 _LOAD_SECONDS = 12.0  # between two scenes
 _RECOVERY_SECONDS = 240.0
@@ -96,15 +97,15 @@ def main() -> int:
     seed = SystemRandom().randrange(1, 2**31) if asked.seed is None else asked.seed
     storm = Storm(seed=seed, seconds=0, kills=0, nodes=3, workers=1, store="patroni", think=0.06)
     adopt()
-    folder, cluster = Path(tempfile.mkdtemp(prefix="chaos-ha-")), Patroni()
-    try:
+    with interruptible(), ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="chaos-ha-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        cluster = Patroni()
+        stack.callback(cluster.end)
         cluster.start()
         say(f"seed {seed}; primary {cluster.one(PRIMARY).name}, synchronous standby {cluster.one(SYNC).name}")
         outcome = run(storm, folder, say=say, server=cluster, drama=Scenes(cluster, say))
         kept = keep(outcome, folder) if outcome.violations else None
-    finally:
-        cluster.end()
-        shutil.rmtree(folder, ignore_errors=True)
     violations = [str(one) for one in outcome.violations]
     told = {**outcome.figures, "outages": outages(outcome.events)}
     if asked.json:
@@ -119,4 +120,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # everything is taken down by now
+        sys.exit(130)

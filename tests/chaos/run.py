@@ -1,7 +1,5 @@
 """One run: a world, nodes, parties, a storm, calm; then the audit. What came of it is judged by the checker."""
 
-import hashlib
-import shutil
 import signal
 import statistics
 import subprocess
@@ -104,7 +102,7 @@ def run(
     if template is None:
         template = folder / "template"
         make_template(template)
-    with _interruptible(), ExitStack() as stack:
+    with interruptible(), ExitStack() as stack:
         stage = Stage(storm, folder, template, stack, say, server)
         stage.play(drama or stage.storm)
     events = read(folder / "history")
@@ -306,7 +304,7 @@ class Stage:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """SIGTERM ends a run as Ctrl-C does: everything is taken down."""
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -361,11 +359,5 @@ def figures(storm: Storm, events: Sequence[Event], kills: int) -> dict[str, obje
         "pushes": len(history.by_kind["pushed"]), "kills": kills, "acts": dict(acts),
         "p50_ms": round(statistics.median(answered), 1) if answered else None,
         "p99_ms": round(answered[int(len(answered) * 0.99)], 1) if answered else None,
-        "journal": [one["entries"] for one in history.by_kind["journal"]],
-        "history": hashlib.sha256("\n".join(sorted(one.by + one.kind for one in events)).encode()).hexdigest()[:12],
+        "journal": sum(one["entries"] for one in history.by_kind["journal"]),
     }
-
-
-def remove(folder: Path) -> None:
-    """The folder of a run that nobody needs to look at."""
-    shutil.rmtree(folder, ignore_errors=True)
