@@ -40,7 +40,7 @@ demo: setup ## one whole Schuldregeling conversation between two parties through
 test: setup ## every test that needs no other server
 	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-test-postgres: setup ## the store, crashes and many nodes on PostgreSQL: DATABASE_URL, or a server it makes itself
+test-postgres: setup ## the store, crashes, whole conversations on PostgreSQL: DATABASE_URL, or a server it makes itself
 	@$(RUN) -m tests.postgres
 
 lint: setup ## ruff, mypy --strict and the architecture rules

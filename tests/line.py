@@ -5,7 +5,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -183,10 +183,12 @@ def make_line(template: Path, folder: Path, *, at: datetime | None = None,
     line = Line(instance=instance, store=store, gate=None, at=moment, trust=trust,  # type: ignore[arg-type]
                 switches=LiveSwitches(SqlSwitches(store), lambda event, facts: None))
     made.append(line)
-    with kept():
+    with kept(), ExitStack() as stack:
+        stack.callback(store.close)
         line.gate = build_gate(
             instance, store=store, trust=trust, register=lambda: book, switches=line.switches,
             urls={BASE}, clock=lambda: line.at,
             observe=lambda event, facts: line.events.append((event, dict(facts))),
         )
+        stack.pop_all()  # the line closes it from now on
     return line

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import sqlite3
 import uuid
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from gateway.app import verify_evidence
 from gateway.security import EvidenceCheck
 from gateway.values import Reply
 from tests.line import KN, POSTBUS, SHV, Line, code, example, make_line
+from tests.postgres.databases import asked
 
 ROOT = Path(__file__).parent.parent.parent
 GEMEENTE, ENERGIE = (f"11111111-1111-4111-8111-00000000000{number}" for number in (1, 2))
@@ -87,8 +87,7 @@ def collect(line: Line, reference: str, party: str) -> "etree._Element":
 
 def record(line: Line, reference: str) -> dict[str, object]:
     """The journal's record of an acceptance."""
-    with sqlite3.connect(line.instance.folder / "gateway.db") as connection:
-        rows = connection.execute("SELECT record FROM entries WHERE kind = 'accepted'").fetchall()
+    rows = asked(line.instance.folder, "SELECT record FROM entries WHERE kind = 'accepted'")
     (found,) = [facts for facts in map(json.loads, (row[0] for row in rows)) if facts["referentienummer"] == reference]
     return found
 

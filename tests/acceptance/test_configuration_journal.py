@@ -1,9 +1,6 @@
 """What the hub runs with is in its journal: at start, when it takes a change over, at the end; digests, no values."""
 
 import json
-import shutil
-import sqlite3
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,17 +16,17 @@ from gateway.security import make_crl
 from gateway.storage import Operator, open_store
 from tests.acceptance.hub import fresh_hub
 from tests.line import edit_parties
+from tests.postgres.databases import asked, copied
 
 
 def records(folder: Path, kind: str = "config") -> list[dict[str, object]]:
-    with closing(sqlite3.connect(folder / "gateway.db")) as connection:
-        rows = connection.execute("SELECT record FROM entries WHERE kind = ? ORDER BY position", (kind,))
-        return [json.loads(row[0]) for row in rows]
+    rows = asked(folder, "SELECT record FROM entries WHERE kind = ? ORDER BY position", kind)
+    return [json.loads(str(row[0])) for row in rows]
 
 
 @pytest.fixture
 def instance(template: Path, tmp_path: Path) -> Instance:
-    return open_instance(Path(shutil.copytree(template, tmp_path / "instance")))
+    return open_instance(copied(template, tmp_path / "instance"))
 
 
 @pytest.mark.clause("§7.4")

@@ -4,12 +4,11 @@ import itertools
 import os
 import signal
 import socket
-import sqlite3
 import ssl
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from gateway.errors import Unreachable
 from tests.acceptance.hub import Hub, children, end_all, fresh_hub, hub_on, is_alive
 from tests.acceptance.load import Sender, kennisgeving
+from tests.postgres.databases import asked
 
 
 def test_the_ready_line_comes_soon_and_tells_the_truth(template: Path, tmp_path: Path) -> None:
@@ -47,8 +47,7 @@ def test_sigterm_under_load_answers_everything_that_was_accepted(template: Path,
         assert len(receipts) > 20
         assert not [wrong for one in senders for wrong in one.sent.wrong]
         assert _numbers(hub) == receipts
-        with closing(sqlite3.connect(hub.folder / "gateway.db")) as database:  # counted in memory until the end
-            counts = dict(database.execute("SELECT tolerance, count FROM tolerances"))
+        counts = dict(asked(hub.folder, "SELECT tolerance, count FROM tolerances"))  # in memory until the end
         assert counts == {"rsa-under-3072-signing": len(receipts)}
 
 
@@ -182,10 +181,6 @@ def _until(holds, *, seconds: float) -> None:
 
 
 def _numbers(hub: Hub) -> set[str]:
-    connection = sqlite3.connect(hub.folder / "gateway.db")
-    try:
-        rows = connection.execute("SELECT referentienummer FROM messages").fetchall()
-    finally:
-        connection.close()
+    rows = asked(hub.folder, "SELECT referentienummer FROM messages")
     assert len(rows) == len({row[0] for row in rows})
     return {row[0] for row in rows}

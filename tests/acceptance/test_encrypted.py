@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from sqlite3 import connect
 
 import pytest
 from cryptography import x509
@@ -22,6 +21,7 @@ from tests.acceptance.hub import Hub, fresh_hub
 from tests.command import MESSAGE, NUMBER, gateway
 from tests.encrypted import agree
 from tests.line import make_line, opened
+from tests.postgres.databases import copied, everything
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +57,9 @@ def test_who_agreed_nothing_goes_on_in_clear(hub: Hub) -> None:
 
 
 def test_nothing_of_an_encrypted_message_is_stored_in_clear(hub: Hub) -> None:
-    with closing(connect(hub.folder / "gateway.db")) as connection:
-        dump = "\n".join(connection.iterdump())
-    assert "Kennisgeving" in dump  # its type
-    assert "<sr:Kennisgeving" not in dump
+    stored = everything(hub.folder)
+    assert b"Kennisgeving" in stored  # its type
+    assert b"<sr:Kennisgeving" not in stored
 
 
 # --- which certificate, which key -----------------------------------------------------------------------------------
@@ -129,7 +128,7 @@ def test_an_answer_follows_a_party_s_rollover(template: Path, tmp_path: Path) ->
 
 def instance(template: Path, tmp_path: Path, *changes: tuple[str, str, str]) -> Path:
     """A copy in which in this file, this text gives way to that."""
-    folder = Path(shutil.copytree(template, tmp_path / "instance"))
+    folder = copied(template, tmp_path / "instance")
     for file, old, new in changes:
         text = (folder / file).read_text("utf-8")
         assert old in text

@@ -1,13 +1,10 @@
 """Limits as an operator sets them: read by `gateway serve`, shared by its workers, told in its journal."""
 
 import json
-import shutil
-import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from gateway.app.front import METER
 from gateway.settings import dump_parties, load_parties
 from gateway.transport import Caller, TlsFiles, client_tls
 from tests.acceptance.hub import Hub, hub_on
+from tests.postgres.databases import asked, copied
 
 BEHEER = "/soap/knooppunt/1.0/beheer"
 FEW, MORE = 12, 24  # requests at once of energie and of deurwaarder; both earn one a second
@@ -25,8 +23,7 @@ FEW, MORE = 12, 24  # requests at once of energie and of deurwaarder; both earn 
 @pytest.fixture
 def hub(template: Path, tmp_path: Path) -> Iterator[Hub]:
     """Two workers; one limit for everybody, another for one party."""
-    folder = tmp_path / "instance"
-    shutil.copytree(template, folder)
+    folder = copied(template, tmp_path / "instance")
     settings = (folder / "gateway.toml").read_text("utf-8")
     limits = f"[limits]\nrequests_per_second = 1\nburst = {FEW}\nsession_seconds = 60\n"
     (folder / "gateway.toml").write_text(settings.replace("[limits]\n", limits), "utf-8")
@@ -67,8 +64,7 @@ def test_workers_share_a_partys_rate_and_the_journal_has_every_refusal(hub: Hub)
     assert (hub.folder / METER).exists()
     assert hub.stop() == 0
     assert not (hub.folder / METER).exists()
-    with closing(sqlite3.connect(hub.folder / "gateway.db")) as database:
-        records = [json.loads(row[0]) for row in database.execute("SELECT record FROM entries WHERE kind = 'refused'")]
+    records = [json.loads(row[0]) for row in asked(hub.folder, "SELECT record FROM entries WHERE kind = 'refused'")]
     limited = [record["reason"] for record in records if record["error"] == "RateLimited"]
     counts = [int(reason.split()[0]) if " more in the last minute" in reason else 1 for reason in limited]
     assert sum(counts) == turned_away

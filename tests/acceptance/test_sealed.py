@@ -5,7 +5,6 @@ Two lines of its manifest differ: the sender encrypts for the addressee, and the
 
 import re
 import shutil
-import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -24,6 +23,7 @@ from gateway.values import SetKey
 from tests import encrypted, foreign
 from tests.encrypted import E
 from tests.line import BASE, KN, Line, code, fault, make_line
+from tests.postgres.databases import asked
 
 ROOT = Path(__file__).parent.parent.parent
 MODULE = "betalingsregeling"
@@ -193,8 +193,7 @@ def test_states_that_only_content_tells_apart_are_one(hub: Line, answer: str, th
 
 
 def state(line: Line, conversation: str) -> str:
-    with closing(sqlite3.connect(line.instance.folder / "gateway.db")) as connection:
-        ((found,),) = connection.execute("SELECT state FROM conversations WHERE conversatie = ?", (conversation,))
+    ((found,),) = asked(line.instance.folder, "SELECT state FROM conversations WHERE conversatie = ?", conversation)
     return str(found)
 
 

@@ -3,14 +3,13 @@
 How a table is looked up is written anew here, so that a walk does not ask the gateway what the gateway should say.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.values import Party, SetKey
 from tests.acceptance.every_set import CATALOG, Specimen, may_pass, specimens
+from tests.postgres.databases import asked
 
 Row = tuple[int, str]  # a transition, and the state it is taken in
 
@@ -176,6 +175,5 @@ def table_states(key: SetKey) -> set[str]:
 
 def state_of(folder: Path, conversation: str) -> str:
     """The state of the one conversation of that number in this instance, read past everything the gateway does."""
-    with closing(sqlite3.connect(folder / "gateway.db")) as connection:
-        ((state,),) = connection.execute("SELECT state FROM conversations WHERE conversatie = ?", (conversation,))
+    ((state,),) = asked(folder, "SELECT state FROM conversations WHERE conversatie = ?", conversation)
     return str(state)

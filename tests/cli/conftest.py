@@ -1,6 +1,5 @@
 """What the commands are tried on."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,12 +7,13 @@ import pytest
 
 from tests.acceptance.hub import Hub, fresh_hub
 from tests.command import MESSAGE
+from tests.postgres.databases import copied
 
 
 @pytest.fixture
 def folder(template: Path, tmp_path: Path) -> Path:
     """An instance no hub serves."""
-    return Path(shutil.copytree(template, tmp_path / "instance"))
+    return copied(template, tmp_path / "instance")
 
 
 @pytest.fixture(scope="module")

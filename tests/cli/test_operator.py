@@ -1,9 +1,6 @@
 """The operator's commands: messages without content, the journal, evidence, doctor, certificates, the address book."""
 
 import re
-import shutil
-import sqlite3
-from pathlib import Path
 
 import pytest
 
@@ -11,6 +8,7 @@ from gateway.security.throwaway import EXAMPLE_OINS
 from gateway.tolerances import TABLE
 from tests.command import CONVERSATION, ENERGIE, MESSAGE, MESSAGES, NUMBER, PARTY, fresh, gateway
 from tests.line import EXAMPLES
+from tests.postgres.databases import asked, no_store
 
 # --- operator ------------------------------------------------------------------------------------------------
 
@@ -47,16 +45,20 @@ def test_requeue_and_cancel_ask_who_and_why(hub, tmp_path):
 
 
 @pytest.mark.clause("§7.4")
-def test_the_journal_is_verified_and_a_change_is_found(hub, tmp_path):
+def test_the_journal_is_verified_and_a_change_is_found(hub):
     ran = gateway("journal", "verify", hub.folder, "--json")
     assert ran.code == 0
     assert ran.json["holds"] is True
-    copy = Path(shutil.copytree(hub.folder, tmp_path / "copy"))
-    (copy / "run.json").unlink()
-    _tamper(copy / "gateway.db")
-    broken = gateway("journal", "verify", copy)
+    was = asked(hub.folder, "SELECT record FROM entries WHERE kind = 'accepted' ORDER BY position LIMIT 1")[0][0]
+    forged = was.replace("Kennisgeving", "SaldoVerzoek")
+    assert forged != was
+    change = "UPDATE entries SET record = ? WHERE record = ?"
+    asked(hub.folder, change, forged, was)
+    broken = gateway("journal", "verify", hub.folder)
+    asked(hub.folder, change, was, forged)
     assert broken.code == 1
     assert "breaks at" in broken.err
+    assert gateway("journal", "verify", hub.folder).code == 0
 
 
 def test_checkpoints_are_listed_proven_and_compared_with_one_that_was_kept(hub, tmp_path):
@@ -122,7 +124,7 @@ def test_certificates_that_lapse_are_listed(folder):
 
 
 def test_the_store_is_upgraded_when_there_is_none(folder):
-    (folder / "gateway.db").unlink()
+    no_store(folder)
     assert gateway("db", "upgrade", folder).code == 0
     assert "is at" in gateway("db", "upgrade", folder).out
     assert gateway("messages", "list", folder, "--json").json == []
@@ -175,13 +177,3 @@ def test_plan_says_and_apply_does(folder, tmp_path):
     assert wrong.code == 1
     assert "unknown" in wrong.err
     assert re.search(rf"\b{len(text.splitlines()) + 2}\b", wrong.err)  # the line
-
-
-def _tamper(database: Path) -> None:
-    connection = sqlite3.connect(database)
-    with connection:
-        changed = connection.execute(
-            "UPDATE entries SET record = replace(record, 'Kennisgeving', 'SaldoVerzoek') WHERE kind = 'accepted'"
-        ).rowcount
-    connection.close()
-    assert changed > 0

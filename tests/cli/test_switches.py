@@ -12,6 +12,7 @@ from gateway.party import PartyClient
 from tests.acceptance.hub import Hub
 from tests.command import ENERGIE, GEMEENTE, fresh, gateway
 from tests.line import KN, SHV, Line, code, example, fault
+from tests.postgres.databases import asked
 
 WHY = ("--who", "beheerder", "--why", "overstap op een ander pakket")
 ZORG = "11111111-1111-4111-8111-000000000004"
@@ -46,12 +47,8 @@ def ready(hub: Hub) -> dict[str, object]:
 
 
 def journaled(hub: Hub) -> list[tuple[object, ...]]:
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(hub.folder / "gateway.db")) as database:
-        rows = [json.loads(row[0]) for row in database.execute(
-            "SELECT record FROM entries WHERE kind = 'operator' ORDER BY at, position")]
+    rows = [json.loads(str(row[0])) for row in asked(
+        hub.folder, "SELECT record FROM entries WHERE kind = 'operator' ORDER BY at, position")]
     return [(row["action"], row["who"], row["why"]) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""`make test-postgres`: the tests of the store, of crashes and of many nodes on PostgreSQL.
+"""`make test-postgres`: the tests of the store, of crashes, of many nodes and of whole conversations on PostgreSQL.
 
     python -m tests.postgres [arguments of pytest]
 
@@ -12,7 +12,10 @@ from contextlib import ExitStack
 
 from tests.postgres.cluster import NotInstalled, cluster, ended_by_signals
 
-_TESTS = ("tests/postgres", "tests/contract", "tests/acceptance/test_crash.py")
+_ACCEPTANCE = ("addressed", "bridging", "configuration_journal", "conversation", "crash", "drain", "encrypted",
+               "every_set_network", "evidence", "limits_served", "order", "sealed")
+_TESTS = ("tests/postgres", "tests/contract", *(f"tests/acceptance/test_{name}.py" for name in _ACCEPTANCE),
+          "tests/push", "tests/cli/test_operator.py", "tests/cli/test_switches.py")
 
 
 def main(arguments: list[str]) -> int:

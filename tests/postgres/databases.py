@@ -5,6 +5,7 @@ With DATABASE_URL the tests are on that server, whose user may create databases;
 
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +17,7 @@ import pytest
 
 from gateway.settings import load_settings
 from gateway.storage import upgrade
+from gateway.storage.tables import metadata
 
 GIVEN = os.environ.get("DATABASE_URL")
 in_a_file = pytest.mark.skipif(GIVEN is not None, reason="looks into SQLite's file, or writes into it")
@@ -34,21 +36,27 @@ def libpq(url: str) -> str:
     return url.replace("+psycopg", "", 1)
 
 
-def ask(url: str, sql: str) -> list[tuple[object, ...]]:
-    """Rows of one statement, on a connection of its own."""
+def ask(url: str, sql: str, *values: object) -> list[tuple[object, ...]]:
+    """Rows of one statement, on a connection of its own; a `?` in it for each value."""
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
-            return list(database.execute(sql))
+            return list(database.execute(sql, values))
     import psycopg
 
     with psycopg.connect(libpq(url), autocommit=True) as connection:
-        cursor = connection.execute(sql)  # type: ignore[call-overload]
+        cursor = connection.execute(sql.replace("?", "%s"), values or None)  # type: ignore[call-overload]
         return list(cursor.fetchall()) if cursor.description else []
 
 
-def asked(folder: Path, sql: str) -> list[tuple[object, ...]]:
-    """Rows of one statement on the store of an instance folder, whatever it is."""
-    return ask(load_settings(folder).store.database.url, sql)
+def asked(folder: Path, sql: str, *values: object) -> list[tuple[object, ...]]:
+    """Rows of one statement on the store of an instance folder, whatever it is: past everything the gateway does."""
+    return ask(load_settings(folder).store.database.url, sql, *values)
+
+
+def everything(folder: Path) -> bytes:
+    """Every cell of every table of the store of an instance folder."""
+    rows = (row for table in metadata.tables for row in asked(folder, f"SELECT * FROM {table}"))
+    return b"\n".join(cell if isinstance(cell, bytes) else str(cell).encode() for row in rows for cell in row)
 
 
 def make(server: str, template: str | None = None) -> str:
@@ -87,6 +95,22 @@ def place(folder: Path) -> None:
     file = folder / "gateway.toml"
     url = make(GIVEN, _template(GIVEN))
     file.write_text(file.read_text("utf-8").replace("sqlite:///gateway.db", url), "utf-8")
+
+
+def copied(template: Path, folder: Path) -> Path:
+    """A fresh copy of an instance that was never used, on a store of its own."""
+    shutil.copytree(template, folder)
+    place(folder)
+    return folder
+
+
+def no_store(folder: Path) -> None:
+    """Take away the store of an instance folder: the file, or all that the database holds."""
+    if GIVEN is None:
+        (folder / "gateway.db").unlink()
+    else:
+        asked(folder, "DROP SCHEMA public CASCADE")
+        asked(folder, "CREATE SCHEMA public")
 
 
 def drop_all() -> None:

@@ -4,13 +4,10 @@ A whole conversation, a message to two addressees of whom one collects, evidence
 """
 
 import platform
-import shutil
-import sqlite3
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +23,7 @@ from tests.acceptance.test_bridging import write
 from tests.acceptance.test_nothing_left import PLANTED, on_disk, planted
 from tests.command import DEURWAARDER, ENERGIE, gateway
 from tests.line import EXAMPLES, KN, edit_parties, example, opened
+from tests.postgres.databases import asked, copied
 
 CONVERSATION = (
     ("gemeente", "Kennisgeving"), ("gemeente", "SaldoVerzoek"), ("energie", "SaldoVerzoekAntwoord"),
@@ -71,8 +69,7 @@ class World:
 
     def select(self, query: str, *values: object) -> list[tuple[str, ...]]:
         """Read past everything the gateway does; many times, which the commands would be too slow for."""
-        with closing(sqlite3.connect(self.hub.folder / "gateway.db")) as database:
-            return database.execute(query, values).fetchall()
+        return asked(self.hub.folder, query, *values)
 
 
 def eventually(true: Callable[[], bool]) -> None:
@@ -93,7 +90,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def world(template: Path, temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = Path(shutil.copytree(template, tmp_path_factory.mktemp("push") / "instance"))
+    folder = copied(template, tmp_path_factory.mktemp("push") / "instance")
     with (folder / "gateway.toml").open("a") as settings:
         settings.write("\n[push]\nbackoff_seconds = 1\nconnect_seconds = 1\nanswer_seconds = 2\n")
     with listening(folder, "energie", tmp_path_factory.mktemp("taken")) as service:

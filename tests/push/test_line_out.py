@@ -1,10 +1,9 @@
 """The line out, from a claimed delivery to its outcome, over real TLS to services that answer well and otherwise."""
 
 import json
-import sqlite3
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -23,6 +22,7 @@ from gateway.security import Checked, canonical
 from gateway.transport import Caller, CallLimits
 from gateway.values import DeliveryState
 from tests.line import Line, example, make_line
+from tests.postgres.databases import asked
 from tests.pushing import (
     Behaviour,
     Receiver,
@@ -121,10 +121,10 @@ def test_the_receipts_signature_is_kept_and_tied_to_the_journal(out: Out) -> Non
     _, outcome = out.attempt()
     proof = outcome.proof
     assert proof is not None
-    with closing(sqlite3.connect(out.line.instance.folder / "gateway.db")) as store:
-        kept = store.execute("SELECT p.signed_info, p.signature_value, p.body, c.der FROM push_proofs p "
-                             "JOIN certificates c ON c.sha256 = p.certificate").fetchone()
-        records = [json.loads(row[0]) for row in store.execute("SELECT record FROM entries ORDER BY position")]
+    folder = out.line.instance.folder
+    (kept,) = asked(folder, "SELECT p.signed_info, p.signature_value, p.body, c.der FROM push_proofs p "
+                            "JOIN certificates c ON c.sha256 = p.certificate")
+    records = [json.loads(row[0]) for row in asked(folder, "SELECT record FROM entries ORDER BY position")]
     assert kept == (proof.signed_info, proof.signature_value, proof.body, proof.certificate)
     assert sha256(kept[2]).digest() in {
         b64decode(one.text) for one in etree.fromstring(kept[0]).iter(clark(DS, "DigestValue"))}

@@ -16,6 +16,7 @@ from tests import foreign
 from tests.acceptance.hub import ROOT
 from tests.acceptance.load import kennisgeving
 from tests.acceptance.receiving import listening
+from tests.postgres.databases import copied
 from tests.push.conveyor import conveyor
 
 PAGE = (ROOT / "docs" / "push.md").read_text("utf-8")
@@ -52,7 +53,7 @@ def test_a_saved_request_is_checked_by_hand(template: Path, tmp_path: Path) -> N
 
 
 def test_the_listener_is_tried_from_outside(template: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(template, tmp_path / "instance"))
+    folder = copied(template, tmp_path / "instance")
     with listening(folder, "energie", tmp_path / "taken") as service:
         script = block("openssl s_client").replace("9443", str(service.port))
         said = run(script, folder)
