@@ -14,7 +14,8 @@ from gateway.security.checkpoint import (
     with_token,
 )
 from gateway.security.encryption import decrypt_content, is_encrypted
-from gateway.security.evidence import EvidenceFacts, RefusalFacts, verify_evidence, write_evidence
+from gateway.security.evidence import verify_evidence
+from gateway.security.evidence_file import EvidenceFacts, RefusalFacts, write_evidence
 from gateway.security.explain import (
     Explanation,
     Known,

@@ -67,6 +67,11 @@ def _conditions(search: Search) -> Iterator[_Condition]:
     yield from (column == value for column, value in equal if value is not None)
     among = ((sender, search.senders), (receiver, search.receivers))
     yield from (column.in_(sorted(parties)) for column, parties in among if parties is not None)
+    yield from within(search, moment)
+
+
+def within(search: Search, moment: ColumnElement[int]) -> Iterator[_Condition]:
+    """Received in the days that are asked."""
     if search.since is not None:
         yield moment >= micros(search.since)
     if search.until is not None:

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, FromClause, Join, case, func, null, or_, select
 from sqlalchemy.sql import Select
 
-from gateway.storage.legs import refused_branches
+from gateway.storage.legs import refused_branches, within
 from gateway.storage.records import maybe_moment, micros, moment_of
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import conversations, deliveries, messages, outbox, parents, reply_terms
@@ -118,7 +118,7 @@ def _branches(search: Search) -> Iterator[Select[Row]]:
 def _newest_messages(search: Search, more: list[_Condition]) -> Select[Row]:
     moment = messages.c.received_at
     return (select(*_ROW).select_from(_FROM_MESSAGES)
-            .where(*_conditions(search), *_within(search, moment), *more)
+            .where(*_conditions(search), *within(search, moment), *more)
             .order_by(moment.desc(), messages.c.id.desc(), deliveries.c.receiver.desc()).limit(search.limit))
 
 
@@ -129,15 +129,8 @@ def _newest_received(search: Search, receiver: str, more: list[_Condition]) -> I
         if search.bevestigd is None or search.bevestigd == (state is DeliveryState.BEVESTIGD):
             yield (select(*_ROW).select_from(_FROM_LEGS)
                    .where(deliveries.c.receiver == receiver, deliveries.c.state == state.value,
-                          *_conditions(search), *_within(search, moment), *more)
+                          *_conditions(search), *within(search, moment), *more)
                    .order_by(moment.desc(), deliveries.c.message.desc()).limit(search.limit))
-
-
-def _within(search: Search, moment: ColumnElement[int]) -> Iterator[_Condition]:
-    if search.since is not None:
-        yield moment >= micros(search.since)
-    if search.until is not None:
-        yield moment < micros(search.until)
 
 
 def _seen(search: Search, sent: ColumnElement[str], delivered: ColumnElement[str]) -> ColumnElement[str]:

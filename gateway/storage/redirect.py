@@ -15,10 +15,10 @@ from sqlalchemy import bindparam, delete, insert, null, or_, select, update
 from gateway.errors import RefusedError
 from gateway.storage.engine import Store
 from gateway.storage.listing import HELD
-from gateway.storage.queue import enter, under_way
+from gateway.storage.queue import enter, leave, under_way
 from gateway.storage.records import OPERATOR, REDIRECTED, micros
 from gateway.storage.session import Query, Row
-from gateway.storage.tables import conversations, deliveries, messages, outbox, successors
+from gateway.storage.tables import conversations, deliveries, messages, successors
 from gateway.storage.writer import Write
 from gateway.values import DeliveryState, Party
 
@@ -52,7 +52,6 @@ _FORGET = Query(delete(successors).where(
     or_(successors.c.party == bindparam("old"), successors.c.party == bindparam("new"))))
 _SUCCEED = Query(insert(successors).values(conversation=bindparam("this"), party=bindparam("old"),
                                            successor=bindparam("new")))
-_DEQUEUE = Query(delete(outbox).where(outbox.c.message == bindparam("this"), outbox.c.receiver == bindparam("party")))
 _OPEN = (DeliveryState.BESCHIKBAAR.value, DeliveryState.OPGEHAALD.value)
 
 
@@ -116,7 +115,7 @@ def _move(write: Write, conversatie: str, old: Party, new: Party, judge: Judge, 
     facts: dict[str, object] = {"naar": new.id, "who": who, "why": why}
     for conversation, leg, action in moved:
         write.run(_HAND_OVER, this=leg[0], old=old.id, new=new.id, next=DeliveryState.BESCHIKBAAR.value)
-        write.run(_DEQUEUE, this=leg[0], party=old.id)
+        leave(write, message=leg[0], receiver=old.id, conversation=conversation)
         if new.push is not None:
             enter(write, message=leg[0], receiver=new.id, conversation=conversation, opened=False, action=action,
                   received_at=leg[12])

@@ -43,9 +43,9 @@ class Ended:
     node: str
     size: int  # 0: the copy has nothing of it
     hash: bytes
-    signed: int  # entries that the hub is known to have signed and the copy does not have; 0: none known
-    root: bytes
-    by: str  # the node whose first entry says so
+    signed: int = 0  # entries that the hub is known to have signed and the copy does not have; 0: none known
+    root: bytes = b""
+    by: str = ""  # the node whose first entry says so; "": none yet
 
     def explains(self, known: State) -> bool:
         """Is this state one of what was lost?"""
@@ -113,11 +113,10 @@ def next_name(node: str) -> str:
 
 def _endings(session: Session, published: Sequence[State]) -> list[Ended]:
     """The end of every chain that the store has or that was published."""
-    by = ""
-    found = {head.node: Ended(node=head.node, size=head.position, hash=head.hash, signed=0, root=b"", by=by)
+    found = {head.node: Ended(node=head.node, size=head.position, hash=head.hash)
              for head in heads(session) if head.position}
     for state in published:
-        end = found.setdefault(state.node, Ended(node=state.node, size=0, hash=START, signed=0, root=b"", by=by))
+        end = found.setdefault(state.node, Ended(node=state.node, size=0, hash=START))
         if state.size > end.signed and not _continues(session, state):
             found[state.node] = replace(end, signed=state.size, root=state.root)
     return sorted(found.values(), key=lambda one: one.node)

@@ -52,15 +52,16 @@ class Supervisor:
         self._workers = [self._start(index, failures=0) for index in range(count)]
         self._announced = False
         self._stopping = False
+        self._given_up = False
 
     def run(self) -> int:
-        """Watch until SIGTERM or SIGINT; 0 when every worker then ended well, 1 when one did not or none would start.
-        Belongs in the main thread.
+        """Watch until SIGTERM or SIGINT; 0 when every worker that ran then ended well, 1 when one did not or would not
+        start. Belongs in the main thread.
         """
         with end_signals(self._stop):
             while not self._stopping:
                 self._tick()
-            return self._end()
+            return 0 if self._end() and not self._given_up else 1
 
     def pids(self) -> list[int]:
         """Process ids of the workers that run."""
@@ -96,21 +97,21 @@ class Supervisor:
         self._forget(worker)
         failures = 0 if worker.ready else worker.failures + 1
         if failures >= _PATIENCE:
-            self._stopping = True
+            self._stopping = self._given_up = True
             return
         if failures:
             time.sleep(_TICK_SECONDS * 2**failures)
         self._workers[self._workers.index(worker)] = self._start(worker.index, failures=failures)
 
-    def _end(self) -> int:
+    def _end(self) -> bool:
+        """Have those that run drain; did they? One that crashed before would have been replaced: it tells nothing."""
         for listener in self._sockets:
             listener.close()  # else the kernel goes on accepting for nobody
-        for worker in self._workers:
-            self._forget(worker)
-            if worker.process.poll() is None:
-                worker.process.send_signal(signal.SIGTERM)
+        running = [worker for worker in self._workers if worker.process.poll() is None]
+        for worker in running:
+            worker.process.send_signal(signal.SIGTERM)
         until = time.monotonic() + self._drain_seconds + _GRACE_SECONDS
-        for worker in self._workers:
+        for worker in running:
             try:
                 worker.process.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
@@ -118,7 +119,9 @@ class Supervisor:
                 worker.process.wait()
         os.close(self._life_read)
         os.close(self._life_write)
-        return 0 if all(_ended_well(worker) for worker in self._workers) else 1
+        for worker in self._workers:
+            self._forget(worker)
+        return all(_ended_well(worker) for worker in running)
 
     @staticmethod
     def _forget(worker: _Worker) -> None:

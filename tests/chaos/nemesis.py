@@ -36,7 +36,6 @@ class Nemesis:
         self._order = count()
         self._harms: dict[str, list[tuple[str, bool, float]]] = {node.name: [] for node in nodes}
         self._database_until = 0.0
-        self._worker_killed = dict.fromkeys(self._harms, 0.0)
         self.kills = 0
 
     def run(self, acts: Iterable[Act], *, seconds: float, tick: Callable[[], None],
@@ -142,7 +141,6 @@ class Nemesis:
     def _kill_worker(self, node: Node, act: Act) -> None:
         since = time.monotonic()
         victim = self._one_of(node, act)
-        self._worker_killed[node.name] = since
         os.kill(victim, signal.SIGKILL)  # its parent buries it, and starts another
         self._record("act", what=act.what, target=node.name, kill=True, since=since, until=since + _WORKER_SECONDS)
 
@@ -150,7 +148,7 @@ class Nemesis:
         node.wanted = False
         if act.what == "stop-node":
             code = node.end()
-            if code != 0 and time.monotonic() > self._worker_killed[node.name] + _WORKER_SECONDS:  # whose end it tells
+            if code != 0:
                 self._record("fell", target=node.name, code=code)
         elif act.what == "kill-supervisor":
             family = node.kill_supervisor()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from gateway.app.instance import utc_now
 from gateway.app.push import build_outlet
 from gateway.pipeline import Outlet, deliver
 from gateway.push_values import Claim, Outcome, Result
@@ -41,7 +42,8 @@ class Out:
     caller: Caller
 
     def send(self) -> str:
-        """A message in a conversation of its own; its number."""
+        """A message in a conversation of its own; its number. The service lives in real time, so the hub must too."""
+        self.line.at = max(self.line.at, utc_now())
         number = str(uuid.uuid4())
         reply = self.line.send(planted(number))
         assert code(reply) is None

@@ -124,6 +124,19 @@ def test_workers_share_the_port_and_a_crashed_one_is_replaced(own_pki: Pki) -> N
         assert running.process.wait(20) == 0
 
 
+def test_a_worker_that_crashed_just_before_the_end_makes_it_no_failure(own_pki: Pki) -> None:
+    """Its parent would have replaced it the next moment; what was to be drained was."""
+    with hub(own_pki, 2) as found:
+        found.process.send_signal(signal.SIGSTOP)  # so that it hears of both at once
+        os.kill(found.pids[0], signal.SIGKILL)
+        while not gone(found.pids[0]):
+            time.sleep(0.01)
+        found.process.send_signal(signal.SIGTERM)
+        found.process.send_signal(signal.SIGCONT)
+        assert found.process.wait(20) == 0
+        assert gone(found.pids[1])
+
+
 def test_workers_end_when_their_parent_is_killed(own_pki: Pki) -> None:
     with hub(own_pki, 2) as running:
         running.process.kill()

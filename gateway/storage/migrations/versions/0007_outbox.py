@@ -8,15 +8,23 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+_key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Make the tables, empty: what waits now is collected, as its receiver expects."""
-    key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    _outbox()
+    _attempts()
+    _push_proofs()
+    _breakers()
+
+
+def _outbox() -> None:
     op.create_table(
         "outbox",
-        sa.Column("message", key, nullable=False),
+        sa.Column("message", _key, nullable=False),
         sa.Column("receiver", sa.Text(), nullable=False),
-        sa.Column("conversation", key, nullable=False),
+        sa.Column("conversation", _key, nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
@@ -30,9 +38,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_outbox_due", "outbox", ["receiver", "next_at", "message"])
     op.create_index("ix_outbox_conversation", "outbox", ["conversation", "receiver", "message"])
+
+
+def _attempts() -> None:
     op.create_table(
         "attempts",
-        sa.Column("message", key, nullable=False),
+        sa.Column("message", _key, nullable=False),
         sa.Column("receiver", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("node", sa.Text(), nullable=False),
@@ -44,9 +55,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("message", "receiver", "number", name="pk_attempts"),
         sqlite_with_rowid=False,
     )
+
+
+def _push_proofs() -> None:
     op.create_table(
         "push_proofs",
-        sa.Column("message", key, nullable=False),
+        sa.Column("message", _key, nullable=False),
         sa.Column("receiver", sa.Text(), nullable=False),
         sa.Column("signed_info", sa.LargeBinary(), nullable=False),
         sa.Column("signature_value", sa.LargeBinary(), nullable=False),
@@ -58,6 +72,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["certificate"], ["certificates.sha256"], name="fk_push_proofs_certificate"),
         sa.PrimaryKeyConstraint("message", "receiver", name="pk_push_proofs"),
     )
+
+
+def _breakers() -> None:
     op.create_table(
         "breakers",
         sa.Column("party", sa.Text(), nullable=False),
