@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres.databases import GIVEN
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "security.md"
 BEGIN, END = "<!-- begin: written by make docs-security -->", "<!-- end -->"
@@ -83,8 +85,11 @@ def _claims(item: pytest.Item) -> set[str]:
 
 
 def collected(session: pytest.Session) -> Proofs:
-    """The marks of every test there is: those of this run where it collected all, else collected beside it."""
-    files = {path.resolve() for path in (ROOT / "tests").rglob("test_*.py")}
+    """The marks of every test there is: those of this run where it collected all, else collected beside it.
+
+    The tests that need a server of their own are only there with one, in either way.
+    """
+    files = {path.resolve() for path in (ROOT / "tests").rglob("test_*.py") if GIVEN or path.parent.name != "postgres"}
     if files <= {item.path.resolve() for item in session.items} and not any("::" in one for one in session.config.args):
         return session.config.stash[_MARKS]
     return collect()

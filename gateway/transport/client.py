@@ -187,8 +187,16 @@ class _Connection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         http.client.HTTPConnection.connect(self)  # TCP, with TCP_NODELAY; HTTPSConnection's own can't resume a session
+        self._check_connected()
         self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host, session=self._resumed)
         self.begin()  # connecting has its own time
+
+    def _check_connected(self) -> None:
+        """Reset already? Then wrap_socket would fail, and leave to the collector a socket that nobody has (CPython)."""
+        try:
+            self.sock.getpeername()
+        except OSError as error:
+            raise ConnectionResetError(error.errno, error.strerror) from error
 
     def begin(self) -> None:
         """Start the clock of one exchange."""

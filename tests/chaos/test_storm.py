@@ -3,8 +3,6 @@
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.chaos.plan import KILLS, plan_acts, whims
 from tests.chaos.run import Storm, run
 
@@ -20,8 +18,6 @@ def test_a_seed_gives_the_same_plan_again() -> None:
     assert whims(7, "x", 1, think=1.0) == whims(7, "x", 1, think=1.0)
 
 
-# ssl forgets to close a socket that is reset between connecting and handshake; the collector does it.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_hub_on_one_file_keeps_its_promise_in_a_short_storm(template: Path, tmp_path: Path) -> None:
     storm = Storm(seed=20261124, seconds=5, kills=3, workers=1, counsellors=1, push=())
     outcome = run(storm, tmp_path / "run", template=template)

@@ -1,11 +1,15 @@
 """The pooled caller: what it sends, what it survives, and how it explains what went wrong."""
 
+import gc
+import http.client
+import select
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -244,6 +248,33 @@ def test_what_goes_wrong_is_explained(start: Start) -> None:
     silent = socket.create_server(("127.0.0.1", 0))
     with silent, pytest.raises(Unreachable, match="no answer in time"):
         caller(pki, connect_seconds=0.2).post(f"https://localhost:{silent.getsockname()[1]}/", b"<a/>", "")
+
+
+def test_a_connection_that_is_reset_before_the_handshake_leaves_no_socket_behind(
+    own_pki: Pki, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """ssl would leave it to the collector, which warns; here a warning is a failure."""
+    connect = http.client.HTTPConnection.connect
+
+    def connect_slowly(connection: http.client.HTTPConnection) -> None:
+        connect(connection)
+        select.select([connection.sock], [], [], 5)  # until the reset is there
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect_slowly)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def reset() -> None:
+        with suppress(OSError):
+            while True:
+                listener.accept()[0].close()  # a socket inherits how it lingers
+
+    threading.Thread(target=reset, daemon=True).start()
+    with listener:
+        with pytest.raises(Unreachable, match="closed the connection"):
+            caller(own_pki).post(f"https://localhost:{listener.getsockname()[1]}/", b"<a/>", "")
+        gc.collect()
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize("url", [
