@@ -5,6 +5,7 @@ worker reads from a pipe of which the parent alone holds the other end: when the
 worker drains and ends too.
 """
 
+import logging
 import os
 import select
 import signal
@@ -16,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.transport.server import end_signals, url_of
+
+_log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.1
 _PATIENCE = 3  # starts in a row that fail before the parent gives up
@@ -121,7 +124,10 @@ class Supervisor:
         os.close(self._life_write)
         for worker in self._workers:
             self._forget(worker)
-        return all(_ended_well(worker) for worker in running)
+        failed = [worker for worker in running if not _ended_well(worker)]
+        for worker in failed:
+            _log.warning("worker %s ended with %s instead of draining", worker.index, worker.process.returncode)
+        return not failed
 
     @staticmethod
     def _forget(worker: _Worker) -> None:
