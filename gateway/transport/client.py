@@ -186,17 +186,28 @@ class _Connection(http.client.HTTPSConnection):
         self.response_class = self._response  # type: ignore[assignment]  # called like the class
 
     def connect(self) -> None:
-        http.client.HTTPConnection.connect(self)  # TCP, with TCP_NODELAY; HTTPSConnection's own can't resume a session
-        self._check_connected()
-        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host, session=self._resumed)
-        self.begin()  # connecting has its own time
+        """TCP and TLS, at the first of the host's addresses that answers.
 
-    def _check_connected(self) -> None:
-        """Reset already? Then wrap_socket would fail, and leave to the collector a socket that nobody has (CPython)."""
-        try:
-            self.sock.getpeername()
-        except OSError as error:
-            raise ConnectionResetError(error.errno, error.strerror) from error
+        The socket is wrapped before it connects: of one that is reset between the two, wrap_socket fails and leaves a
+        socket that nobody holds (CPython). HTTPSConnection's own connect can't resume a session either.
+        """
+        reason: OSError = OSError("no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
+            bare = socket.socket(family, kind, protocol)
+            bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            bare.settimeout(self._limits.connect_seconds)
+            self.sock = self._tls.wrap_socket(bare, server_hostname=self.host, session=self._resumed)
+            try:
+                self.sock.connect(address)
+            except ssl.SSLError:
+                raise
+            except OSError as error:
+                reason = error
+                self.sock.close()
+            else:
+                self.begin()  # connecting has its own time
+                return
+        raise reason
 
     def begin(self) -> None:
         """Start the clock of one exchange."""

@@ -1,7 +1,6 @@
 """The pooled caller: what it sends, what it survives, and how it explains what went wrong."""
 
 import gc
-import http.client
 import select
 import socket
 import ssl
@@ -254,13 +253,13 @@ def test_a_connection_that_is_reset_before_the_handshake_leaves_no_socket_behind
     own_pki: Pki, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """ssl would leave it to the collector, which warns; here a warning is a failure."""
-    connect = http.client.HTTPConnection.connect
+    shake_hands = ssl.SSLSocket.do_handshake
 
-    def connect_slowly(connection: http.client.HTTPConnection) -> None:
-        connect(connection)
-        select.select([connection.sock], [], [], 5)  # until the reset is there
+    def shake_hands_slowly(sock: ssl.SSLSocket) -> None:
+        select.select([sock], [], [], 5)  # until the reset is there
+        shake_hands(sock)
 
-    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect_slowly)
+    monkeypatch.setattr(ssl.SSLSocket, "do_handshake", shake_hands_slowly)
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
