@@ -138,11 +138,7 @@ class Caller:
         request.check(connection.sock.getpeercert(binary_form=True) or b"")
         connection.begin()
         content = request.content if isinstance(request.content, bytes) else connection.until_answered(request.content)
-        try:
-            connection.request("POST", request.target, body=content, headers=request.headers)
-        except _CLOSED:
-            if not connection.answers():
-                raise
+        connection.request("POST", request.target, body=content, headers=request.headers)
         response = connection.getresponse()
         answer = self._read(response, connection, request.sink)
         self._remember(connection)
@@ -274,23 +270,20 @@ class _Connection(http.client.HTTPSConnection):
     def until_answered(self, package: Package) -> Iterator[bytes]:
         """The package piece by piece, as long as nobody answers: a refusal comes before all of it is there."""
         for piece in package:
-            if self.answers():
+            if self._answers():
+                self.unfinished = True
                 return
             self.extend(len(piece))
             yield piece
 
-    def answers(self) -> bool:
-        """Has an answer begun, before the request was whole? Its octets are kept.
-
-        Reading is the only way to know: TLS has words of its own too.
-        """
+    def _answers(self) -> bool:
+        """Has an answer begun? Its octets are kept. Reading is the only way to know: TLS has words of its own too."""
         self.sock.settimeout(0)
         try:
             self._early = self.sock.recv(_PIECE)
         except (ssl.SSLWantReadError, BlockingIOError):
             return False
-        self.unfinished = True
-        return bool(self._early)
+        return True
 
     def early(self) -> bytes:
         """The octets of an answer that were read while the request was sent, once."""

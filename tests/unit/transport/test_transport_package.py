@@ -102,15 +102,6 @@ def test_a_refusal_that_comes_before_all_is_sent_is_read_and_the_rest_stays_here
     assert many.given < 1_000
 
 
-def test_a_refusal_is_read_when_the_connection_then_ends(own_pki: Pki) -> None:
-    def handle(tls: ssl.SSLSocket, number: int) -> None:
-        tls.recv(65_536)
-        tls.sendall(ok(b"<fault/>"))
-
-    with peer(own_pki, handle) as url:
-        assert caller(own_pki).post(url, package(1_000)[0], "") == (200, b"<fault/>")
-
-
 def test_an_answer_in_parts_gives_its_root_and_the_parts_to_the_sink(own_pki: Pki) -> None:
     asked: list[bytes] = []
 
