@@ -1,6 +1,6 @@
 """`make overload`: a hub under five times what it can do, and after it.
 
-    python -m tests.load.overload [--seconds 12] [--times 5] [--workers 2] [--connections 96] [--json]
+    python -m tests.load.overload [--seconds 12] [--times 5] [--workers 2] [--connections 400] [--json]
 
 1 peak: as many requests as get done over 32 connections. 2 before: half of that, at a steady rate. 3 overload: `times`
 the peak, at a steady rate whatever becomes of them, over many connections; a small party sends its one in twenty beside
@@ -218,7 +218,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=12.0, help="of the overload")
     parser.add_argument("--times", type=float, default=5.0, help="the peak")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--connections", type=int, default=96)
+    parser.add_argument("--connections", type=int, default=400)
     parser.add_argument("--json", action="store_true", help="on stdout, nothing else")
     asked = parser.parse_args()
     say = partial(print, file=sys.stderr if asked.json else sys.stdout, flush=True)
