@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
+from gateway.multipart import Package
 from gateway.parted import Parted, Payload, Place
 from gateway.push_values import Breaker, Claim, Outcome
 from gateway.values import (
@@ -25,8 +26,8 @@ NewId = Callable[[], str]  # a fresh random UUID, lower case
 WorkingDay = Callable[[date], bool]  # a Dutch working day?
 Notify = Callable[[Listed], Acceptance | None]  # a lost message → what its sender is told of it, if anything
 Allow = Callable[[str, Breaker], tuple[int, Breaker]]  # how many of a party's may begin; its breaker once one has
-Forward = Callable[[str, bytes, str, Callable[[bytes], None]], tuple[int, bytes]]  # url, octets, SOAPAction, check
-# of the server's certificate (DER) before anything is sent → HTTP status and octets. Raises Unreachable.
+Forward = Callable[[str, bytes | Package, str, Callable[[bytes], None]], tuple[int, bytes]]  # url, octets, SOAPAction,
+# check of the server's certificate (DER) before anything is sent → HTTP status and octets. Raises Unreachable.
 Observe = Callable[[str, Mapping[str, object]], None]  # event and its facts, for log and metrics; never content
 
 

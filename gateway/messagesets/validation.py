@@ -18,7 +18,16 @@ from lxml import etree
 from gateway.errors import AttachmentWrong, BsnNotAllowed, GatewayError, NotXml, SchemaInvalid, VersionNotAgreed
 from gateway.messagesets._texts import check_finding
 from gateway.messagesets._xpath import parser
-from gateway.messagesets.checks import NO_FILES, Files, Wrong, check_accounts, check_attachments, check_bsn, check_contacts, has_text
+from gateway.messagesets.checks import (
+    NO_FILES,
+    Files,
+    Wrong,
+    check_accounts,
+    check_attachments,
+    check_bsn,
+    check_contacts,
+    has_text,
+)
 from gateway.messagesets.message import Message, read_fields, read_header, read_term
 from gateway.messagesets.rules import Rulebook, broken_rules
 from gateway.messagesets.schema import MAX_FINDINGS

@@ -10,6 +10,6 @@ from gateway.pipeline.refusal import write_tally
 from gateway.pipeline.tally import Tally
 
 __all__ = [
-    "Encryption", "Gate", "Intake", "Outlet", "Signers", "Tally", "answer", "begin", "decline", "deliver", "knowledge", "lapsed",
-    "write_tally",
+    "Encryption", "Gate", "Intake", "Outlet", "Signers", "Tally", "answer", "begin", "decline", "deliver",
+    "knowledge", "lapsed", "write_tally",
 ]

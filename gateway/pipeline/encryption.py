@@ -12,7 +12,14 @@ from types import MappingProxyType
 from gateway.errors import CertificateRejected, Misconfigured, SecurityRefusal, TooLarge, TrustStale
 from gateway.parted import Parted, Payload, length, whole
 from gateway.pipeline.gate import Encrypting, Encryption, Gate
-from gateway.routing import Addressed, agreed_encrypted, agreed_encrypted_push, check_element, encryption_certificate
+from gateway.routing import (
+    Addressed,
+    agreed_encrypted,
+    agreed_encrypted_push,
+    check_element,
+    encryption_certificate,
+    sift,
+)
 from gateway.security import Recipient, SecurityPolicy, Verified, decrypt_content, encrypt_body, recipient_of, verify
 from gateway.soap import Envelope, parse, write_collected
 from gateway.values import Acceptance, Bridged, EncryptedBody, Finding, Party, Permit, Received

@@ -15,7 +15,7 @@ from gateway.errors import (
     NotFound,
 )
 from gateway.messagesets import NO_FILES, Files, validate
-from gateway.multipart import Package, Part
+from gateway.multipart import Package
 from gateway.names import ANONYMOUS, answer_action
 from gateway.parted import Parted
 from gateway.pipeline.encryption import open_request, registered_recipient, signing_recipient
@@ -148,11 +148,9 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     message_id, own_id = admitted.addressing.message_id, gate.new_id()
     request = Request(register=register, permit=permit, verified=verified, message=message, sender=sender, now=now,
                       message_id=message_id, parted=arrived.parted if arrived else None,
-                      files=arrived.files if arrived else NO_FILES, takes_mtom=trail.received.takes_mtom and trail.recipient is None)
-    body = LAST_STEPS[permit.operation.step](request, gate)
-    files: tuple[Part, ...] = ()
-    if isinstance(body, Parted):
-        body, files = way_out(body, mtom=request.takes_mtom, nonce=own_id)
+                      files=arrived.files if arrived else NO_FILES,
+                      takes_mtom=trail.received.takes_mtom and trail.recipient is None)
+    body, files = way_out(LAST_STEPS[permit.operation.step](request, gate), mtom=request.takes_mtom, nonce=own_id)
     outgoing = Outgoing(
         action=answer_action(permit.operation.action), message_id=f"urn:uuid:{own_id}", to=ANONYMOUS,
         relates_to=message_id, confirmations=(b64encode(verified.signature_value).decode(),),

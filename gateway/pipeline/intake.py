@@ -6,9 +6,9 @@ many and as large as its type may have. They are durable, sealed, before the Bod
 what was stored: a receipt says that what the hub keeps is what was signed. Whatever ends otherwise leaves nothing.
 """
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
@@ -78,7 +78,7 @@ class _Coming:
     number: int = 0  # of the one that is coming
     octets: int = 0
     begins: bytes = b""
-    hash: "sha256" = field(default_factory=sha256)  # type: ignore[valid-type]
+    hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def open(self, content_id: str | None) -> int:
         """The number of the file that begins. Raises MalformedEnvelope."""
@@ -87,7 +87,7 @@ class _Coming:
             raise _refusal("a part that no xop:Include refers to", "mtom-deel-over",
                            nl="Het pakket heeft een deel waar geen xop:Include naar verwijst.",
                            en="The package has a part that no xop:Include refers to.")
-        self.number, self.octets, self.begins, self.hash = found[0], 0, b"", sha256()
+        self.number, self.octets, self.begins, self.hash = found[0], 0, b"", hashlib.sha256()
         return self.number
 
     def add(self, octets: bytes) -> str | None:

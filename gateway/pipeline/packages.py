@@ -1,4 +1,4 @@
-"""The way out of a message that has its files apart: as MTOM where the other side takes it, else in line where it fits."""
+"""The way out of a message with files apart: as MTOM where the other side takes it, else in line where it fits."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,7 +8,7 @@ from gateway.multipart import Part
 from gateway.parted import FileOctets, Parted, Payload, length, whole
 from gateway.security import DigestedBody, digest_body
 from gateway.soap import put_in
-from gateway.values import Finding
+from gateway.values import EncryptedBody, Finding
 
 _REMEDY: Final = (Finding(
     xpath="/", rule="mtom-nodig",
@@ -18,11 +18,15 @@ _REMEDY: Final = (Finding(
        'Accept: multipart/related; type="application/xop+xml".'),)
 
 
-def way_out(body: Parted, *, mtom: bool, nonce: str) -> tuple[bytes | DigestedBody, tuple[Part, ...]]:
+def way_out(
+    body: Payload | EncryptedBody, *, mtom: bool, nonce: str
+) -> tuple[bytes | EncryptedBody | DigestedBody, tuple[Part, ...]]:
     """What goes into the Body, and the parts that go after the envelope; none when all of it stands in line.
 
     Takes   `nonce`: as `seal`.
     """
+    if not isinstance(body, Parted):
+        return body, ()
     if not mtom:
         return whole(body), ()
     pieces, numbers = [], list[int]()

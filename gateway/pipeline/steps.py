@@ -71,7 +71,7 @@ class Request:
     sender: Party
     now: datetime
     message_id: str
-    takes_mtom: bool  # so the answer may have files apart
+    takes_mtom: bool = False  # so the answer may have files apart
     parted: Parted | None = None  # the files that came apart from it
     files: Files = NO_FILES  # what is known of them
 

@@ -60,7 +60,7 @@ def verify_body(awaiting: Awaiting, files: Parted | None) -> Verified:
     signed = awaiting.signed
     (one,) = (one for one in signed.references if one.target is signed.envelope.body)
     octets = canonical(one.target, one.inclusive)
-    asked, kept = DIGESTS[one.algorithm](), sha256()
+    asked, kept = DIGESTS[one.algorithm](b""), sha256()
     for piece in files.of(octets).chunks() if files is not None else (octets,):
         asked.update(piece)
         kept.update(piece)

@@ -45,7 +45,7 @@ __all__ = [
     "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Covered", "CoveredBy",
     "Draft", "Duties", "Ended", "Evidence", "Head", "Journaled", "KeyDirectory", "KeyVault", "Leg", "Operator",
     "Pruned", "Pruning", "Pushes", "Recorded", "Redirection", "Reports", "Restores", "Sealer", "SignedCheckpoint",
-    "SqlJournal", "SqlMailbox", "SqlOutbox", "SqlSpool", "SqlSwitches", "SqlTolerances", "State", "Store", "Story", "Stretch",
-    "TokenVault", "backup", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "next_name",
-    "of_party", "open_store", "sealed_to", "upgrade", "verify_chain",
+    "SqlJournal", "SqlMailbox", "SqlOutbox", "SqlSpool", "SqlSwitches", "SqlTolerances", "State", "Store", "Story",
+    "Stretch", "TokenVault", "backup", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later",
+    "next_name", "of_party", "open_store", "sealed_to", "upgrade", "verify_chain",
 ]

@@ -6,7 +6,7 @@ in here and nowhere else: who erases the row erases them (spool.py).
 
 from json import dumps, loads
 
-from gateway.parted import Parted, Payload, Place
+from gateway.parted import Payload, Place
 from gateway.storage.engine import Store
 from gateway.storage.spool import parted
 
