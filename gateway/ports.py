@@ -155,7 +155,7 @@ class Mailbox(Protocol):
         """Waiting messages of `party`, oldest first; changes nothing."""
 
     def collect(self, party: str, referentienummer: str, now: datetime,
-                fits: Callable[[Payload], None]) -> tuple[Listed, Payload | EncryptedBody]:
+                fits: Callable[[Payload], None] = lambda payload: None) -> tuple[Listed, Payload | EncryptedBody]:
         """The message and its canonical octets, or the whole answer where only its addressee may read it; the first
         time it is marked collected, unless `fits` raises. Raises MailboxUnknown.
         """

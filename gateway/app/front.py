@@ -49,7 +49,7 @@ def caller(settings: Settings) -> Caller:
 
 def request_limits(settings: Settings) -> RequestLimits:
     limits = settings.limits
-    return RequestLimits(max_octets=settings.soap.max_octets, threads=limits.threads,
+    return RequestLimits(max_octets=settings.soap.max_octets, threads=limits.threads, packages=limits.packages,
                          body_seconds=limits.body_seconds, body_floor=limits.body_octets_per_second)
 
 

@@ -147,10 +147,10 @@ class Intake:
         finally:
             self.abandon()
 
-    def refuse(self, error: GatewayError) -> Reply:
+    def refuse(self, error: Exception) -> Reply:
         """What the caller is told of an error in the package, and nothing is kept of it."""
         self.abandon()
-        return refuse(self._trail, error, self._gate)
+        return refuse(self._trail, known_error(error), self._gate)
 
     def abandon(self) -> None:
         """Nobody is there to answer any more, or it was answered: what no accepted message has is removed."""

@@ -1,7 +1,7 @@
 """The last step of the line, by what the operation asks: one table, one small function each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -73,7 +73,7 @@ class Request:
     message_id: str
     takes_mtom: bool = False  # so the answer may have files apart
     parted: Parted | None = None  # the files that came apart from it
-    files: Files = NO_FILES  # what is known of them
+    files: Files = field(default_factory=lambda: NO_FILES)  # what is known of them
 
     def field(self, name: str) -> str | None:
         return self.message.text(name)

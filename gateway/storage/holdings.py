@@ -36,6 +36,7 @@ from gateway.storage.tables import (
     successors,
     switches,
     tolerances,
+    uploads,
 )
 from gateway.storage.vault import KeyVault
 
@@ -112,6 +113,8 @@ _SEALED_TO = Query(
         deliveries.c.message == addressed_payloads.c.message, deliveries.c.receiver == addressed_payloads.c.receiver)))
     .group_by(deliveries.c.receiver, deliveries.c.sealed_to)
     .order_by(deliveries.c.receiver, deliveries.c.sealed_to))
+_FILES = Query(select(func.count(), func.sum(uploads.c.octets), func.min(uploads.c.at), func.max(messages.c.expires_at))
+               .select_from(uploads.outerjoin(messages, messages.c.id == uploads.c.message)))
 _MESSAGES = Query(select(func.count(), func.min(messages.c.received_at), func.max(messages.c.received_at)))
 _REFUSALS = Query(select(func.count(), func.min(refusals.c.at), func.max(refusals.c.at)))
 _TOLERANCES = Query(select(func.count(), func.min(tolerances.c.first_seen), func.max(tolerances.c.last_seen)))
@@ -132,7 +135,7 @@ def holdings(store: Store, vault: KeyVault, *, expiries: int = 10) -> Holdings:
     with store.read() as session:
         sealed = [row for query in _SEALED for row in session.all(query)]
         return Holdings(
-            held=(_content(sealed), *_metadata(session)),
+            held=(_content(sealed), _files(session), *_metadata(session)),
             keys=tuple(_key(epoch, sealed) for epoch in sorted({*epochs, *(row[0] for row in sealed)})),
             sealed_to=_sealed_to(session), expiries=_expiries(session, expiries))
 
@@ -161,6 +164,13 @@ def _content(sealed: list[Row]) -> Held:
         kind="content", count=sum(row[1] for row in sealed), octets=sum(row[2] for row in sealed),
         oldest=maybe_moment(min((row[3] for row in sealed), default=None)),
         until=maybe_moment(max((row[4] for row in sealed), default=None)))
+
+
+def _files(session: Session) -> Held:
+    """Files that came apart from their message; its term is theirs."""
+    ((count, octets, oldest, until),) = session.all(_FILES)
+    return Held(kind="files", count=count, octets=int(octets or 0), oldest=maybe_moment(oldest),
+                until=maybe_moment(until))
 
 
 def _metadata(session: Session) -> Iterator[Held]:

@@ -154,7 +154,7 @@ class SqlMailbox(ports.Mailbox):
         return [listed(row, now, party) for row in rows[:limit]]
 
     def collect(self, party: str, referentienummer: str, now: datetime,
-                fits: Callable[[Payload], None]) -> tuple[Listed, Content]:
+                fits: Callable[[Payload], None] = lambda payload: None) -> tuple[Listed, Content]:
         """See ports.Mailbox. Collecting again only reads. Raises StorageError when the payload does not open."""
         with self._store.read() as session:
             row = _first_open(session.all(_FIND, referentienummer=referentienummer, party=party), now)

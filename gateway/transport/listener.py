@@ -10,6 +10,8 @@ POST (WS-I BP 1.1 §3.4, docs/profile.md §2):
 4. no Content-Encoding but identity, and text/xml in UTF-8, else 415;
 5. a worker thread is free or will be soon, else 503 with Retry-After.
 
+Of a package (MTOM, packages.py) 4 comes before 3, which is about its envelope; its files go to the line as they come.
+
 Refusals of a POST go back as signed SOAP faults by the function `refuse`; it works in a thread of its own, so that an
 overload can still be told, and beyond its own bound the bare status has to do. So it has under 0 for all but one
 refusal per party in ten seconds: a flood must not buy signatures.
@@ -19,7 +21,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -33,7 +35,9 @@ from gateway.errors import (
     UnsupportedContent,
     row,
 )
+from gateway.multipart import is_package, read_package_type
 from gateway.ports import Clock
+from gateway.transport.packages import LONGEST, Begin, Packages, Refuse
 from gateway.transport.quota import Excess, Quota
 from gateway.values import Received, Reply
 
@@ -41,7 +45,6 @@ Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Answer = Callable[[Received], Reply]
-Refuse = Callable[[Received, GatewayError], Reply]
 
 _TEXT_XML = re.compile(r'text/xml\s*((?:;\s*[\w-]+=(?:[^\s;"]+|"[^"\\]*")\s*)*);?\s*', re.ASCII | re.IGNORECASE)
 _PARAMETER = re.compile(r';\s*([\w-]+)=(?:"([^"\\]*)"|([^\s;"]+))', re.ASCII)
@@ -61,6 +64,7 @@ class RequestLimits:
     waiting: int = 64  # requests beyond those in a thread; some 100 ms of work
     refusals: int = 16  # refusals that may wait for their one thread
     held_octets: int = 268_435_456  # of all bodies in memory at once, per process
+    packages: int = 16  # requests with files (MTOM) under way
 
 
 class _Gone(Exception):
@@ -70,7 +74,8 @@ class _Gone(Exception):
 class SoapListener:
     """The ASGI application of the SOAP port.
 
-    Takes   `answer` and `refuse` of the pipeline (both may block, neither raises), the paths of the services, the
+    Takes   `answer`, `begin` and `refuse` of the pipeline (they may block, none raises; without `begin` no
+            packages are taken), the paths of the services, the
             contract documents by (path, query) as contracts.build makes them, the quota and the clock.
     Needs   HttpProtocol below it: scope["state"]["peer"] is the client certificate (DER), ["oin"] the OIN in it.
     """
@@ -78,6 +83,7 @@ class SoapListener:
     def __init__(
         self, *, answer: Answer, refuse: Refuse, services: Collection[str],
         contracts: Mapping[tuple[str, str], bytes], now: Clock, limits: RequestLimits, quota: Quota,
+        begin: Begin | None = None,
     ) -> None:
         self._answer = answer
         self._refuse = refuse
@@ -89,6 +95,8 @@ class SoapListener:
         self._held = 0  # octets of bodies in memory
         self._work = _Pool("answer", limits.threads, limits.threads + limits.waiting)
         self._refusals = _Pool("refuse", 1, 1 + limits.refusals)
+        self._packages = Packages(begin=begin, refuse=refuse, now=now, max_octets=limits.max_octets,
+                                  held_octets=limits.held_octets, at_once=limits.packages)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI 3.0, type http)."""
@@ -107,9 +115,13 @@ class SoapListener:
         """Wait for the running work; call it when no connection is left."""
         self._work.close()
         self._refusals.close()
+        self._packages.close()
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
+        if is_package(headers.get(b"content-type", b"").decode("latin-1")):
+            await self._package(scope, headers, receive, send)
+            return
         body = await self._body(headers, receive)
         octets = body if isinstance(body, bytes) else b""
         received = self._received(scope, headers, octets)
@@ -118,7 +130,37 @@ class SoapListener:
             reply = await self._serve(received, headers, body)
         finally:
             self._held -= len(octets)
-        await _reply(send, reply, close=not isinstance(body, bytes))
+        await self._send(send, reply, close=not isinstance(body, bytes))
+
+    async def _package(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+        received = self._received(scope, headers, b"")
+        root = replace(received, content_type="text/xml", takes_mtom=True)  # as if it came alone
+        try:
+            error = self._check(root, headers, b"")
+            if error is not None:
+                raise error
+            package = read_package_type(received.content_type)
+            if not self._packages.taken:
+                raise UnsupportedContent("a package, which is not taken here")
+        except GatewayError as refusal:
+            reply, whole = await self._refused(received, refusal), False
+        else:
+            reply, whole = await self._packages.serve(root, scope["state"]["oin"], package, self._pace(receive))
+        if not whole and headers.get(b"expect", b"").lower() != b"100-continue":
+            await self._linger(receive)
+        await self._send(send, reply, close=not whole)
+
+    def _pace(self, receive: Receive) -> Callable[[], Awaitable[tuple[bytes, bool]]]:
+        """The body as it comes, each piece in its time. Raises _Gone."""
+        start, size = asyncio.get_running_loop().time(), 0
+
+        async def more() -> tuple[bytes, bool]:
+            nonlocal size
+            allowed = min(self._limits.body_seconds + size / self._limits.body_floor, LONGEST)
+            octets, coming = await _chunk(receive, start + allowed)
+            size += len(octets)
+            return octets, coming
+        return more
 
     async def _turn_away(self, excess: Excess, scope: Scope, receive: Receive, send: Send) -> None:
         """Discard the body, so that the connection can go on, and say when to come again: in full, or in short."""
@@ -138,7 +180,7 @@ class SoapListener:
         return Received(
             octets=octets, path=_path(scope), content_type=headers.get(b"content-type", b"").decode("latin-1"),
             soap_action=headers[b"soapaction"].decode("latin-1") if b"soapaction" in headers else None,
-            peer=scope["state"]["peer"], at=self._now(),
+            peer=scope["state"]["peer"], at=self._now(), takes_mtom=takes_mtom(headers.get(b"accept", b"")),
         )
 
     async def _serve(self, received: Received, headers: Mapping[bytes, bytes], body: bytes | GatewayError) -> Reply:
@@ -146,12 +188,27 @@ class SoapListener:
         reply = None if error else await self._work.run(self._answer, received)
         if reply is None:
             error = error or Overloaded(f"{self._limits.threads} requests are in work, {self._limits.waiting} wait")
-            reply = await self._refusals.run(self._refuse, received, error)
+            reply = await self._refused(received, error)
+        return reply
+
+    async def _refused(self, received: Received, error: GatewayError) -> Reply:
+        """The refusal, in full or, where too many wait to be refused, its bare status."""
+        reply = await self._refusals.run(self._refuse, received, error)
         if reply is None:
-            assert error is not None
             seen = row(error)
             reply = Reply(status=seen.http, octets=b"Refused.\n", content_type=_PLAIN, retry_after=seen.retry_after)
         return reply
+
+    async def _send(self, send: Send, reply: Reply, *, close: bool) -> None:
+        """The answer; one with files is read while it goes out."""
+        if reply.package is None:
+            await _reply(send, reply, close=close)
+            return
+        await _start(send, reply, reply.package.length, close=close)
+        pieces = iter(reply.package)
+        while (piece := await self._packages.run(next, pieces, None)) is not None:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
     def _check(
         self, received: Received, headers: Mapping[bytes, bytes], body: bytes | GatewayError,
@@ -257,6 +314,11 @@ def is_text_xml(content_type: str) -> bool:
     return all(charset.lower() == "utf-8" for charset in charsets)
 
 
+def takes_mtom(accept: bytes) -> bool:
+    """Does an Accept header name packages of MTOM? Read loosely: who does not want them never writes these words."""
+    return b"multipart/related" in accept[:_CONTENT_TYPE].lower()
+
+
 def contract_query(query: bytes) -> str:
     """The key of a contract document: `wsdl` or `xsd=<name>`; any other text is a key that is in no mapping."""
     name, equals, value = query.decode("latin-1").partition("=")
@@ -293,9 +355,12 @@ async def _plain(send: Send, status: int, text: str, *, allow: str | None = None
 
 
 async def _reply(send: Send, reply: Reply, *, allow: str | None = None, close: bool = False) -> None:
-    headers = [
-        (b"content-type", reply.content_type.encode("latin-1")), (b"content-length", b"%d" % len(reply.octets)),
-    ]
+    await _start(send, reply, len(reply.octets), allow=allow, close=close)
+    await send({"type": "http.response.body", "body": reply.octets})
+
+
+async def _start(send: Send, reply: Reply, length: int, *, allow: str | None = None, close: bool = False) -> None:
+    headers = [(b"content-type", reply.content_type.encode("latin-1")), (b"content-length", b"%d" % length)]
     if reply.retry_after is not None:
         headers.append((b"retry-after", b"%d" % reply.retry_after))
     if allow is not None:
@@ -303,4 +368,3 @@ async def _reply(send: Send, reply: Reply, *, allow: str | None = None, close: b
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.octets})

@@ -6,14 +6,15 @@ How many may be under way is bounded; one more is told to come back later.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final, TypeVar
+from datetime import datetime
+from typing import Final, Protocol, TypeVar
 
 from gateway.errors import GatewayError, Overloaded, TooLarge
-from gateway.multipart import Begin, Data, Event, PackageLimits, PackageType, Reader
-from gateway.pipeline import Intake
+from gateway.multipart import Data, End, Event, PackageLimits, PackageType, Reader
 from gateway.ports import Clock
 from gateway.values import Received, Reply
 
@@ -21,9 +22,23 @@ T = TypeVar("T")
 
 LONGEST: Final = 3_600.0  # seconds for a whole package; what a crash left is removed later than that (storage/spool.py)
 _AT_ONCE: Final = 262_144  # octets handed to a thread
+_SHARES: Final = 4  # a party has at most one of so many equal shares of what may be under way
 _THREADS: Final = 4  # hashing, sealing and the store's commits
 
-Begun = Callable[[Received, str | None], Reply | Intake]
+
+
+class Intake(Protocol):
+    """Who takes what follows an envelope (pipeline/intake.py); the first three may raise, then `refuse` is asked."""
+
+    def open(self, content_id: str | None) -> None: ...
+    def write(self, octets: bytes) -> None: ...
+    def close(self) -> None: ...
+    def finish(self, at: datetime) -> Reply: ...
+    def refuse(self, error: Exception) -> Reply: ...
+    def abandon(self) -> None: ...
+
+
+Begin = Callable[[Received, str | None], Reply | Intake]  # the envelope and its part's Content-ID
 Refuse = Callable[[Received, GatewayError], Reply]
 Next = Callable[[], Awaitable[tuple[bytes, bool]]]  # more of the body, and whether that was not all
 
@@ -31,30 +46,37 @@ Next = Callable[[], Awaitable[tuple[bytes, bool]]]  # more of the body, and whet
 class Packages:
     """The packages that are under way in one process. Used from the event loop."""
 
-    def __init__(self, *, begin: Begun, refuse: Refuse, now: Clock, max_octets: int, at_once: int) -> None:
-        """`max_octets` of the envelope; `at_once`: how many packages may be under way."""
+    def __init__(self, *, begin: Begin | None, refuse: Refuse, now: Clock, max_octets: int, held_octets: int,
+                 at_once: int) -> None:
+        """`max_octets` of one envelope, `held_octets` of all; `at_once`: how many packages may be under way, of which
+        one party has a quarter at most.
+        """
         self.begin, self.refuse, self.now = begin, refuse, now
-        self.max_octets, self._at_once = max_octets, at_once
-        self._under_way = 0
+        self.max_octets, self._held_octets, self._at_once = max_octets, held_octets, at_once
+        self.taken = begin is not None
+        self._under_way: Counter[str] = Counter()  # by OIN
+        self._held = 0
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="package")
 
-    async def serve(self, received: Received, package: PackageType, more: Next) -> tuple[Reply, bool]:
-        """The answer, and whether the body was read to its end. Whatever ends it else, `more` raises.
+    async def serve(self, received: Received, oin: str, package: PackageType, more: Next) -> tuple[Reply, bool]:
+        """The answer, and whether the body was read to its end. Where it breaks off, `more` raises.
 
-        Takes   the request without its octets.
+        Takes   the request without its octets, and the OIN that limits go by.
         """
-        if self._under_way >= self._at_once:
-            error = Overloaded(f"{self._at_once} packages are under way")
+        own, all_ = self._under_way[oin], self._under_way.total()
+        if all_ >= self._at_once or own >= max(1, self._at_once // _SHARES):
+            error = Overloaded(f"{all_} packages are under way, {own} of this caller")
             return await self.run(self.refuse, received, error), False
-        self._under_way += 1
-        one = _Package(received, Reader(package, PackageLimits()), self)
+        self._under_way[oin] += 1
+        one = Arrival(received, Reader(package, PackageLimits()), self)
         try:
             return await self._take(one, more)
         except BaseException:  # the peer is gone, or too slow
             await asyncio.shield(self.run(one.abandon))
             raise
         finally:
-            self._under_way -= 1
+            self._held -= one.held
+            self._under_way[oin] -= 1
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """In a thread, beside the event loop."""
@@ -64,20 +86,24 @@ class Packages:
         """When no connection is left."""
         self._threads.shutdown(wait=True)
 
-    async def _take(self, one: "_Package", more: Next) -> tuple[Reply, bool]:
+    async def _take(self, one: "Arrival", more: Next) -> tuple[Reply, bool]:
         held, coming = bytearray(), True
         while coming:
             octets, coming = await more()
             held += octets
             if len(held) >= _AT_ONCE or not coming:
+                before = one.held
                 reply = await self.run(one.feed, bytes(held))
                 held.clear()
+                self._held += one.held - before
+                if reply is None and self._held > self._held_octets:
+                    reply = await self.run(one.refused, Overloaded("envelopes of packages fill the memory for bodies"))
                 if reply is not None:
                     return reply, not coming
         return await self.run(one.end), True
 
 
-class _Package:
+class Arrival:
     """One package on its way to the line; one thread at a time."""
 
     def __init__(self, received: Received, reader: Reader, packages: Packages) -> None:
@@ -85,6 +111,7 @@ class _Package:
         self._begin, self._refuse = packages.begin, packages.refuse
         self._now, self._most = packages.now, packages.max_octets
         self._root = bytearray()
+        self.held = 0  # octets of the envelope, which stays until the files are there
         self._root_id: str | None = None
         self._intake: Intake | None = None
 
@@ -95,8 +122,8 @@ class _Package:
                 reply = self._part(event)
                 if reply is not None:
                     return reply
-        except GatewayError as error:
-            return self._refused(error)
+        except Exception as error:
+            return self.refused(error)
         return None
 
     def end(self) -> Reply:
@@ -104,7 +131,7 @@ class _Package:
         try:
             self._reader.close()
         except GatewayError as error:
-            return self._refused(error)
+            return self.refused(error)
         assert self._intake is not None, "a package that is whole has a root"
         return self._intake.finish(self._now())
 
@@ -113,34 +140,42 @@ class _Package:
         if self._intake is not None:
             self._intake.abandon()
 
+    def refused(self, error: Exception) -> Reply:
+        """The answer to a package that ends here."""
+        if self._intake is not None:
+            return self._intake.refuse(error)
+        if not isinstance(error, GatewayError):
+            raise error
+        return self._refuse(self._received, error)
+
     def _part(self, event: Event) -> Reply | None:
         if self._intake is None:
             return self._of_root(event)
-        if isinstance(event, Begin):
-            self._intake.open(event.content_id)
-        elif isinstance(event, Data):
+        if isinstance(event, Data):
             self._intake.write(event.octets)
-        else:
+        elif isinstance(event, End):
             self._intake.close()
+        else:
+            self._intake.open(event.content_id)
         return None
 
     def _of_root(self, event: Event) -> Reply | None:
         """The first part: all of it, then the line."""
-        if isinstance(event, Begin):
-            self._root_id = event.content_id
-        elif isinstance(event, Data):
+        if isinstance(event, Data):
             self._root += event.octets
+            self.held = len(self._root)
             if len(self._root) > self._most:
                 self._root.clear()
                 raise TooLarge(f"an envelope of more than {self._most} octets")
-        else:
+        elif isinstance(event, End):
             received = replace(self._received, octets=bytes(self._root), at=self._now())
             self._root.clear()
+            assert self._begin is not None, "packages are taken"
             begun = self._begin(received, self._root_id)
             if isinstance(begun, Reply):
                 return begun
             self._intake = begun
+        else:
+            self._root_id = event.content_id
         return None
 
-    def _refused(self, error: GatewayError) -> Reply:
-        return self._refuse(self._received, error) if self._intake is None else self._intake.refuse(error)
