@@ -15,7 +15,10 @@ from pathlib import Path
 
 from lxml import etree
 
-from gateway.values import Reply
+from gateway.multipart import PackageLimits, Reader, read_package_type
+from gateway.pipeline import begin, decline
+from gateway.transport.packages import Arrival
+from gateway.values import Received, Reply
 from tests import foreign
 from tests.foreign import D, S, U
 from tests.line import Line
@@ -172,18 +175,12 @@ def post(line: Line, package: Package, *, path: str = RB, party: str = "gemeente
 
 def feed(line: Line, content_type: str, octets: Iterator[bytes] | Package, *, path: str = RB,
          party: str = "gemeente", cut: int | None = None) -> Reply:
-    from gateway.multipart import PackageLimits, Reader, read_package_type
-    from gateway.pipeline import begin, decline
-    from gateway.transport.packages import Arrival, Packages
-    from gateway.values import Received
-
-    packages = Packages(
-        begin=lambda received, root: begin(received, root, line.gate),
-        refuse=lambda received, error: decline(received, error, line.gate), now=lambda: line.at,
-        max_octets=line.gate.limits.max_octets, held_octets=2**28, at_once=4)
     received = Received(octets=b"", path=path, content_type="text/xml", soap_action='""', peer=line.peer(party),
                         at=line.at, takes_mtom=True)
-    arrival = Arrival(received, Reader(read_package_type(content_type), PackageLimits()), packages)
+    arrival = Arrival(
+        received, Reader(read_package_type(content_type), PackageLimits()), now=lambda: line.at,
+        begin=lambda received, root: begin(received, root, line.gate),
+        refuse=lambda received, error: decline(received, error, line.gate), max_octets=line.gate.limits.max_octets)
     sent = 0
     for piece in octets:
         piece = piece if cut is None else piece[:cut - sent]

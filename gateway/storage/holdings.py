@@ -135,7 +135,7 @@ def holdings(store: Store, vault: KeyVault, *, expiries: int = 10) -> Holdings:
     with store.read() as session:
         sealed = [row for query in _SEALED for row in session.all(query)]
         return Holdings(
-            held=(_content(sealed), _files(session), *_metadata(session)),
+            held=(_content(sealed), *_metadata(session)),
             keys=tuple(_key(epoch, sealed) for epoch in sorted({*epochs, *(row[0] for row in sealed)})),
             sealed_to=_sealed_to(session), expiries=_expiries(session, expiries))
 
@@ -175,6 +175,7 @@ def _files(session: Session) -> Held:
 
 def _metadata(session: Session) -> Iterator[Held]:
     yield _dated(session, "messages", _MESSAGES)
+    yield _files(session)
     for table in _COUNTED:
         yield Held(kind=table.name, count=_count(session, table))
     yield _dated(session, "refusals", _REFUSALS)

@@ -1,6 +1,6 @@
 """How a payload with files apart lies in its sealed row: what is needed to put them back, then its octets.
 
-Canonical XML begins with `<`, so the first octet tells which of the two a payload is. The data key of the files lies
+Canonical XML never begins with `{`, so the first octet tells which of the two a payload is. The data key of the files lies
 in here and nowhere else: who erases the row erases them (spool.py).
 """
 
@@ -22,7 +22,7 @@ def pack(payload: Payload) -> bytes:
 
 def unpack(octets: bytes, store: Store) -> Payload:
     """A payload as `pack` was given it; its files are read when they are asked for."""
-    if octets.startswith(b"<"):
+    if not octets.startswith(b"{"):
         return octets
     line, _, rest = octets.partition(b"\n")
     facts = loads(line)

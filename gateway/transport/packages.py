@@ -13,9 +13,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
-from gateway.errors import GatewayError, Overloaded, TooLarge
+from gateway.errors import GatewayError, Overloaded, TooLarge, UnsupportedContent
 from gateway.multipart import Data, End, Event, PackageLimits, PackageType, Reader
 from gateway.ports import Clock
+from gateway.transport.intake import RENEWED_AFTER, Room
 from gateway.values import Received, Reply
 
 T = TypeVar("T")
@@ -46,36 +47,37 @@ Next = Callable[[], Awaitable[tuple[bytes, bool]]]  # more of the body, and whet
 class Packages:
     """The packages that are under way in one process. Used from the event loop."""
 
-    def __init__(self, *, begin: Begin | None, refuse: Refuse, now: Clock, max_octets: int, held_octets: int,
+    def __init__(self, *, begin: Begin | None, refuse: Refuse, now: Clock, max_octets: int, room: Room,
                  at_once: int) -> None:
-        """`max_octets` of one envelope, `held_octets` of all; `at_once`: how many packages may be under way, of which
-        one party has a quarter at most.
+        """`max_octets` of one envelope; `at_once`: how many packages may be under way, of which one party has a quarter
+        at most. Without `begin` none are taken.
         """
-        self.begin, self.refuse, self.now = begin, refuse, now
-        self.max_octets, self._held_octets, self._at_once = max_octets, held_octets, at_once
-        self.taken = begin is not None
+        self._begin, self._refuse, self._now = begin, refuse, now
+        self._max_octets, self._room, self._at_once = max_octets, room, at_once
         self._under_way: Counter[str] = Counter()  # by OIN
-        self._held = 0
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="package")
+        self._threads, self._read = ThreadPoolExecutor(_THREADS, thread_name_prefix="package"), 0
 
     async def serve(self, received: Received, oin: str, package: PackageType, more: Next) -> tuple[Reply, bool]:
         """The answer, and whether the body was read to its end. Where it breaks off, `more` raises.
 
         Takes   the request without its octets, and the OIN that limits go by.
+        Raises  UnsupportedContent: none are taken here; Overloaded.
         """
+        if self._begin is None:
+            raise UnsupportedContent("a package, which is not taken here")
         own, all_ = self._under_way[oin], self._under_way.total()
         if all_ >= self._at_once or own >= max(1, self._at_once // _SHARES):
-            error = Overloaded(f"{all_} packages are under way, {own} of this caller")
-            return await self.run(self.refuse, received, error), False
+            raise Overloaded(f"{all_} packages are under way, {own} of this caller")
         self._under_way[oin] += 1
-        one = Arrival(received, Reader(package, PackageLimits()), self)
+        one = Arrival(received, Reader(package, PackageLimits()), begin=self._begin, refuse=self._refuse,
+                      now=self._now, max_octets=self._max_octets)
         try:
-            return await self._take(one, more)
+            return await self._take(one, oin, more)
         except BaseException:  # the peer is gone, or too slow
             await asyncio.shield(self.run(one.abandon))
             raise
         finally:
-            self._held -= one.held
+            self._room.give(oin, one.held)
             self._under_way[oin] -= 1
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
@@ -86,18 +88,27 @@ class Packages:
         """When no connection is left."""
         self._threads.shutdown(wait=True)
 
-    async def _take(self, one: "Arrival", more: Next) -> tuple[Reply, bool]:
+    def _renew(self, octets: int) -> None:
+        """New threads now and then: lxml keeps every name that a thread read for as long as that lives."""
+        self._read += octets
+        if self._read > RENEWED_AFTER:
+            self._threads.shutdown(wait=False)  # whoever works there ends its work
+            self._threads, self._read = ThreadPoolExecutor(_THREADS, thread_name_prefix="package"), 0
+
+    async def _take(self, one: "Arrival", oin: str, more: Next) -> tuple[Reply, bool]:
         held, coming = bytearray(), True
         while coming:
             octets, coming = await more()
             held += octets
             if len(held) >= _AT_ONCE or not coming:
                 before = one.held
+                if one.in_envelope and not self._room.has(oin, len(held)):
+                    full = Overloaded(f"requests and answers of {self._room.held} octets are in memory")
+                    return await self.run(one.refused, full), not coming
                 reply = await self.run(one.feed, bytes(held))
                 held.clear()
-                self._held += one.held - before
-                if reply is None and self._held > self._held_octets:
-                    reply = await self.run(one.refused, Overloaded("envelopes of packages fill the memory for bodies"))
+                self._room.take(oin, one.held - before)
+                self._renew(one.held - before)
                 if reply is not None:
                     return reply, not coming
         return await self.run(one.end), True
@@ -106,14 +117,19 @@ class Packages:
 class Arrival:
     """One package on its way to the line; one thread at a time."""
 
-    def __init__(self, received: Received, reader: Reader, packages: Packages) -> None:
+    def __init__(self, received: Received, reader: Reader, *, begin: Begin, refuse: Refuse, now: Clock,
+                 max_octets: int) -> None:
         self._received, self._reader = received, reader
-        self._begin, self._refuse = packages.begin, packages.refuse
-        self._now, self._most = packages.now, packages.max_octets
+        self._begin, self._refuse, self._now, self._most = begin, refuse, now, max_octets
         self._root = bytearray()
         self.held = 0  # octets of the envelope, which stays until the files are there
         self._root_id: str | None = None
         self._intake: Intake | None = None
+
+    @property
+    def in_envelope(self) -> bool:
+        """Is it the envelope that is coming?"""
+        return self._intake is None
 
     def feed(self, octets: bytes) -> Reply | None:
         """More of the body; the answer, when it is known before the end."""
@@ -170,7 +186,6 @@ class Arrival:
         elif isinstance(event, End):
             received = replace(self._received, octets=bytes(self._root), at=self._now())
             self._root.clear()
-            assert self._begin is not None, "packages are taken"
             begun = self._begin(received, self._root_id)
             if isinstance(begun, Reply):
                 return begun

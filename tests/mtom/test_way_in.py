@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lxml import etree
 
-from tests.line import Line, code, make_line
+from tests.line import Line, make_line
 from tests.packages import RB, File, in_line, petition, post, wrap
 
 
