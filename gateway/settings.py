@@ -179,8 +179,8 @@ _PAIR = ("certificate", "key")
 _STORE = ("url", "keys", "password_file", "pool", "retry_seconds", "statement_seconds", "lock_seconds")
 _LIMITS = (
     "skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads", "packages", "waiting_requests",
-    "waiting_seconds", "octets_in_flight", "requests_per_second", "burst", "connections_per_party",
-    "connections", "handshakes", "handshake_seconds", "header_seconds", "body_seconds", "body_octets_per_second", "idle_seconds",
+    "waiting_seconds", "octets_in_flight", "requests_per_second", "burst", "connections_per_party", "connections",
+    "handshakes", "handshake_seconds", "header_seconds", "body_seconds", "body_octets_per_second", "idle_seconds",
     "connection_seconds", "connection_requests", "session_seconds",
 )
 

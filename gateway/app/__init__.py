@@ -131,4 +131,4 @@ def demo_messages(instance: Instance) -> dict[str, bytes]:
 def canonical_message(octets: bytes) -> bytes:
     """A message element's exclusive canonical form: what is digested, delivered and proven."""
     check_xml_octets(octets)
-    return canonical(read_xml(octets))
+    return canonical(read_xml(octets, large=True))

@@ -1,7 +1,7 @@
 """How a payload with files apart lies in its sealed row: what is needed to put them back, then its octets.
 
-Canonical XML never begins with `{`, so the first octet tells which of the two a payload is. The data key of the files lies
-in here and nowhere else: who erases the row erases them (spool.py).
+Canonical XML never begins with `{`, so the first octet tells which of the two a payload is. The data key of the files
+lies in here and nowhere else: who erases the row erases them (spool.py).
 """
 
 from json import dumps, loads

@@ -37,6 +37,7 @@ from gateway.errors import (
 )
 from gateway.multipart import is_package, read_package_type
 from gateway.ports import Clock
+from gateway.remedies import too_large
 from gateway.transport.intake import Backlog, Crew, Gone, Room
 from gateway.transport.packages import LONGEST, Begin, Packages
 from gateway.transport.quota import Quota
@@ -301,7 +302,7 @@ class SoapListener:
                 self._room.give(party, size)
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"more than {self._limits.max_octets} octets")
+        return too_large(f"more than {self._limits.max_octets} octets")
 
     def _no_room(self) -> Overloaded:
         return self._overloaded(f"requests and answers of {self._room.held} octets are in memory")
