@@ -57,15 +57,23 @@ def measure_growth(sizes: Mapping[int, int] = SIZES, *, rounds: int = _ROUNDS, p
         grown = {}
         for count, waiting in sizes.items():
             told(f"a journal of {count:,} entries")
-            grown[count] = _filled(stack, waiting, count)
-        rows = []
-        for name, step in _STEPS.items():
-            told(name)
-            rows += [{"step": name, "entries": count, "waiting": sizes[count], **figures}
-                     for count, figures in _compared(step, grown, rounds, per_round).items()]
+            hub = stack.enter_context(world(push=("deurwaarder",)))
+            grown[count] = filled(hub, entries_wanted=count, waiting=waiting)
+        rows = measure_steps(grown, rounds=rounds, per_round=per_round, told=told)
         told("memory of a hub that serves them")
         memory = [{"entries": count, "waiting": sizes[count], **_memory(one.hub)} for count, one in grown.items()]
     return {"steps": rows, "memory": memory}
+
+
+def measure_steps(grown: Mapping[int, Grown], *, rounds: int, per_round: int,
+                  told: Callable[[str], None] = lambda text: None) -> list[Row]:
+    """The rows of the steps."""
+    sizes, rows = {count: len(one.waiting) for count, one in grown.items()}, []
+    for name, step in _STEPS.items():
+        told(name)
+        rows += [{"step": name, "entries": count, "waiting": sizes[count], **figures}
+                 for count, figures in _compared(step, grown, rounds, per_round).items()]
+    return rows
 
 
 def _compared(step: "Step", grown: Mapping[int, Grown], rounds: int, per_round: int) -> dict[int, dict[str, float]]:
@@ -150,9 +158,10 @@ _STEPS: Mapping[str, Step] = {
 # --- filling -------------------------------------------------------------------------------------------------
 
 
-def _filled(stack: ExitStack, waiting: int, count: int) -> Grown:
-    """A hub with so many messages waiting for each of two parties, and so many entries in its journal."""
-    hub = stack.enter_context(world(push=("deurwaarder",)))
+def filled(hub: World, *, entries_wanted: int, waiting: int) -> Grown:
+    """A hub with so many entries in its journal, and so many messages waiting for each of two parties, one of which
+    takes push.
+    """
     pulled, pushed, done = ([new_id()] for _ in range(3))
     for numbers, receiver in ((pulled, ENERGIE), (pushed, DEURWAARDER), (done, ENERGIE)):
         for request in hub.questions(numbers, 2, receiver=receiver):
@@ -164,7 +173,7 @@ def _filled(stack: ExitStack, waiting: int, count: int) -> Grown:
     with closing(_Copies(hub)) as copies:
         copies.add(pulled[0], numbers)
         copies.add(pushed[0], [new_id() for _ in range(waiting)])
-        copies.add(done[0], [new_id() for _ in range(max(0, count - 2 * waiting) // per_message)])
+        copies.add(done[0], [new_id() for _ in range(max(0, entries_wanted - 2 * waiting) // per_message)])
     return Grown(hub=hub, waiting=numbers, fetched=[], outbox=SqlOutbox(hub.store, hub.sealer))
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from benchmarks.ceiling import Ceiling
 from benchmarks.measure import compare
-from benchmarks.rows import FileRows, Rows, ServerRows
-from benchmarks.world import P256, RSA, RSA3072, World, world
+from benchmarks.rows import rows_beside
+from benchmarks.world import P256, RSA, RSA3072, World
 from gateway.app.instance import new_id
 from gateway.values import Received
 
@@ -55,42 +55,26 @@ MAILBOX = (
 ON_A_SERVER = (_way_in("6 KB"), _way_in("6 KB", threads=8, per_round=240))
 
 
-def measure_line(cases: Sequence[Case], told: Callable[[str], None] = lambda text: None, *, url: str | None = None,
+def measure_line(hub: World, cases: Sequence[Case], told: Callable[[str], None] = lambda text: None, *,
                  rounds: int = _ROUNDS) -> list[Row]:
-    """A row per case; `url`: a database of a server to use instead of a file. `told` hears how far it is."""
-    rows = []
-    for rsa in (RSA, RSA3072):
-        chosen = [case for case in cases if case.key == rsa or (rsa == RSA and case.key == P256)]
-        if chosen:
-            with world(hub_rsa=rsa, url=url) as hub:
-                rows += [_row(hub, case, told, url, rounds, _numbers(case, rounds)) for case in chosen]
-    return rows
+    """A row per case, all on one hub. `told` hears how far it is."""
+    return [_row(hub, case, told, rounds, [new_id() for _ in range(case.per_round * (rounds + 1))]) for case in cases]
 
 
-def measure_mailbox(told: Callable[[str], None] = lambda text: None, *, url: str | None = None, rounds: int = _ROUNDS,
+def measure_mailbox(hub: World, told: Callable[[str], None] = lambda text: None, *, rounds: int = _ROUNDS,
                     per_round: int = 100) -> list[Row]:
     """A row for each of MAILBOX."""
-    with world(url=url) as hub:
-        fetched = [new_id() for _ in range(per_round * (rounds + 1))]
-        for received in hub.lean(fetched):
-            hub.served(received)
-        return [_row(hub, case, told, url, rounds, fetched) for case in MAILBOX]
+    fetched = [new_id() for _ in range(per_round * (rounds + 1))]
+    for received in hub.lean(fetched):
+        hub.served(received)
+    return [_row(hub, case, told, rounds, fetched) for case in MAILBOX]
 
 
-def rows_of(hub: World, url: str | None) -> Rows:
-    """Where the ceiling's inserts go: beside what the hub writes."""
-    return ServerRows(url) if url else FileRows(hub.instance.folder)
-
-
-def _numbers(case: Case, rounds: int) -> list[str]:
-    return [new_id() for _ in range(case.per_round * (rounds + 1))]
-
-
-def _row(hub: World, case: Case, told: Callable[[str], None], url: str | None, rounds: int,
-         numbers: list[str]) -> Row:
+def _row(hub: World, case: Case, told: Callable[[str], None], rounds: int, numbers: list[str]) -> Row:
     told(f"{case.measure}, {case.key}, {case.threads} thread{'s' * (case.threads > 1)}")
     requests = case.make(hub, numbers)
-    with closing(Ceiling(rows_of(hub, url), hub.schema(*case.module), hub.signing("hub", case.key))) as ceiling:
+    rows, schema = rows_beside(hub.instance), hub.schema(*case.module)
+    with closing(Ceiling(rows, schema, hub.signing("hub", case.key))) as ceiling:
         figures = compare(requests, ceiling.take, hub.served, threads=case.threads, rounds=rounds)
     return {"measure": case.measure, "octets": len(requests[0].octets), "key": case.key, "threads": case.threads,
             **figures}

@@ -82,5 +82,5 @@ def in_turn(steps: Mapping[str, Callable[[], object]], *, rounds: int, per_round
 
 def quantiles(waits: Sequence[float], prefix: str = "") -> Figures:
     """Median, 95th and 99th percentile."""
-    found = statistics.quantiles(waits, n=100, method="inclusive")
+    found = statistics.quantiles(waits if len(waits) > 1 else [*waits, *waits], n=100, method="inclusive")
     return {f"{prefix}p{place}_us": found[place - 1] for place in (50, 95, 99)}

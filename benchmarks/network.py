@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,14 @@ from benchmarks.ceiling import Ceiling
 from benchmarks.measure import quantiles
 from benchmarks.primitives import handshake_us, wire_us
 from benchmarks.processes import cpu_seconds, memory_mb
-from benchmarks.rows import Rows
+from benchmarks.rows import rows_beside
 from benchmarks.wire import http_request
-from benchmarks.world import P256, RSA, Peers, instance_folder
+from benchmarks.world import P256, RSA, Peers
 from gateway.app import open_instance
 from gateway.app.instance import new_id
 from tests.acceptance.hub import Hub, children, hub_on
 
-_CEILING = 60  # messages, before each case
+_CEILING = 60  # messages, before each load
 
 Figure = dict[str, object]
 
@@ -74,25 +74,30 @@ def served(folder: Path, workers: int) -> Iterator[Served]:
         yield Served(peers=Peers(instance=open_instance(folder), base=hub.soap), hub=hub, workers=pids)
 
 
-def measure_network(rows: Rows, *, workers: int, loads: Sequence[Load] = LOADS, url: str | None = None) -> list[Figure]:
-    """A row per load on one hub, which all go to in turn; `rows`: where the ceiling's inserts go, closed here."""
-    with instance_folder(url=url) as folder, served(folder, workers) as running, closing(rows):
-        idle = running.memory
-        made = [{**_measured(running, load, rows), "workers": workers} for load in loads]
-        loaded = running.memory
+def measure_network(running: Served, loads: Sequence[Load] = LOADS,
+                    told: Callable[[str], None] = lambda text: None) -> list[Figure]:
+    """A row per load, one after the other on the same hub; with the memory before the first and after the last. `told`
+    hears how far it is.
+    """
+    made, idle, workers = [], running.memory, len(running.workers)
+    for load in loads:
+        told(f"{workers} worker{'s' * (workers > 1)}, {load.connections} connections, {load.kind}, {load.key}")
+        made.append({**_measured(running, load), "workers": workers})
+    loaded = running.memory
     memory = {f"{name}_mb": figure for name, figure in idle.items()}
     memory |= {f"{name}_loaded_mb": figure for name, figure in loaded.items()}
     return [{**row, **memory} for row in made]
 
 
-def _measured(running: Served, load: Load, rows: Rows) -> Figure:
+def _measured(running: Served, load: Load) -> Figure:
     requests = running.peers.lean([new_id() for _ in range(load.messages)], load.key)
-    ceiling = _ceiling_us(running.peers, load, rows)
+    ceiling = _ceiling_us(running.peers, load)
     octets = [http_request(one, close=load.kind != "kept") for one in requests]
     seen, hub_cpu = fire(running, octets, load.connections, load.kind)
     assert not seen["refused"], f"{seen['refused']} of {load.messages} requests were not taken"
     count = len(seen["waits"])
-    hub_us, client_us = hub_cpu / load.messages * 1e6, seen["client_cpu_seconds"] / count * 1e6
+    hub_us = hub_cpu / load.messages * 1e6  # the requests that warmed up are among them
+    client_us = seen["client_cpu_seconds"] / count * 1e6
     rate = count / seen["seconds"]
     return {
         "connections": load.connections, "kind": load.kind, "key": load.key, "octets": len(requests[0].octets),
@@ -120,15 +125,16 @@ def fire(running: Served, requests: list[bytes], connections: int, kind: str) ->
         return seen, cpu_seconds(running.workers) - before
 
 
-def _ceiling_us(peers: Peers, load: Load, rows: Rows) -> float:
+def _ceiling_us(peers: Peers, load: Load) -> float:
     """Processor microseconds of the least that a request needs, measured now."""
-    top = Ceiling(rows, peers.schema("schuldregeling", "2.0"), peers.signing("hub", load.key))
-    requests = peers.lean([new_id() for _ in range(_CEILING)], load.key)
+    requests = peers.lean([new_id() for _ in range(min(_CEILING, load.messages))], load.key)
+    rows, schema = rows_beside(peers.instance), peers.schema("schuldregeling", "2.0")
     costs = []
-    for received in requests:
-        begin = time.process_time()
-        top.take(received)
-        costs.append((time.process_time() - begin) * 1e6)
+    with closing(Ceiling(rows, schema, peers.signing("hub", load.key))) as top:
+        for received in requests:
+            begin = time.process_time()
+            top.take(received)
+            costs.append((time.process_time() - begin) * 1e6)
     wire = wire_us(peers, requests[0])
     if load.kind != "kept":
         wire += handshake_us(peers, resumed=load.kind == "resumed")

@@ -12,7 +12,7 @@ from benchmarks.ceiling import Ceiling
 from benchmarks.measure import Figures, in_turn
 from benchmarks.rows import FileRows, Row, Rows
 from benchmarks.wire import Wire, http_parse, http_request
-from benchmarks.world import P256, RSA, RSA3072, Peers, World, world
+from benchmarks.world import P256, RSA, RSA3072, Peers, World
 from gateway.app.instance import new_id
 from gateway.values import Received
 
@@ -29,9 +29,9 @@ class Step:
     messages: int = 1  # that one call is for
 
 
-def measure_primitives(rounds: int = 9, per_round: int = 60) -> list[dict[str, object]]:
-    """A row per primitive and size or kind: microseconds per message."""
-    with world(hub_rsa=RSA3072) as hub, _steps(hub) as steps:
+def measure_primitives(hub: World, *, rounds: int = 9, per_round: int = 60) -> list[dict[str, object]]:
+    """A row per primitive and size or kind: microseconds per message. `hub` is one with RSA3072."""
+    with _steps(hub) as steps:
         found = in_turn({f"{step.primitive}, {step.of}": step.work for step in steps}, rounds=rounds,
                         per_round=per_round)
         return [_row(step, figures) for step, figures in zip(steps, found.values(), strict=True)]

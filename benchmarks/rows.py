@@ -13,6 +13,8 @@ from typing import Protocol
 
 import psycopg
 
+from gateway.app.instance import Instance
+
 
 @dataclass(slots=True)
 class Row:
@@ -69,6 +71,12 @@ class ServerRows:
 
     def close(self) -> None:
         self._store.close()
+
+
+def rows_beside(instance: Instance) -> Rows:
+    """Where the ceiling's inserts go: beside what the hub of this instance writes."""
+    url = instance.settings.store.database.url
+    return FileRows(instance.folder) if url.startswith("sqlite") else ServerRows(url)
 
 
 class Shared:

@@ -1,10 +1,13 @@
 """A throw-away hub in this process, on an instance folder of its own, and signed requests made beforehand."""
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -111,13 +114,15 @@ class World(Peers):
 
 
 @contextmanager
-def world(push: Collection[str] = (), *, hub_rsa: str = RSA, url: str | None = None) -> Iterator[World]:
+def world(push: Collection[str] = (), *, hub_rsa: str = RSA, url: str | None = None,
+          template: Path | None = None) -> Iterator[World]:
     """A hub on a fresh store in a temporary folder; hub and gemeente have keys of both families.
 
     `push`: the parties (slugs) that take push, at an address where nobody listens. `hub_rsa`: the RSA key that the hub
-    answers with. `url`: an empty, upgraded database to use instead of the folder's own.
+    answers with. `url`: an empty, upgraded database to use instead of the folder's own. `template`: an instance folder
+    as `gateway init` makes it, to copy.
     """
-    with instance_folder(hub_rsa=hub_rsa, url=url) as folder:
+    with instance_folder(hub_rsa=hub_rsa, url=url, template=template) as folder:
         _take_push(folder, push)
         instance = open_instance(folder)
         with open_store(instance.settings.store.database) as store:
@@ -132,11 +137,11 @@ def world(push: Collection[str] = (), *, hub_rsa: str = RSA, url: str | None = N
 
 
 @contextmanager
-def instance_folder(*, hub_rsa: str = RSA, url: str | None = None) -> Iterator[Path]:
+def instance_folder(*, hub_rsa: str = RSA, url: str | None = None, template: Path | None = None) -> Iterator[Path]:
     """An instance folder as for `world`, that takes as many requests of one party as may come."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
         folder = Path(name) / "instance"
-        create_instance(folder)
+        shutil.copytree(template or _template(), folder)
         _more_keys(folder, hub_rsa)
         file = folder / "gateway.toml"
         settings = file.read_text("utf-8")
@@ -145,6 +150,15 @@ def instance_folder(*, hub_rsa: str = RSA, url: str | None = None) -> Iterator[P
         file.write_text(settings.replace("[limits]", "[limits]\nrequests_per_second = 100_000\nburst = 1_000_000"),
                         "utf-8")
         yield folder
+
+
+@cache
+def _template() -> Path:
+    """An instance that is only copied: its keys take seconds to make."""
+    folder = Path(tempfile.mkdtemp(prefix="gateway-bench-"))
+    atexit.register(shutil.rmtree, folder)
+    create_instance(folder / "instance")
+    return folder / "instance"
 
 
 def _take_push(folder: Path, slugs: Collection[str]) -> None:
