@@ -165,7 +165,7 @@ def _read(store: Store, upload: str, key: bytes, number: int, size: int) -> Iter
     """A file, piece by piece, each in a look of its own. Raises StorageError: a piece is gone, moved or changed."""
     cipher, last = AESGCM(key), max(0, -(-size // PIECE) - 1)
     for place in range(last + 1):
-        with store.read() as session:
+        with store.read(large=True) as session:
             row = session.one(_PIECE, upload=upload, number=number, place=place)
         if row is None:
             raise StorageError("a piece of a file is missing")
