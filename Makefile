@@ -15,7 +15,8 @@ PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ig
 RUN := env -u PYTHONPATH -u PYTHONDONTWRITEBYTECODE $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-postgres lint bench fuzz chaos chaos-ha overload soak docs-security test-pythons lock clean
+.PHONY: help setup demo test test-postgres lint bench bench-stacks fuzz chaos chaos-ha overload soak docs-performance \
+	docs-security test-pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,9 +50,12 @@ lint: setup ## ruff, mypy --strict and the architecture rules
 	@env -u PYTHONPATH $(BIN)/mypy --strict gateway
 	@$(RUN) -m pytest tests/test_architecture.py
 
-bench: setup ## measure; writes build/bench.json
+bench: setup ## measure everything in ten minutes: ONLY=way-in,growth QUICK=1; writes build/bench.json
 	@mkdir -p build
-	@$(RUN) -m benchmarks
+	@$(RUN) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+bench-stacks: setup ## the gateway beside other stacks that verify and sign the same: docs/performance.md
+	@$(RUN) -m benchmarks --only stacks
 
 # The fuzzer itself is installed only here; a replay does without.
 $(FUZZER): $(STAMP) requirements-fuzz.lock
@@ -74,6 +78,9 @@ overload: setup ## five times what a hub can do, and after it: WORKERS=2; writes
 
 soak: setup ## steady load; does memory, time or anything else grow? MINUTES=10 STORE=sqlite|postgres SEED=n; build/soak.json
 	@$(RUN) -m tests.load.soak --minutes $(MINUTES) --store $(STORE) $(if $(SEED),--seed $(SEED))
+
+docs-performance: setup ## write the figures of build/bench.json into docs/performance.md
+	@$(RUN) -m benchmarks.page
 
 docs-security: setup ## write the table of docs/security.md from the marks of the tests
 	@$(RUN) -m tests.clauses

@@ -19,6 +19,7 @@ from gateway.transport.tls import certified_oin, keep_session
 _FLUSH_SECONDS = 5.0  # how long a closing connection may take to send what is left
 _FAREWELL_SECONDS = 0.5  # how long an idle peer may take to say goodbye while the hub stops
 _UNREAD = 65_536  # octets of answers in a connection's buffer, above which no more are put there
+_CONTINUE = b"HTTP/1.1 100 "
 _PIPELINED = 16  # requests that may wait behind the one that runs: a segment holds thousands of small ones
 
 
@@ -34,6 +35,30 @@ class ConnectionLimits:
     connections: int = 2_000  # open at once, per process
     seconds: float = 3_600.0  # then a connection ends after its next answer
     requests: int = 10_000  # likewise
+
+
+class _Joined:
+    """A transport for one answer: its head goes out with what follows, in one TLS record and one call of the system."""
+
+    __slots__ = ("_begun", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport, self._head, self._begun = transport, b"", False
+
+    def write(self, octets: bytes) -> None:
+        if self._begun or octets.startswith(_CONTINUE):
+            self._transport.write(self._head + octets if self._head else octets)
+            self._head = b""
+        else:
+            self._head, self._begun = octets, True
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._head:
+            self.write(b"")
+        self._transport.close()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -105,6 +130,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
             return
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # to which nothing follows
+            self.cycle.transport = _Joined(self.transport)  # type: ignore[assignment]
         self._requests_left -= 1
         if self._last or self._requests_left <= 0 or self.loop.time() >= self._ends_at:
             self.cycle.keep_alive = False
