@@ -7,8 +7,8 @@ _AT_WORK = 6  # times a request's octets, while it is parsed, checked and sealed
 _TREE = 27_000_000  # of 100,000 tags and 60,000 attributes
 _CONNECTION = 250_000
 _NAMES, _NAMES_OF_PUSH = 84_000_000, 5_000_000
-_PAGES = 33_554_432  # of one connection to SQLite
-_KEPT_READERS = 17
+_WRITER_PAGES, _READER_PAGES = 33_554_432, 2_097_152  # of one connection to SQLite
+_KEPT_READERS = 16
 
 
 def ceiling(settings: Settings, *, started: int) -> int:
@@ -19,4 +19,4 @@ def ceiling(settings: Settings, *, started: int) -> int:
         + _AT_WORK * 2 * largest + limits.threads * _TREE
         + limits.connections * _CONNECTION
         + _NAMES + settings.push.workers * _NAMES_OF_PUSH
-        + (_KEPT_READERS + limits.threads) * _PAGES)
+        + 2 * _WRITER_PAGES + (_KEPT_READERS + limits.threads) * _READER_PAGES)

@@ -24,9 +24,10 @@ from tests.load.wire import Prepared, Stream, drive
 SENDS = {"gemeente": (OPENING, "energie"), "bewindvoerder": (NOTICE, "energie")}
 
 
-def preparing(client: PartyClient, slug: str) -> Callable[[], Prepared]:
+def preparing(client: PartyClient, slug: str, receiver: str | None) -> Callable[[], Prepared]:
     """A signed request of this party; each opens a conversation of its own."""
-    element, to = SENDS[slug]
+    element, usual = SENDS[slug]
+    to = receiver or usual
 
     def prepare() -> Prepared:
         number = str(uuid.uuid4())
@@ -42,10 +43,12 @@ def preparing(client: PartyClient, slug: str) -> Callable[[], Prepared]:
 class Client:
     """The streams of a few parties of one instance."""
 
-    def __init__(self, folder: Path, url: str, slugs: tuple[str, ...] = tuple(SENDS)) -> None:
+    def __init__(
+        self, folder: Path, url: str, slugs: tuple[str, ...] = tuple(SENDS), receiver: str | None = None,
+    ) -> None:
         instance, port = open_instance(folder), urlsplit(url).port or 0
         self._parties = {slug: instance.party(slug, url=url) for slug in slugs}
-        self._prepare = {slug: preparing(client, slug) for slug, client in self._parties.items()}
+        self._prepare = {slug: preparing(client, slug, receiver) for slug, client in self._parties.items()}
         self.streams = {slug: Stream("127.0.0.1", port, client_tls(instance.party_tls(instance.resolve(slug))))
                         for slug in slugs}
 

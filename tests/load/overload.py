@@ -3,8 +3,9 @@
     python -m tests.load.overload [--seconds 12] [--times 5] [--workers 2] [--connections 400] [--json]
 
 1 peak: as many requests as get done over 32 connections. 2 before: half of that, at a steady rate. 3 overload: `times`
-the peak, at a steady rate whatever becomes of them, over many connections; a small party sends its one in twenty beside
-it. 4 after: half the peak again, at once. Then every receipt is looked up in the store.
+the peak, at a steady rate whatever becomes of them, over as many connections as a party may have by default to two
+workers; a small party sends its one in twenty beside it. 4 after: half the peak again, at once. Then every receipt is
+looked up in the store.
 
 Rates are measured in the same run, with the client on the same cores, so the figures are ratios. Exit 0: all of it
 held. Writes build/overload.json.
@@ -39,7 +40,8 @@ ROOT = Path(__file__).parents[2]
 BIG, SMALL = "gemeente", "bewindvoerder"
 _GOODPUT = 0.8  # of the peak, under overload
 _SMALL_SERVED = 0.9  # of what the small party sends
-_ACCEPTED_P99, _REFUSED_P99 = 1.5, 0.5  # seconds: an accepted one has stood in a line of 72; a refused one in none
+_ACCEPTED_P99, _REFUSED_P99 = 1.5, 1.0  # seconds: an accepted one stood in a line of 72; a refused one in none, but
+# a connection that does not obey Retry-After is not read for half a second
 _RECOVERED = 2.0, 0.05  # p99 after ≤ so many times that before, and so many seconds
 _SETTLING = 2.0  # seconds after the overload that do not count
 
@@ -83,14 +85,14 @@ class Phase:
     """One phase, as it is told."""
 
     name: str
-    seconds: float
+    seconds: float  # of the phase
     told: dict[str, Told]
     hub_cpu: float  # cores
     client_cpu: float
 
     @property
     def per_second(self) -> float:
-        return sum(len(one.accepted) for one in self.told.values()) / self.seconds
+        return sum(one.in_time for one in self.told.values()) / self.seconds
 
     def p99(self, *, refused: bool = False) -> float:
         return quantile([second for one in self.told.values() for second in (one.refused if refused else one.accepted)])
@@ -144,7 +146,7 @@ class Run:
         cpu = self._gauge.look()["cpu"]
         told, took, client = self._caller.run(seconds, **streams)
         spent = self._gauge.look()["cpu"] - cpu
-        phase = Phase(name=name, seconds=took, told=told, hub_cpu=spent / took, client_cpu=client / took)
+        phase = Phase(name=name, seconds=seconds, told=told, hub_cpu=spent / took, client_cpu=client / took)
         for one in told.values():
             self.receipts += one.receipts
         if name:
@@ -178,7 +180,7 @@ def verdicts(phases: dict[str, Phase], *, times: float, missing: list[str], peak
     peak, before, over, after = (phases[name] for name in ("peak", "before", "overload", "after"))
     small, big = over.told[SMALL], over.told[BIG]
     answered = len(small.accepted) + len(small.refused)
-    sent = (big.offered + small.offered - big.late - small.late) / over.seconds
+    came, held_back = (big.offered + small.offered) / over.seconds, (big.late + small.late) / over.seconds
     retries = [one for told in over.told.values() for one in told.retry_after]
     wrong = {what: count for phase in phases.values() for told in phase.told.values()
              for what, count in told.other.items()}
@@ -186,8 +188,9 @@ def verdicts(phases: dict[str, Phase], *, times: float, missing: list[str], peak
     goodput = over.per_second / peak.per_second
     return {
         "goodput": (goodput >= _GOODPUT, f"{goodput:.0%} of the peak; at least {_GOODPUT:.0%}"),
-        "offered": (sent >= 0.8 * times * peak.per_second,
-                    f"{sent:.0f} a second went out, {sent / peak.per_second:.1f} × the peak"),
+        "offered": (came >= 0.9 * times * peak.per_second,
+                    f"{came:.0f} requests a second came, {came / peak.per_second:.1f} × the peak; {held_back:.0f} of "
+                    "them found every connection of their party waiting for an answer"),
         "accepted in time": (over.p99() <= _ACCEPTED_P99, f"p99 {ms(over.p99())} ms; at most {ms(_ACCEPTED_P99)}"),
         "refused quickly": (0 < over.p99(refused=True) <= _REFUSED_P99,
                             f"p99 {ms(over.p99(refused=True))} ms; at most {ms(_REFUSED_P99)}"),

@@ -2,10 +2,10 @@
 
     python -m tests.load.soak --minutes 10 [--store sqlite|postgres] [--rate 12] [--workers 1] [--seed N] [--json]
 
-Parties send, collect, confirm, take push, are refused, repeat, let messages expire and ask after them, at a steady
-pace. Memory, files, threads, logs and answer times are sampled all the while. What counts is the straight line through
-them after the first quarter: what it may rise is in BOUNDS, with the reason. Exit 0: nothing grows. Writes
-build/soak.json.
+First the store is filled, so that what it keeps in memory is full. Then parties send, collect, confirm, take push, are
+refused, repeat, let messages expire and ask after them, at a steady pace. Memory, files, threads, logs and answer times
+are sampled all the while. What counts is the straight line through them after the first quarter: what it may rise is in
+BOUNDS, with the reason. Exit 0: nothing grows. Writes build/soak.json.
 """
 
 import argparse
@@ -31,24 +31,27 @@ from tests.chaos.messages import PARTIES
 from tests.chaos.run import interruptible, make_template
 from tests.line import edit_parties
 from tests.load.actors import Book, Cast
+from tests.load.client import Client
 from tests.load.gauge import Gauge, workers_of
 from tests.load.overload import ms, quantile
 from tests.load.trend import Bound, Trend, judge
+from tests.load.wire import drive
 from tests.pushing import Receiver, Request, Told, receiving
 
 ROOT = Path(__file__).parents[2]
 _WARMING = 0.25  # share of the run that does not count: caches fill, threads and connections are made
 _PUSHED = "deurwaarder"
+_FILLED, _AT_ONCE = 4_500, 500  # messages before it begins, of some 9 KB in the store
 _MB = 1e-6
 
 BOUNDS = {
     "pss": Bound(name="memory", unit="MB", scale=_MB, share=0.04, room=8.0,
-                 why="pages of the store fill its cache; a leak of 100 octets a message would be more within an hour"),
+                 why="1 KB a message in ten minutes, and what allocators and caches do"),
     "files": Bound(name="file handles", unit="", scale=1.0, share=0.0, room=3.0, why="one connection more or less"),
     "threads": Bound(name="threads", unit="", scale=1.0, share=0.0, room=4.0, why="they are renewed now and then"),
     "wal": Bound(name="log of the store", unit="MB", scale=_MB, share=0.1, room=8.0,
                  why="it is written over from its begin, between two bounds"),
-    "p50": Bound(name="answer, median", unit="ms", scale=1e3, share=0.25, room=5.0, why="others use this machine"),
+    "p50": Bound(name="answer, median", unit="ms", scale=1e3, share=0.4, room=8.0, why="others use this machine"),
     "p99": Bound(name="answer, p99", unit="ms", scale=1e3, share=0.5, room=50.0, why="one checkpoint of the disk"),
 }
 
@@ -86,6 +89,18 @@ class Scene:
         upgrade_store(instance)
         self._data = server.folder / "data" / "base"
         self._log = server.folder / "data" / "pg_wal"
+
+    def fill(self) -> None:
+        """As many messages, for one who never fetches, as the cache of the store holds (32 MiB), and some more."""
+        client = Client(self.hub.folder, self.hub.soap, ("gemeente",), receiver="zorgverzekeraar")
+        stream = client.streams["gemeente"]
+        for _ in range(_FILLED // _AT_ONCE):
+            client.prepare({"gemeente": _AT_ONCE})
+            while stream.ready:
+                stream.begin(connections=16, rate=None, now=0.0)
+                drive([stream], 0.5)
+                assert not stream.told.other, stream.told.other
+        client.close()
 
     def _taken(self, receiver: Receiver, request: Request) -> Told:
         receiver.requests.clear()
@@ -185,6 +200,8 @@ def main() -> int:
     try:
         with interruptible(), ExitStack() as stack:
             scene = Scene(folder, store=asked.store, workers=asked.workers, rate=asked.rate, seed=seed, stack=stack)
+            say(f"{_FILLED} messages before it begins")
+            scene.fill()
             soak(scene, asked.minutes * 60, say)
             code = scene.hub.stop()
             with open_instance(scene.hub.folder).operations() as operations:

@@ -31,6 +31,7 @@ class Told:
     offered: int = 0  # how many should have gone out
     late: int = 0  # of these: there was no connection free, or no request left
     accepted: list[float] = field(default_factory=list)
+    in_time: int = 0  # of these: before the phase ended
     refused: list[float] = field(default_factory=list)  # 503
     retry_after: list[int] = field(default_factory=list)  # of those
     without: int = 0  # 503 without Retry-After
@@ -98,6 +99,7 @@ class Stream:
         self._open: list[_Connection] = []
         self.idle: list[_Connection] = []
         self.told = Told()
+        self.until = 0.0  # end of the phase
         self.due, self.every = 0.0, 0.0  # of an open loop; every 0.0: whenever a connection is free
 
     def begin(self, *, connections: int, rate: float | None, now: float) -> None:
@@ -143,6 +145,7 @@ class Stream:
         status, retry_after, ends = found
         if status == 200:
             self.told.accepted.append(seconds)
+            self.told.in_time += time.perf_counter() < self.until
             self.told.receipts.append(request.number)
         elif status == 503:
             self.told.refused.append(seconds)
@@ -176,6 +179,8 @@ def drive(streams: list[Stream], seconds: float, *, settle: float = 5.0) -> None
     with selectors.DefaultSelector() as selector:
         asked: dict[_Connection, Stream] = {}
         end = time.perf_counter() + seconds
+        for stream in streams:
+            stream.until = end
         while (now := time.perf_counter()) < end + settle:
             if now < end:
                 for stream in streams:
