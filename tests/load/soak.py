@@ -47,7 +47,8 @@ _MB = 1e-6
 BOUNDS = {
     "pss": Bound(name="memory", unit="MB", scale=_MB, share=0.04, room=8.0,
                  why="1 KB a message in ten minutes, and what allocators and caches do"),
-    "files": Bound(name="file handles", unit="", scale=1.0, share=0.0, room=3.0, why="one connection more or less"),
+    "files": Bound(name="file handles", unit="", scale=1.0, share=0.0, room=15.0,
+                   why="a connection to the store has three, and there are a few more or less"),
     "threads": Bound(name="threads", unit="", scale=1.0, share=0.0, room=4.0, why="they are renewed now and then"),
     "wal": Bound(name="log of the store", unit="MB", scale=_MB, share=0.1, room=8.0,
                  why="it is written over from its begin, between two bounds"),
