@@ -61,7 +61,6 @@ def package(line: Line, tmp_path: Path) -> bytes:
     return wrapped(line, message(tmp_path, *FILES))
 
 
-@pytest.mark.clause("WM001", "§3.9")
 def test_signxml_verifies_the_message_put_together_again(package: bytes) -> None:
     envelope = reconstitute(package)
     assert contents(envelope) == list(FILES.values())
