@@ -47,9 +47,8 @@ def _begin(trail: Trail, root: str | None, gate: Gate) -> "Intake":
                        nl="Met 2W-be-SE staan bijlagen als base64 in het bericht; MTOM gaat daar niet samen mee.",
                        en="With 2W-be-SE attachments stand in the message as base64; MTOM does not go with it.")
     message_set = gate.catalog.sets[permit.service.key]
-    needed = message_set.requirements.get(envelope.child_name[1])
-    may_have = needed is not None and permit.operation.message_type and "attachments" in needed.demand.checks
-    limits = needed.demand.attachments if needed is not None and may_have else None
+    needed = message_set.requirements.get(permit.operation.name)
+    limits = needed.demand.attachments if needed is not None and "attachments" in needed.demand.checks else None
     holes = take_out(envelope, gate.new_id(), limits.count if limits is not None else 0)
     attached = message_set.schema.vocabulary.attached
     if any(hole.element.tag not in attached for hole in holes):
