@@ -117,12 +117,13 @@ def test_what_is_cut_off_leaves_nothing_that_opens_and_a_duty_removes_it(line: L
     upload = SqlSpool(line.store).begin("11111111-aaaa-4aaa-8aaa-111111111111", line.at)
     upload.open(0)
     upload.write(bytes(PIECE + 5))
-    assert line.rows("file_pieces") == before[0] + 1
+    assert line.rows("file_pieces") == before[0] + 1  # the other may be the last, or not
     assert line.gate.spool.sweep(line.at + timedelta(hours=2)) == 0
     assert line.gate.spool.sweep(line.at + timedelta(hours=4)) == 1
     assert (line.rows("file_pieces"), line.rows("uploads")) == before
-    with pytest.raises(StorageError, match="took so long"):
-        upload.close()  # whoever comes back to it after all
+    upload.close()
+    with pytest.raises(StorageError, match="took so long"):  # whoever comes back to it after all
+        upload.parted(b"", ())
 
 
 @pytest.mark.parametrize("change", ["swap", "cut", "change", "move"])
