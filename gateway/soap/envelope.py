@@ -32,7 +32,7 @@ WSU_ID: Final = clark(WSU, "Id")
 _MUST_UNDERSTAND: Final = clark(SOAP, "mustUnderstand")
 _ACTOR: Final = clark(SOAP, "actor")
 _NEXT: Final = SOAP.replace("/envelope/", "/actor/next")
-_PLAIN_BLOCKS: Final[tuple[list[str], ...]] = ([WSU_ID], [])  # attributes of a block that is for us, and may be passed by
+_PLAIN_BLOCKS: Final[tuple[list[str], ...]] = ([WSU_ID], [])  # attributes of a block for us, that may be passed by
 _SOAP_PREFIX: Final = f"{{{SOAP}}}"
 _WSA_BLOCKS: Final = frozenset(
     clark(WSA, name) for name in ("To", "Action", "MessageID", "RelatesTo", "ReplyTo", "From", "FaultTo")
