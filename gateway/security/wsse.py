@@ -14,8 +14,9 @@ from typing import Final, Protocol
 
 from lxml import etree
 
-from gateway.errors import ReferenceMissing, SecurityMissing, SignatureInvalid, TimestampStale
+from gateway.errors import ReferenceMissing, SecurityMissing, SignatureInvalid
 from gateway.names import BASE64_BINARY, DS, SHA256, WSSE, WSSE11, WSU, X509V3, XENC, clark
+from gateway.security._freshness import check_fresh
 from gateway.security._ids import all_ids_unique
 from gateway.security._shape import ID, no_words, octets_of, only_attributes, token_of
 from gateway.security._signed_info import Reference, read_signed_info
@@ -34,10 +35,7 @@ _STRANGERS: Final = frozenset(("UsernameToken", "SecurityTokenReference", "Asser
 _TOKEN_REFERENCE: Final = clark(WSSE, "SecurityTokenReference")
 _TOKEN_REFERENCE_BY_URI: Final = clark(WSSE, "Reference")
 _SIGNATURE_CHILDREN: Final = [clark(DS, name) for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
-_TIMES: Final = ([clark(WSU, "Created")], [clark(WSU, "Created"), clark(WSU, "Expires")])
-_UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_DRIFT: Final = timedelta(seconds=5)  # a clock that is this far off is not synchronised
 
 
 class Signer(Protocol):
@@ -98,6 +96,20 @@ class _Parts:
     signature: Element
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Signed:
+    """What the signer signed the digests of. Whether the parts are those is still to be seen."""
+
+    envelope: Envelope
+    parts: _Parts
+    references: tuple[Reference, ...]
+    signer: Certificate
+    token: bytes  # DER
+    signed_info: bytes  # canonical
+    signature_value: bytes
+    signature_method: str
+
+
 def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, now: datetime) -> Verified:
     """Check the WS-Security header and give back only what was signed.
 
@@ -111,6 +123,14 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
             TimestampStale.
     Source  WSS SMS 1.1.1 §8, §10; BSP 1.1 R5205, R5402, R5404, R5416, R5423; Digikoppeling WUS WB002, WB004, WB013.
     """
+    signed = prove_signature(envelope, policy, check, now)  # 1-6
+    body, body_digest = check_digests(envelope.body, signed.references)  # 7
+    skewed = check_timestamp(signed, policy, now)  # 8, 9
+    return proven(signed, body, body_digest, skewed=skewed)
+
+
+def prove_signature(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, now: datetime) -> Signed:
+    """Steps 1 to 6 of `verify`. Raises what it raises."""
     parts = _layout(envelope, encrypted=policy.encrypted)  # 1
     if not all_ids_unique(envelope.root):  # 2
         raise ReferenceMissing("an id occurs twice in the document")
@@ -127,15 +147,26 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
     octets, signature = said.octets or canonical(signed_info, said.inclusive), octets_of(value)
     if not signature_holds(said.method, signer.public_key, signature, octets):  # 6
         raise SignatureInvalid("SignatureValue does not match SignedInfo and the token's key")
-    body, body_digest = _check_digests(envelope.body, said.references)  # 7
-    skewed = _timestamp(parts.timestamp, policy, now)  # 8
-    _confirmations(parts.confirmations, policy)  # 9
-    body_reference = next(one for one in said.references if one.target is envelope.body)
+    return Signed(envelope=envelope, parts=parts, references=said.references, signer=signer.certificate, token=token,
+                  signed_info=octets, signature_value=signature, signature_method=said.method)
+
+
+def check_timestamp(signed: Signed, policy: SecurityPolicy, now: datetime) -> bool:
+    """Steps 8 and 9 of `verify`; does the Timestamp hold only because a peer's clock may be off?"""
+    skewed = check_fresh(signed.parts.timestamp, policy, now)
+    _confirmations(signed.parts.confirmations, policy)
+    return skewed
+
+
+def proven(signed: Signed, body: bytes, body_digest: bytes, *, skewed: bool) -> Verified:
+    """What every step of `verify` has passed."""
+    envelope = signed.envelope
+    body_reference = next(one for one in signed.references if one.target is envelope.body)
     return Verified(
-        envelope=envelope, signer=signer.certificate, token=token, body=body, body_digest=body_digest,
-        signed_info=octets,
-        body_reference=envelope.body.get(_WSU_ID, ""), body_inclusive=body_reference.inclusive,
-        signature_value=signature, signature_method=said.method, skewed=skewed,
+        envelope=envelope, signer=signed.signer, token=signed.token, body=body, body_digest=body_digest,
+        signed_info=signed.signed_info, body_reference=envelope.body.get(_WSU_ID, ""),
+        body_inclusive=body_reference.inclusive, signature_value=signed.signature_value,
+        signature_method=signed.signature_method, skewed=skewed,
     )
 
 
@@ -228,7 +259,7 @@ def _token_octets(token: Element) -> bytes:
     return token_of(token)
 
 
-def _check_digests(body: Element, references: tuple[Reference, ...]) -> tuple[bytes, bytes]:
+def check_digests(body: Element, references: tuple[Reference, ...]) -> tuple[bytes, bytes]:
     """Digest every part, all of them, so that timing tells nothing; gives the Body's octets and their SHA-256."""
     body_octets, body_digest, wrong = b"", b"", []
     for one in references:
@@ -241,38 +272,6 @@ def _check_digests(body: Element, references: tuple[Reference, ...]) -> tuple[by
     if wrong:
         raise SignatureInvalid(f"digest of {', '.join(wrong)} does not match")
     return body_octets, body_digest
-
-
-def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> bool:
-    """WB002, SMS §10, BSP R3203, R3213-R3229: Created ≤ now + skew; now ≤ min(Expires, Created + age) + skew.
-
-    Did it take the skew for that to hold?
-    """
-    times = list(timestamp)
-    if [child.tag for child in times] not in _TIMES:
-        raise TimestampStale("a Timestamp holds Created, then at most one Expires")
-    created = _moment(times[0])
-    if created > now + policy.skew:  # first: nothing can be added to the last moment there is
-        raise TimestampStale(f"Created is {(created - now).total_seconds():.0f} s ahead of the hub's clock")
-    limit = created + policy.max_age
-    if len(times) == 2:
-        expires = _moment(times[1])
-        if not created < expires <= created + policy.max_span:
-            raise TimestampStale("Expires is not within the allowed span after Created")
-        limit = min(limit, expires)
-    if now > limit + policy.skew:
-        raise TimestampStale(f"expired {(now - limit).total_seconds():.0f} s ago by the hub's clock")
-    return created > now + _DRIFT or now > limit
-
-
-def _moment(element: Element) -> datetime:
-    value = (element.text or "").strip()
-    if len(element) or element.keys() or not _UTC.fullmatch(value):
-        raise TimestampStale("a time must be UTC with Z and at most three decimals")
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise TimestampStale("no such date or time") from None
 
 
 def _confirmations(confirmations: tuple[Element, ...], policy: SecurityPolicy) -> None:
