@@ -23,11 +23,8 @@ from gateway.storage.session import Cursor
 from gateway.storage.turn import Turn
 
 _BUSY_SECONDS: Final = 10.0  # another process' batch takes milliseconds; a stopped one must not hang us for ever
-# The log is kept short (docs/decisions/0031): while it grows each sync also writes that the file grew, and what is
-# written over again is still in the processor's cache.
 _CHECKPOINT_SECONDS: Final = 0.5
-_COMMITS: Final = 50  # … or after so many, under load
-_LOG_LIMIT: Final = 2048  # pages (8 MiB): above this the writer pauses for the checkpoint of what is left
+_LOG_LIMIT: Final = 8192  # pages (32 MiB): above this the writer pauses for the checkpoint of what is left
 
 
 class Sqlite(Engine):
@@ -103,8 +100,6 @@ class _Beside(Companion):
         self._turn = Turn(path)
         self._connect = connect
         self._dirty = Event()
-        self._enough = Event()
-        self._commits = 0
         self._stop = Event()
         self._log_long = Event()
         self._checkpointer = Thread(target=self._checkpoints, name="store-checkpoint", daemon=True)
@@ -120,16 +115,11 @@ class _Beside(Companion):
             self._log_long.clear()
             with suppress(sqlite3.Error):
                 _checkpoint(connection)
-        self._commits += 1
-        if self._commits == _COMMITS:
-            self._commits = 0
-            self._enough.set()
         self._dirty.set()
 
     def close(self) -> None:
         """Move the log into the file. May be called again."""
         self._stop.set()
-        self._enough.set()
         self._dirty.set()
         self._checkpointer.join()
         self._turn.close()
@@ -139,8 +129,7 @@ class _Beside(Companion):
         connection: Connection | None = None
         while not self._stop.is_set():
             self._dirty.wait()
-            self._enough.wait(_CHECKPOINT_SECONDS)
-            self._enough.clear()
+            self._stop.wait(_CHECKPOINT_SECONDS)
             self._dirty.clear()
             with suppress(sqlite3.Error):  # the log stays; the next time will do
                 connection = connection or self._connect()
