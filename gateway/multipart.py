@@ -11,7 +11,7 @@ Source: RFC 2046 §5.1, RFC 2387, RFC 2392, XOP 1.0 §4, SOAP 1.1 Binding for MT
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 from gateway.errors import MalformedEnvelope, StorageError, UnsupportedContent
 
@@ -203,13 +203,50 @@ class Reader:
         return False
 
 
+class Sink(Protocol):
+    """Who takes the parts after the root. Each method may raise any GatewayError: then nothing more is given."""
+
+    def open(self, content_id: str) -> None:
+        """A part begins; one at a time."""
+
+    def write(self, octets: bytes) -> None:
+        """More of it."""
+
+    def close(self) -> None:
+        """That was all of it."""
+
+
+def sort_out(package: PackageType, pieces: Iterable[bytes], sink: Sink, *, max_root: int,
+             limits: PackageLimits | None = None) -> bytes:
+    """The root of a package that comes in pieces; every other part goes to `sink`.
+
+    Raises  MalformedEnvelope, also for a root of more than `max_root` octets, and what the sink raises.
+    """
+    reader, root, parts = Reader(package, limits or PackageLimits()), bytearray(), 0
+    for piece in pieces:
+        for event in reader.feed(piece):
+            if isinstance(event, Begin):
+                parts += 1
+                if parts > 1:
+                    assert event.content_id is not None, "the reader lets no other part pass"
+                    sink.open(event.content_id)
+            elif parts > 1:
+                sink.write(event.octets) if isinstance(event, Data) else sink.close()
+            elif isinstance(event, Data):
+                root += event.octets
+                if len(root) > max_root:
+                    _refuse(f"the root has more than {max_root} octets")
+    reader.close()
+    return bytes(root)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """An attachment to be written."""
 
     content_id: str  # without brackets
     size: int  # octets that `pieces` gives
-    pieces: Iterable[bytes]
+    pieces: Iterable[bytes]  # each time it is iterated over: what was not answered is sent again
     media_type: str = _OCTETS
 
 
