@@ -37,10 +37,11 @@ class Parted:
     upload: str  # under which the files lie in the store
     key: bytes = field(repr=False)  # that they are sealed with
     read: Callable[[int], Iterator[bytes]] = field(repr=False)  # a file by its number, in pieces
+    digest: bytes | None = None  # SHA-256 of the whole, where it was made before
 
     def of(self, octets: bytes) -> "Parted":
         """Another element with the same files."""
-        return replace(self, octets=octets)
+        return replace(self, octets=octets, digest=None)
 
     def parts(self) -> Iterator[tuple[int, int, int]]:
         """What stands before, between and after the files: the number of the file before it (-1: none), begin, end.
@@ -108,6 +109,8 @@ def length(payload: Payload) -> int:
 
 def digest(payload: Payload) -> bytes:
     """SHA-256 of the whole element."""
+    if isinstance(payload, Parted) and payload.digest is not None:
+        return payload.digest
     hashed = sha256()
     for octets in chunks(payload):
         hashed.update(octets)

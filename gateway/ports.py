@@ -108,10 +108,10 @@ class Upload(Protocol):
         """More of it."""
 
     def close(self) -> None:
-        """That was all of it; it is durable."""
+        """That was all of it."""
 
     def parted(self, octets: bytes, places: tuple[Place, ...]) -> Parted:
-        """These octets, with the files in their places, by number."""
+        """These octets, with the files in their places, by number; all that was written is durable."""
 
     def discard(self) -> None:
         """Remove what was written, unless an accepted message has it."""

@@ -21,7 +21,7 @@ from gateway.pipeline.refusal import Trail, refuse
 from gateway.ports import Upload
 from gateway.security import Awaiting, verify_all_but_body
 from gateway.soap import Hole, take_out
-from gateway.values import Finding, Purpose, Received, Reply
+from gateway.values import Finding, Permit, Purpose, Received, Reply
 
 _XPATH: Final = "/"  # of what is wrong with a package: it has no place in the message
 
@@ -42,14 +42,10 @@ def _begin(trail: Trail, root: str | None, gate: Gate) -> "Intake":
     received = trail.received
     admitted = enter(received, gate, trail)
     permit, envelope = admitted.permit, admitted.envelope
-    if permit.encrypted:
-        raise _refusal("a package in 2W-be-SE", "mtom-2w-be-se",
-                       nl="Met 2W-be-SE staan bijlagen als base64 in het bericht; MTOM gaat daar niet samen mee.",
-                       en="With 2W-be-SE attachments stand in the message as base64; MTOM does not go with it.")
+    _in_clear(permit)
     message_set = gate.catalog.sets[permit.service.key]
-    needed = message_set.requirements.get(envelope.child_name[1])
-    may_have = needed is not None and permit.operation.message_type and "attachments" in needed.demand.checks
-    limits = needed.demand.attachments if needed is not None and may_have else None
+    needed = message_set.requirements.get(permit.operation.name)
+    limits = needed.demand.attachments if needed is not None and "attachments" in needed.demand.checks else None
     holes = take_out(envelope, gate.new_id(), limits.count if limits is not None else 0)
     attached = message_set.schema.vocabulary.attached
     if any(hole.element.tag not in attached for hole in holes):
@@ -64,6 +60,13 @@ def _begin(trail: Trail, root: str | None, gate: Gate) -> "Intake":
         trail=trail, gate=gate, admitted=admitted, awaiting=awaiting, message_set=message_set,
         coming=_Coming(holes=holes, most=limits.octets if limits else 0, most_together=limits.total if limits else 0),
         upload=gate.spool.begin(gate.new_id(), received.at) if holes else None)
+
+
+def _in_clear(permit: Permit) -> None:
+    if permit.encrypted:
+        raise _refusal("a package in 2W-be-SE", "mtom-2w-be-se",
+                       nl="Met 2W-be-SE staan bijlagen als base64 in het bericht; MTOM gaat daar niet samen mee.",
+                       en="With 2W-be-SE attachments stand in the message as base64; MTOM does not go with it.")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -168,6 +171,7 @@ class Intake:
                            nl="Een xop:Include verwijst naar een deel dat niet in het pakket zit.",
                            en="An xop:Include refers to a part that is not in the package.")
         admitted = enter(self._trail.received, self._gate, self._trail)  # much may have changed while the files came
+        _in_clear(admitted.permit)
         self._gate.check_signer(self._awaiting.token, at)
         places = tuple(Place(placeholder=hole.placeholder, octets=facts[number].octets)
                        for number, hole in enumerate(holes))

@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from gateway import ports
 from gateway.errors import DuplicateConflict, Replayed, StorageError
 from gateway.names import action
-from gateway.parted import Parted, Payload
+from gateway.parted import Parted
 from gateway.storage.certificates import keep_certificate
 from gateway.storage.engine import Store
 from gateway.storage.legs import refused_of
@@ -50,6 +50,7 @@ from gateway.storage.tables import (
 from gateway.storage.writer import Write
 from gateway.values import (
     Acceptance,
+    Bridged,
     Conversation,
     DeliveryState,
     EncryptedBody,
@@ -355,11 +356,11 @@ class SqlTransaction(ports.Transaction):
         others = [one.id for one in acceptance.receivers if one.id not in acceptance.addressed]
         bridged = [acceptance.bridged[one] for one in others if one in acceptance.bridged]
         if len(bridged) < len(others):
-            sealed = self._seal(acceptance, acceptance.payload, None)
+            sealed = self._seal(acceptance, acceptance, None)
             self._write.run(_ADD_PAYLOAD, message=message, epoch=sealed.epoch, wrapped=sealed.wrapped,
                             sealed=sealed.octets)
-        for version, payload in {one.key.version: one.payload for one in bridged}.items():
-            sealed = self._seal(acceptance, payload, version)
+        for version, one in {one.key.version: one for one in bridged}.items():
+            sealed = self._seal(acceptance, one, version)
             self._write.run(_ADD_BRIDGED_PAYLOAD, message=message, set_version=version, epoch=sealed.epoch,
                             wrapped=sealed.wrapped, sealed=sealed.octets)
 
@@ -380,10 +381,10 @@ class SqlTransaction(ports.Transaction):
             pushed_sealed=pushed and pushed.data, pushed_body_id=pushed and pushed.identifier,
             pushed_body_digest=pushed and pushed.digest, pushed_digest=pushed and pushed.message_digest)
 
-    def _seal(self, acceptance: Acceptance, payload: Payload, bridged_to: str | None) -> Sealed:
+    def _seal(self, acceptance: Acceptance, one: Acceptance | Bridged, bridged_to: str | None) -> Sealed:
         header = acceptance.header
         context = context_of(header.referentienummer, header.afzender, bridged_to)
-        return self._sealer.seal(pack(payload), context, acceptance.received_at)
+        return self._sealer.seal(pack(one.payload, one.message_digest), context, acceptance.received_at)
 
 
 def record_notice(write: Write, sealer: Sealer, notice: Acceptance) -> None:

@@ -4,6 +4,7 @@ Canonical XML never begins with `{`, so the first octet tells which of the two a
 lies in here and nowhere else: who erases the row erases them (spool.py).
 """
 
+from dataclasses import replace
 from json import dumps, loads
 
 from gateway.parted import Payload, Place
@@ -11,11 +12,11 @@ from gateway.storage.engine import Store
 from gateway.storage.spool import parted
 
 
-def pack(payload: Payload) -> bytes:
-    """What is sealed of a payload."""
+def pack(payload: Payload, digest: bytes) -> bytes:
+    """What is sealed of a payload; `digest`: SHA-256 of the whole, so that nobody need read the files for it again."""
     if isinstance(payload, bytes):
         return payload
-    facts = {"upload": payload.upload, "key": payload.key.hex(),
+    facts = {"upload": payload.upload, "key": payload.key.hex(), "digest": digest.hex(),
              "places": [[one.placeholder, one.octets] for one in payload.places]}
     return dumps(facts).encode() + b"\n" + payload.octets
 
@@ -26,5 +27,6 @@ def unpack(octets: bytes, store: Store) -> Payload:
         return octets
     line, _, rest = octets.partition(b"\n")
     facts = loads(line)
-    return parted(store, upload=facts["upload"], key=bytes.fromhex(facts["key"]), octets=rest,
-                  places=tuple(Place(placeholder=text, octets=size) for text, size in facts["places"]))
+    whole = parted(store, upload=facts["upload"], key=bytes.fromhex(facts["key"]), octets=rest,
+                   places=tuple(Place(placeholder=text, octets=size) for text, size in facts["places"]))
+    return replace(whole, digest=bytes.fromhex(facts["digest"]))

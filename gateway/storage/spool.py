@@ -1,9 +1,9 @@
 """Files of messages that came apart from them (MTOM): implements ports.Spool.
 
-A file is written while it arrives, in sealed pieces, each in a commit of its own: before the message that it belongs to
-is accepted, all of it is durable. Every upload has a data key, which stays in memory until the message is accepted and
-then lies in the message's own sealed payload, under the key of its day (parted.py): what was cut off before nobody can
-ever open, and with the payload that is erased the files are gone, in that very transaction. What is left of both is
+Files are written while they arrive, in sealed pieces, some 400 kB to a commit: before the message that they belong to
+is accepted, all of them are durable. Every upload has a data key, which stays in memory until the message is accepted
+and then lies in the message's own sealed payload, under the key of its day (parted.py): what was cut off before nobody
+can ever open, and with the payload that is erased the files are gone, in that very transaction. What is left of both is
 noise, and is swept away piece by piece.
 
 A piece is sealed by AES-256-GCM. Its nonce says which file it is of, the how manieth it is and whether it is the last:
@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -73,8 +73,7 @@ class SqlSpool(ports.Spool):
 
     def begin(self, upload: str, now: datetime) -> "Upload":
         """See ports.Spool."""
-        self._store.write(partial(_begin, upload=upload, at=micros(now)))
-        return Upload(self._store, upload, self._random(KEY))
+        return Upload(self._store, upload, self._random(KEY), micros(now))
 
     def sweep(self, now: datetime) -> int:
         """See ports.Spool."""
@@ -103,17 +102,19 @@ class SqlSpool(ports.Spool):
 class Upload(ports.Upload):
     """See ports.Upload. One thread at a time."""
 
-    def __init__(self, store: Store, upload: str, key: bytes) -> None:
-        self._store, self._upload, self._key = store, upload, key
+    def __init__(self, store: Store, upload: str, key: bytes, at: int) -> None:
+        self._store, self._upload, self._key, self._at = store, upload, key, at
         self._cipher = AESGCM(key)
         self._file, self._piece, self._held = -1, 0, bytearray()
+        self._sealed: list[_Piece] = []  # not written yet
+        self._begun = False
 
     def open(self, number: int) -> None:
         """See ports.Upload."""
         self._file, self._piece = number, 0
 
     def write(self, octets: bytes) -> None:
-        """See ports.Upload. A full piece is written when more comes: only then is it known not to be the last."""
+        """See ports.Upload. A full piece is sealed when more comes: only then is it known not to be the last."""
         self._held += octets
         while len(self._held) > PIECE:
             piece = bytes(self._held[:PIECE])
@@ -128,17 +129,34 @@ class Upload(ports.Upload):
 
     def parted(self, octets: bytes, places: tuple[Place, ...]) -> Parted:
         """See ports.Upload."""
+        self._flush()
         return parted(self._store, upload=self._upload, key=self._key, octets=octets, places=places)
 
     def discard(self) -> None:
         """See ports.Upload."""
-        if self._store.write(partial(_end, upload=self._upload, state=ARRIVING)):
+        self._sealed.clear()
+        if self._begun and self._store.write(partial(_end, upload=self._upload, state=ARRIVING)):
             drop(self._store, self._upload)
 
     def _keep(self, piece: bytes, *, last: bool) -> None:
         sealed = self._cipher.encrypt(_nonce(self._file, self._piece, last=last), piece, None)
-        self._store.write(partial(_add, upload=self._upload, file=self._file, piece=self._piece, sealed=sealed))
+        self._sealed.append(_Piece(file=self._file, piece=self._piece, sealed=sealed))
         self._piece += 1
+        if sum(len(one.sealed) for one in self._sealed) >= PIECE:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write down what is sealed."""
+        if self._sealed:
+            pieces, self._sealed = tuple(self._sealed), []
+            at, self._begun = None if self._begun else self._at, True
+            self._store.write(partial(_add, upload=self._upload, pieces=pieces, begun_at=at))
+
+
+class _Piece(NamedTuple):
+    file: int
+    piece: int
+    sealed: bytes
 
 
 def parted(store: Store, *, upload: str, key: bytes, octets: bytes, places: tuple[Place, ...]) -> Parted:
@@ -180,18 +198,17 @@ def _nonce(file: int, piece: int, *, last: bool) -> bytes:
     return file.to_bytes(4) + piece.to_bytes(7) + bytes([last])
 
 
-def _begin(write: Write, *, upload: str, at: int) -> None:
-    if write.one(_STATE, upload=upload) is None:  # or this very work was durable before, and nobody heard of it
-        write.run(_BEGIN, id=upload, state=ARRIVING, at=at, octets=0)
-
-
-def _add(write: Write, *, upload: str, file: int, piece: int, sealed: bytes) -> None:
+def _add(write: Write, *, upload: str, pieces: tuple[_Piece, ...], begun_at: int | None) -> None:
+    """`begun_at`: of the first; this very work may have been durable before, and nobody heard of it."""
     row = write.one(_STATE, upload=upload)
-    if row is None or row[0] != ARRIVING:
+    if row is None and begun_at is not None:
+        write.run(_BEGIN, id=upload, state=ARRIVING, at=begun_at, octets=0)
+    elif row is None or row[0] != ARRIVING:
         raise StorageError("the files took so long to arrive that they were removed")
-    if write.one(_HAS_PIECE, upload=upload, number=file, place=piece) is None:
-        write.run(_ADD_PIECE, upload=upload, file=file, piece=piece, sealed=sealed)
-        write.run(_GREW, upload=upload, more=len(sealed))
+    for one in pieces:
+        if write.one(_HAS_PIECE, upload=upload, number=one.file, place=one.piece) is None:
+            write.run(_ADD_PIECE, upload=upload, **one._asdict())
+            write.run(_GREW, upload=upload, more=len(one.sealed))
 
 
 def _end(write: Write, *, upload: str, state: str) -> bool:

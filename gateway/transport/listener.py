@@ -19,6 +19,7 @@ refusal per party in ten seconds: a flood must not buy signatures.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ from gateway.transport.packages import LONGEST, Begin, Packages
 from gateway.transport.quota import Quota
 from gateway.transport.replies import Send, bare, send_plain, send_reply, send_start
 from gateway.values import Received, Reply
+
+_log = logging.getLogger(__name__)
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -198,8 +201,12 @@ class SoapListener:
             return
         await send_start(send, reply, reply.package.length, close=close)
         pieces = iter(reply.package)
-        while (piece := await self._packages.run(next, pieces, None)) is not None:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        try:
+            while (piece := await self._packages.run(next, pieces, None)) is not None:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except GatewayError as error:  # its receiver confirmed meanwhile, or the store is gone: the connection ends
+            _log.warning("an answer with files broke off: %s", type(error).__name__)
+            return
         await send({"type": "http.response.body", "body": b""})
 
     async def _turn_away(self, error: GatewayError, scope: Scope, receive: Receive, send: Send) -> None:

@@ -91,3 +91,19 @@ def test_an_accepted_message_keeps_what_its_request_gives_up(hub: Hub) -> None:
     other.discard()
     other.discard()
     assert counted(hub) == before
+
+
+def test_many_small_files_are_one_commit(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred files of a few octets must not cost a hundred commits."""
+    works: list[object] = []
+    write = hub.store.write
+    monkeypatch.setattr(hub.store, "write", lambda work: (works.append(work), write(work))[1])
+    made = SqlSpool(hub.store).begin("upload-small", NOW)
+    for place in range(100):
+        made.open(place)
+        made.write(b"small")
+        made.close()
+    whole = made.parted(b"<a>PLACE</a>", (Place(placeholder="PLACE", octets=5),))
+    assert len(works) == 1
+    assert b"".join(chunks(whole)) == b"<a>c21hbGw=</a>"
+    assert counted(hub) == (1, 100)
