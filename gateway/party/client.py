@@ -7,13 +7,16 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from lxml import etree
 
 from gateway import names
 from gateway.errors import GatewayError, Misconfigured, PeerFailed, PeerRefused, ReceiptInvalid, ReceiverUnknown
 from gateway.messagesets import Catalog, is_sealed, read_message
+from gateway.multipart import Package, Sink
 from gateway.names import ANONYMOUS, KN, clark
+from gateway.party.parts import Find, Parted, fill, no_files, part
 from gateway.ports import Clock, NewId
 from gateway.routing import encryption_certificate
 from gateway.security import (
@@ -44,7 +47,23 @@ from gateway.soap import (
 )
 from gateway.values import Certificate, Party, Service
 
-Post = Callable[[str, bytes, str], tuple[int, bytes]]  # URL, octets, SOAPAction → HTTP status, octets
+Content = bytes | Package  # an envelope, or one with files
+
+
+class Post(Protocol):
+    """Calls the hub: the HTTP status and the envelope of the answer (transport.Caller.post)."""
+
+    def __call__(self, url: str, content: Content, soap_action: str, /, *, sink: Sink | None = None,
+                 ) -> tuple[int, bytes]: ...
+
+
+class Wrapped(NamedTuple):
+    """A message in its signed envelope, ready to be sent."""
+
+    service: Service
+    action: str
+    signed: SignedEnvelope
+    content: Content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +71,7 @@ class Sent:
     """What became of a message that was sent."""
 
     receipt: Receipt
-    envelope: bytes  # the exact octets of the request
+    envelope: bytes  # the exact octets of the request; of one with files: of its envelope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,33 +158,35 @@ class PartyClient:
     new_id: NewId
     close: Callable[[], None] = lambda: None  # let go of the connections; a later call opens new ones
 
-    def wrap(self, message: bytes) -> tuple[Service, str, SignedEnvelope]:
-        """A message element → (service, Action, signed envelope), without sending it.
+    def wrap(self, message: bytes, find: Find = no_files, *, mtom: bool = False) -> Wrapped:
+        """A message element in its signed envelope, without sending it.
 
-        Raises  Misconfigured when no message set of the catalogue knows the element.
+        `find` gives the files that it names (party/parts.py); `mtom`: attachments in line go as files too.
+        Raises  Misconfigured when no message set of the catalogue knows the element, or a file is not there.
         """
-        service, action, body = self._prepared(message)
-        return service, action, self._sign(service, action, body)
+        service, action, body = self._prepared(message, find, mtom=mtom)
+        return self._wrap(service, action, body)
 
-    def send(self, message: bytes, before: Callable[[bytes], None] = lambda _: None) -> Sent:
+    def send(self, message: bytes, before: Callable[[Content], None] = lambda _: None, find: Find = no_files, *,
+             mtom: bool = False) -> Sent:
         """Sign and send a message; the hub's receipt is checked against what was sent.
 
-        `before` sees the exact octets before they leave.
-        Raises  PeerRefused, PeerFailed, ReceiptInvalid, Unreachable, Misconfigured.
+        `before` sees the exact octets before they leave; `find` and `mtom` as in `wrap`.
+        Raises  PeerRefused, PeerFailed, ReceiptInvalid, Unreachable, Misconfigured, StorageError.
         """
-        service, action, body = self._prepared(message)
-        signed = self._sign(service, action, body)
-        before(signed.octets)
-        answer = self._exchange(service, action, signed)
+        service, action, body = self._prepared(message, find, mtom=mtom)
+        wrapped = self._wrap(service, action, body)
+        before(wrapped.content)
+        answer = self._exchange(wrapped)
         try:
             receipt = read_receipt(answer)
         except ValueError as error:
             raise ReceiptInvalid("the answer is no receipt") from error
-        if receipt.bericht_digest != hashlib.sha256(body).digest():
+        if receipt.bericht_digest != (body.digest() if isinstance(body, Parted) else hashlib.sha256(body).digest()):
             raise ReceiptInvalid("the receipt is for another message: BerichtDigest differs")
         if None in (receipt.verval_datum, receipt.journaal_positie, receipt.journaal_hash):
             raise ReceiptInvalid("the hub's receipt lacks its term or its place in the journal")
-        return Sent(receipt=receipt, envelope=signed.octets)
+        return Sent(receipt=receipt, envelope=wrapped.signed.octets)
 
     def ask(self, service: str, operation: str, fields: str = "") -> Element:
         """Call an operation of a service of the hub itself (postbus, adresboek, logboek, beheer)."""
@@ -173,7 +194,7 @@ class PartyClient:
         body = f"<kn:{operation}{declare('kn')}>{fields}</kn:{operation}>".encode()
         action = names.action(KN, operation)
         found = self.catalog.services[path]
-        return self._exchange(found, action, self._sign(found, action, body))
+        return self._exchange(self._wrap(found, action, body))
 
     def waiting(self, maximum: int = 1000) -> list[Waiting]:
         """The messages that wait for this party, oldest first."""
@@ -212,23 +233,28 @@ class PartyClient:
         except ValueError as error:
             raise ReceiptInvalid("the answer holds no evidence file") from error
 
-    def _prepared(self, message: bytes) -> tuple[Service, str, bytes]:
-        """A message element → its service, Action and canonical form."""
+    def _prepared(self, message: bytes, find: Find, *, mtom: bool) -> tuple[Service, str, bytes | Parted]:
+        """A message element → its service, Action and canonical form, with the files that go beside it."""
         check_xml_octets(message)
         element = read_xml(message)
         name = etree.QName(element)
         for service in self.catalog.services.values():
             for action, operation in service.operations.items():
                 if (operation.namespace, operation.name) == (name.namespace, name.localname):
-                    return service, action, self._body(element, service)
+                    return service, action, self._body(element, service, find, mtom=mtom)
         raise Misconfigured(f"no message set has an element {name.localname} in namespace {name.namespace}")
 
-    def _body(self, element: Element, service: Service) -> bytes:
+    def _body(self, element: Element, service: Service, find: Find, *, mtom: bool) -> bytes | Parted:
         """The message as it goes into the Body: where its set asks a sealed one and it is not yet, sealed.
 
+        What is encrypted or sealed is whole: its files are put in place.
         Raises  SchemaInvalid when the message to be sealed does not hold: after this nobody but the addressee can tell.
         """
         message_set = self.catalog.sets[service.key]
+        if not message_set.sealed and not self.encryption.agreed(service):
+            parted = part(element, message_set.schema.vocabulary.attached, self.new_id, find, mtom=mtom)
+            return canonical(element) if parted is None else parted
+        fill(element, self.new_id, find)
         if not message_set.sealed or is_sealed(element):
             return canonical(element)
         header = read_message(etree.tostring(element), self.catalog.by_namespace).header
@@ -236,22 +262,25 @@ class PartyClient:
             raise ReceiverUnknown("a body is sealed for the one Ontvanger that the header names")
         return seal_message(element, self.encryption.to_addressee(header.ontvangers[0], self.clock()))
 
-    def _sign(self, service: Service, action: str, body: bytes) -> SignedEnvelope:
-        now = self.clock()
+    def _wrap(self, service: Service, action: str, body: bytes | Parted) -> Wrapped:
+        message_id, nonce, now = self.new_id(), self.new_id(), self.clock()
         outgoing = Outgoing(
-            action=action, message_id=f"urn:uuid:{self.new_id()}", to=self.hub_url + service.path,
-            sender=self.address, reply_to=ANONYMOUS, body=body,
+            action=action, message_id=f"urn:uuid:{message_id}", to=self.hub_url + service.path,
+            sender=self.address, reply_to=ANONYMOUS, body=body.body(nonce) if isinstance(body, Parted) else body,
             recipient=self.encryption.to_hub(service, self.hub_oin, now),
         )
-        return seal(outgoing, self.signing, now, self.new_id())
+        signed = seal(outgoing, self.signing, now, nonce)
+        packed = body.package(signed.octets, nonce, self.new_id()) if isinstance(body, Parted) else signed.octets
+        return Wrapped(service=service, action=action, signed=signed, content=packed)
 
-    def _exchange(self, service: Service, action: str, signed: SignedEnvelope) -> Element:
+    def _exchange(self, sent: Wrapped, sink: Sink | None = None) -> Element:
         """Send and check the answer: signed by the hub, confirming our signature, related to our MessageID."""
-        status, octets = self.post(self.hub_url + service.path, signed.octets, action)
+        to = (self.hub_url + sent.service.path, sent.content, sent.action)
+        status, octets = self.post(*to) if sink is None else self.post(*to, sink=sink)
         if not octets.lstrip().startswith(b"<"):
             refusal = octets[:500].decode("utf-8", "replace").strip().replace("\n", " / ")
             raise (PeerFailed if status == 503 else PeerRefused)(f"HTTP {status}: {refusal}")
-        return self._believe(octets, service, action, signed, status)
+        return self._believe(octets, sent.service, sent.action, sent.signed, status)
 
     def _believe(
         self, octets: bytes, service: Service, action: str, signed: SignedEnvelope, status: int
