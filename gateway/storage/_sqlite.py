@@ -80,6 +80,10 @@ class Sqlite(Engine):
         """See Engine: SQLite makes the rows one by one as they are asked for."""
         return connection.cursor()
 
+    def within(self, connection: Connection) -> bool:
+        """See Engine."""
+        return cast(sqlite3.Connection, connection).in_transaction
+
     def fate(self, error: BaseException) -> Fate:
         """See Engine. There is one writer: nothing that happens to it is another's doing, or passes."""
         return Fate.OWN

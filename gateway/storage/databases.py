@@ -74,6 +74,9 @@ class Engine(Protocol):
     def walker(self, connection: Connection) -> Cursor:
         """A cursor for results too long to hold; several may be open at once, in one transaction."""
 
+    def within(self, connection: Connection) -> bool:
+        """Is a transaction open? An engine may end one by itself, when its disk is full."""
+
     def fate(self, error: BaseException) -> Fate: ...
 
     def maintain(self, now: datetime | None) -> list[str]:
