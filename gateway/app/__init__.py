@@ -28,7 +28,7 @@ from gateway.app.sets import (
 from gateway.app.world import create_instance
 from gateway.errors import Misconfigured
 from gateway.multipart import Package
-from gateway.party import Find, find_files
+from gateway.party import Collected, Find, find_files
 from gateway.routing import routing_keys
 from gateway.security import EvidenceCheck, canonical, load_certificate, load_certificates, make_crl
 from gateway.security import verify_evidence as _verify_evidence
@@ -38,11 +38,11 @@ from gateway.storage import current, upgrade
 from gateway.values import Party, Purpose, Route
 
 __all__ = [
-    "Diagnosis", "EvidenceCheck", "Find", "Instance", "Rehearsed", "Story", "backup_store", "canonical_message",
-    "check_sets", "create_instance", "declare_restored", "demo_messages", "describe_party", "diff_sets", "examine",
-    "expiring", "explain_file", "fetch_revocation", "find_files", "list_routes", "list_sets", "listen", "open_instance",
-    "rehearse_certificates", "renew_crl", "run", "sample_messages", "saved", "upgrade_store", "validate_file",
-    "verify_evidence", "write_docs", "write_wsdl",
+    "Collected", "Diagnosis", "EvidenceCheck", "Find", "Instance", "Rehearsed", "Story", "backup_store",
+    "canonical_message", "check_sets", "create_instance", "declare_restored", "demo_messages", "describe_party",
+    "diff_sets", "examine", "expiring", "explain_file", "fetch_revocation", "find_files", "list_routes", "list_sets",
+    "listen", "open_instance", "rehearse_certificates", "renew_crl", "run", "sample_messages", "saved", "upgrade_store",
+    "validate_file", "verify_evidence", "write_docs", "write_wsdl",
 ]
 
 

@@ -82,6 +82,8 @@ def inbox(
     action: Annotated[str, typer.Argument(metavar="[list|get|confirm]")] = "list",
     numbers: Annotated[list[str] | None, typer.Argument(metavar="REF…", help="Referentienummer(s).")] = None,
     as_json: Json = False, url: Hub = None,
+    into: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", file_okay=False, help=(
+        "get: write the message to FOLDER/REF.xml and the files that lie apart from it beside it."))] = None,
 ) -> None:
     """List the messages that wait for PARTY, get one, or confirm those that were handled."""
     refs = list(numbers or ())
@@ -98,12 +100,7 @@ def inbox(
             else:
                 print_rows(f"Postbus van {party}", rows, _INBOX, empty="geen wachtende berichten")
         elif action == "get":
-            octets = client.collect(refs[0]).octets
-            if as_json:
-                print_json({"referentienummer": refs[0], "bericht": octets.decode()})
-            else:
-                sys.stdout.buffer.write(octets + b"\n")
-                sys.stdout.buffer.flush()
+            _get(client.collect(refs[0], into), into, as_json)
         else:
             _confirm(client.confirm(*refs), as_json)
 
@@ -135,6 +132,23 @@ def _line(text: str) -> None:
     """One whole line at once: several threads have something to say."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _get(taken: gateway_app.Collected, into: Path | None, as_json: bool) -> None:
+    if into is not None:
+        into.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = into / f"{taken.referentienummer}.xml"
+        file.write_bytes(taken.octets)
+        if as_json:
+            print_json({"referentienummer": taken.referentienummer, "bestand": str(file), "bijlagen": taken.files})
+        else:
+            print_rows("Opgehaald", [{"bestand": str(into / name)} for name in (file.name, *taken.files)],
+                       ("bestand",), empty="")
+    elif as_json:
+        print_json({"referentienummer": taken.referentienummer, "bericht": taken.octets.decode()})
+    else:
+        sys.stdout.buffer.write(taken.octets + b"\n")
+        sys.stdout.buffer.flush()
 
 
 def _confirm(results: dict[str, bool], as_json: bool) -> None:

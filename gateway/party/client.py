@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from lxml import etree
@@ -16,7 +17,9 @@ from gateway.errors import GatewayError, Misconfigured, PeerFailed, PeerRefused,
 from gateway.messagesets import Catalog, is_sealed, read_message
 from gateway.multipart import Package, Sink
 from gateway.names import ANONYMOUS, KN, clark
-from gateway.party.parts import Find, Parted, fill, no_files, part
+from gateway.parted import Parted
+from gateway.party.parts import Beside, Find, fill, no_files, part
+from gateway.party.taken import Folder
 from gateway.ports import Clock, NewId
 from gateway.routing import encryption_certificate
 from gateway.security import (
@@ -37,6 +40,7 @@ from gateway.security import (
 )
 from gateway.soap import (
     Element,
+    Envelope,
     Limits,
     Receipt,
     check_xml_octets,
@@ -97,6 +101,7 @@ class Collected:
 
     referentienummer: str
     octets: bytes
+    files: tuple[str, ...] = ()  # names of files in the folder that it was taken into; `octets` names them too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,19 +187,21 @@ class PartyClient:
             receipt = read_receipt(answer)
         except ValueError as error:
             raise ReceiptInvalid("the answer is no receipt") from error
-        if receipt.bericht_digest != (body.digest() if isinstance(body, Parted) else hashlib.sha256(body).digest()):
+        if receipt.bericht_digest != (body.digest() if isinstance(body, Beside) else hashlib.sha256(body).digest()):
             raise ReceiptInvalid("the receipt is for another message: BerichtDigest differs")
         if None in (receipt.verval_datum, receipt.journaal_positie, receipt.journaal_hash):
             raise ReceiptInvalid("the hub's receipt lacks its term or its place in the journal")
         return Sent(receipt=receipt, envelope=wrapped.signed.octets)
 
-    def ask(self, service: str, operation: str, fields: str = "") -> Element:
-        """Call an operation of a service of the hub itself (postbus, adresboek, logboek, beheer)."""
+    def ask(self, service: str, operation: str, fields: str = "", folder: Folder | None = None) -> Element:
+        """Call an operation of a service of the hub itself (postbus, adresboek, logboek, beheer).
+
+        `folder`: files that come beside the answer go there.
+        """
         path = f"/soap/knooppunt/1.0/{service}"
         body = f"<kn:{operation}{declare('kn')}>{fields}</kn:{operation}>".encode()
-        action = names.action(KN, operation)
         found = self.catalog.services[path]
-        return self._exchange(self._wrap(found, action, body))
+        return self._exchange(self._wrap(found, names.action(KN, operation), body), folder)
 
     def waiting(self, maximum: int = 1000) -> list[Waiting]:
         """The messages that wait for this party, oldest first."""
@@ -204,16 +211,28 @@ class PartyClient:
         except KeyError as missing:
             raise ReceiptInvalid(f"a line of the list has no {missing.args[0]}") from None
 
-    def collect(self, referentienummer: str) -> Collected:
-        """Fetch one message; it stays until confirmed."""
-        answer = self.ask("postbus", "HaalBerichtOp", leaf("kn:Referentienummer", referentienummer))
+    def collect(self, referentienummer: str, into: Path | None = None) -> Collected:
+        """Fetch one message; it stays until confirmed. Files that lie apart come into the folder `into`, one by one."""
+        if into is None:
+            return self._collected(referentienummer, None)
+        folder = Folder(into)
+        try:
+            return self._collected(referentienummer, folder)
+        finally:
+            folder.discard()
+
+    def _collected(self, referentienummer: str, folder: Folder | None) -> Collected:
+        answer = self.ask("postbus", "HaalBerichtOp", leaf("kn:Referentienummer", referentienummer), folder)
         holder = answer.find(clark(KN, "Bericht"))
         if holder is None or len(holder) != 1:
             raise ReceiptInvalid("the answer holds no message")
         message_set = self.catalog.by_namespace(etree.QName(holder[0]).namespace or "")
         if message_set is not None and message_set.sealed and is_sealed(holder[0]):
             return Collected(referentienummer=referentienummer, octets=open_message(holder[0], self.encryption.keys))
-        return Collected(referentienummer=referentienummer, octets=canonical(holder[0]))
+        if folder is None:
+            return Collected(referentienummer=referentienummer, octets=canonical(holder[0]))
+        octets, files = folder.keep(holder[0], referentienummer)
+        return Collected(referentienummer=referentienummer, octets=octets, files=files)
 
     def confirm(self, *referentienummers: str) -> dict[str, bool]:
         """Confirm what was fetched: the hub then erases it."""
@@ -233,7 +252,7 @@ class PartyClient:
         except ValueError as error:
             raise ReceiptInvalid("the answer holds no evidence file") from error
 
-    def _prepared(self, message: bytes, find: Find, *, mtom: bool) -> tuple[Service, str, bytes | Parted]:
+    def _prepared(self, message: bytes, find: Find, *, mtom: bool) -> tuple[Service, str, bytes | Beside]:
         """A message element → its service, Action and canonical form, with the files that go beside it."""
         check_xml_octets(message)
         element = read_xml(message)
@@ -244,7 +263,7 @@ class PartyClient:
                     return service, action, self._body(element, service, find, mtom=mtom)
         raise Misconfigured(f"no message set has an element {name.localname} in namespace {name.namespace}")
 
-    def _body(self, element: Element, service: Service, find: Find, *, mtom: bool) -> bytes | Parted:
+    def _body(self, element: Element, service: Service, find: Find, *, mtom: bool) -> bytes | Beside:
         """The message as it goes into the Body: where its set asks a sealed one and it is not yet, sealed.
 
         What is encrypted or sealed is whole: its files are put in place.
@@ -262,37 +281,38 @@ class PartyClient:
             raise ReceiverUnknown("a body is sealed for the one Ontvanger that the header names")
         return seal_message(element, self.encryption.to_addressee(header.ontvangers[0], self.clock()))
 
-    def _wrap(self, service: Service, action: str, body: bytes | Parted) -> Wrapped:
+    def _wrap(self, service: Service, action: str, body: bytes | Beside) -> Wrapped:
         message_id, nonce, now = self.new_id(), self.new_id(), self.clock()
         outgoing = Outgoing(
             action=action, message_id=f"urn:uuid:{message_id}", to=self.hub_url + service.path,
-            sender=self.address, reply_to=ANONYMOUS, body=body.body(nonce) if isinstance(body, Parted) else body,
+            sender=self.address, reply_to=ANONYMOUS, body=body.body(nonce) if isinstance(body, Beside) else body,
             recipient=self.encryption.to_hub(service, self.hub_oin, now),
         )
         signed = seal(outgoing, self.signing, now, nonce)
-        packed = body.package(signed.octets, nonce, self.new_id()) if isinstance(body, Parted) else signed.octets
+        packed = body.package(signed.octets, nonce, self.new_id()) if isinstance(body, Beside) else signed.octets
         return Wrapped(service=service, action=action, signed=signed, content=packed)
 
-    def _exchange(self, sent: Wrapped, sink: Sink | None = None) -> Element:
+    def _exchange(self, sent: Wrapped, folder: Folder | None = None) -> Element:
         """Send and check the answer: signed by the hub, confirming our signature, related to our MessageID."""
         to = (self.hub_url + sent.service.path, sent.content, sent.action)
-        status, octets = self.post(*to) if sink is None else self.post(*to, sink=sink)
+        status, octets = self.post(*to) if folder is None else self.post(*to, sink=folder)
         if not octets.lstrip().startswith(b"<"):
             refusal = octets[:500].decode("utf-8", "replace").strip().replace("\n", " / ")
             raise (PeerFailed if status == 503 else PeerRefused)(f"HTTP {status}: {refusal}")
-        return self._believe(octets, sent.service, sent.action, sent.signed, status)
+        return self._believe(octets, sent, status, folder)
 
-    def _believe(
-        self, octets: bytes, service: Service, action: str, signed: SignedEnvelope, status: int
-    ) -> Element:
+    def _believe(self, octets: bytes, sent: Wrapped, status: int, folder: Folder | None) -> Element:
         def refuse_signer(signer: Certificate) -> str | None:
             if signer.oin == self.hub_oin:
                 return None
             return f"the answer is signed by {signer.oin}, not by the hub {self.hub_oin}"
 
-        asked = Asked(action=action, signed=signed, encrypted=self.encryption.agreed(service))
+        def files(envelope: Envelope) -> Parted | None:
+            return folder.of(envelope, self.new_id()) if folder is not None else None
+
+        asked = Asked(action=sent.action, signed=sent.signed, encrypted=self.encryption.agreed(sent.service))
         return believe(octets, asked, status=status, policy=self.policy, check=self.check_hub, limits=Limits(),
-                       refuse_signer=refuse_signer, keys=self.encryption.keys, now=self.clock()).child
+                       refuse_signer=refuse_signer, keys=self.encryption.keys, now=self.clock(), files=files).child
 
 
 def _waiting(field: Mapping[str, str]) -> Waiting:

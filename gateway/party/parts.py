@@ -77,7 +77,7 @@ class Octets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parted:
+class Beside:
     """A message in canonical form, cut where files belong, and these."""
 
     pieces: tuple[bytes, ...]
@@ -118,7 +118,7 @@ def find_files(given: Mapping[str, Path], beside: Path) -> Find:
     return find
 
 
-def part(element: Element, attached: Collection[str], new_id: NewId, find: Find, *, mtom: bool) -> Parted | None:
+def part(element: Element, attached: Collection[str], new_id: NewId, find: Find, *, mtom: bool) -> Beside | None:
     """What of a message stands beside it; None: nothing. The placeholders in `element` are of no use afterwards.
 
     Takes   `attached`: the elements (Clark names) that hold attachments, for `mtom`.
@@ -129,7 +129,7 @@ def part(element: Element, attached: Collection[str], new_id: NewId, find: Find,
         return None
     holes = take_out_of(element, new_id(), MOST)
     files = tuple(in_line.get(hole.content_id) or find(hole.content_id) for hole in holes)
-    return Parted(pieces=cut(canonical(element), [hole.placeholder for hole in holes]), files=files)
+    return Beside(pieces=cut(canonical(element), [hole.placeholder for hole in holes]), files=files)
 
 
 def fill(element: Element, new_id: NewId, find: Find) -> None:

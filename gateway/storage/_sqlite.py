@@ -23,6 +23,7 @@ from gateway.storage.session import Cursor
 from gateway.storage.turn import Turn
 
 _BUSY_SECONDS: Final = 10.0  # another process' batch takes milliseconds; a stopped one must not hang us for ever
+_READER_CACHE: Final = 2048  # KiB of each, of which there are up to one per thread
 _CHECKPOINT_SECONDS: Final = 0.5
 _LOG_LIMIT: Final = 8192  # pages (32 MiB): above this the writer pauses for the checkpoint of what is left
 
@@ -64,6 +65,12 @@ class Sqlite(Engine):
             connection.close()
             raise
         return cast(Connection, connection)
+
+    def connect_reader(self) -> Connection:
+        """See Engine: what it does not keep, the system does, once for all of them."""
+        connection = self.connect()
+        connection.cursor().execute(f"PRAGMA cache_size=-{_READER_CACHE}")
+        return connection
 
     def connect_plain(self) -> Connection:
         """See Engine."""

@@ -64,6 +64,10 @@ class Engine(Protocol):
     def connect(self) -> Connection:
         """A connection in autocommit, usable from any one thread at a time."""
 
+    def connect_reader(self) -> Connection:
+        """One of many that only read: it keeps little in memory."""
+        return self.connect()
+
     def connect_plain(self) -> Connection:
         """The same for SQLAlchemy's own use, which looks at tables and makes them."""
 

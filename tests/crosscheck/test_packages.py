@@ -4,6 +4,7 @@ what they signed in line is accepted when another's hand took it apart.
 
 import hashlib
 import re
+import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +17,15 @@ from gateway.app import find_files, saved
 from gateway.errors import Misconfigured, StorageError
 from tests import foreign
 from tests.crosscheck.package import XOP, optimise, reconstitute
-from tests.crosscheck.referee import holds_for_xmlsec1, names, needs_xmlsec1, signed_by_signxml
-from tests.foreign import S
-from tests.line import BASE, Line, make_line
+from tests.crosscheck.referee import holds_for_xmlsec1, names, needs_xmlsec1, sign_with_signxml, signed_by_signxml
+from tests.crosscheck.test_what_others_sign import put_template, sign_with_xmlsec1
+from tests.foreign import D, O, S
+from tests.line import BASE, Line, code, make_line
+from tests.packages import RB, feed
 
 SETS = Path(__file__).parent.parent.parent / "xsd"
 DOSSIER = SETS / "rechtbank/1.0/examples/valid/Aanvulling-volledig.xml"
+PETITION = DOSSIER.with_name("VerzoekschriftWsnp-minimaal.xml")
 REQUEST = names("To", "Action", "MessageID", "From", "ReplyTo")
 # What a boundary, a line's end or a group of three could spoil.
 FILES = {"een.pdf": b"%PDF-1.4\r\n--\r\n\r\n", "twee.pdf": b"%PDF-" + bytes(range(256)) * 2 + b"\n\n"}
@@ -121,3 +125,48 @@ def test_a_file_that_changes_under_way_ends_the_sending(line: Line, tmp_path: Pa
     (tmp_path / "een.pdf").write_bytes(b"%PDF-1.4 grown, and it was signed as it was before")
     with pytest.raises(StorageError, match="send it again"):
         b"".join(saved(content))
+
+
+def unsigned(line: Line) -> etree._Element:
+    """A petition to the court, every part in its envelope and no signature yet."""
+    number = str(uuid.uuid4())
+    child = re.sub(rb"(<kn:(?:Conversatie)?Referentienummer>)[^<]*", rf"\g<1>{number}".encode(), PETITION.read_bytes())
+    root = foreign.build(line.plan(child, path=RB))
+    security = root[0].find(f"{{{O}}}Security")
+    security.remove(security.find(f"{{{D}}}Signature"))
+    return root
+
+
+def taken_apart(line: Line, envelope: bytes, spoil: bytes) -> str | None:
+    """The hub's code for what another's hand made a package of; None: taken."""
+    kind, octets = optimise(envelope)
+    assert octets.count(b"%PDF-1.4") == len(contents(envelope)) > 0
+    return code(feed(line, kind, iter([octets.replace(b"%PDF-1.4", spoil)])))
+
+
+SPOILT = pytest.mark.parametrize(("spoil", "expected"), [(b"%PDF-1.4", None), (b"%PDF-1.5", "SKP015")],
+                                 ids=["as signed", "spoilt"])
+
+
+@SPOILT
+def test_what_signxml_signs_in_line_is_accepted_apart(line: Line, spoil: bytes, expected: str | None) -> None:
+    root = unsigned(line)
+    sign_with_signxml(root, line.identity("gemeente"))
+    assert taken_apart(line, etree.tostring(root), spoil) == expected
+
+
+@needs_xmlsec1
+@SPOILT
+def test_what_xmlsec1_signs_in_line_is_accepted_apart(
+    line: Line, tmp_path: Path, spoil: bytes, expected: str | None,
+) -> None:
+    root = unsigned(line)
+    put_template(root, foreign.RSA_SHA256, pretty=False)
+    octets = sign_with_xmlsec1(root, line.instance.folder / "pki", "gemeente", tmp_path)
+    assert taken_apart(line, octets, spoil) == expected
+
+
+def test_what_we_send_apart_is_accepted(line: Line, tmp_path: Path) -> None:
+    sent = wrapped(line, PETITION, mtom=True)
+    head, _, octets = sent.partition(b"\r\n\r\n")
+    assert code(feed(line, head.decode().removeprefix("Content-Type: "), iter([octets]))) is None
