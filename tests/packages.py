@@ -139,7 +139,11 @@ class Package:
 
 def wrap(line: Line, child: bytes, files: Sequence[File], *, path: str = RB, **changes: object) -> Package:
     """The message in a signed package; `changes` bend the envelope (fields of foreign.Plan)."""
-    plan = line.plan(child, path=path, **changes)
+    return pack(line.plan(child, path=path, **changes), files)
+
+
+def pack(plan: foreign.Plan, files: Sequence[File]) -> Package:
+    """What is planned in a signed package."""
     root = foreign.build(plan)
     _digest_whole(root, files)
     foreign.resign(root, plan.identity, digests=False)

@@ -40,9 +40,10 @@ def listen(
     own = [f"https://{host}:{urlsplit(url_of(soap, 'https')).port}{path}" for host in _LOOPBACK]
     live = LiveTrust(instance.settings.trust, utc_now, tell)
     inbox = Inbox(into or instance.folder / "ontvangen" / party.slug)
+    inbox.clear()
     receiver = receiver_of(instance, party, live, inbox, addresses=[*own, *filter(None, [party.push])], tell=tell)
     listener = SoapListener(
-        answer=receiver.answer, refuse=receiver.decline, services=[path], contracts={}, now=utc_now,
+        answer=receiver.answer, refuse=receiver.decline, begin=receiver.begin, services=[path], contracts={}, now=utc_now,
         limits=RequestLimits(max_octets=receiver.limits.max_octets), quota=(quota := _quota(receiver, tell)))
     tls = ServerTls.of(instance.party_tls(party))
     Server(soap=listener, soap_socket=soap, tls=tls, quota=quota, ready=lambda *_: ready(own[0]),

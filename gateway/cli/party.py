@@ -115,7 +115,8 @@ def listen(
 ) -> None:
     """Take the messages that the hub pushes to PARTY, until SIGTERM. To try out push on this machine, not a product.
 
-    Prints `ready URL` once it listens on the loopback address, and then a line per message with its numbers.
+    Prints `ready URL` once it listens on the loopback address, and then a line per message with its numbers. Files that
+    come apart from a message (MTOM) are kept in a folder of its number beside it.
     """
     def ready(url: str) -> None:
         _line(json.dumps({"event": "ready", "url": url}) if as_json else f"ready {url}")

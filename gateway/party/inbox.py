@@ -2,7 +2,10 @@
 
     <Afzender>/<Referentienummer>.xml    the message element, the octets that BerichtDigest is of
     <Afzender>/<Referentienummer>.json   what the receipt said, so that a repeated message gets the same
+    <Afzender>/<Referentienummer>/       of a message with files apart (MTOM) these, as the xop:Include in its .xml name
+                                         them; BerichtDigest is then of the message with their base64 in place
     message-ids/<SHA-256>                which message a wsa:MessageID belongs to
+    .coming/                             files of which the message is not kept yet
 
 A file is written beside its place, synced, renamed, and its folder synced: after a power cut it is there whole or not
 at all. The .xml comes last, so a message is there when its .xml is.
@@ -10,14 +13,18 @@ at all. The .xml comes last, so a message is there when its .xml is.
 
 import json
 import os
+import shutil
 import threading
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 from gateway.errors import DuplicateConflict, Replayed, StorageError
+
+_COMING: Final = ".coming"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +38,7 @@ class Taken:
     versie: str
     message_id: str
     received_at: datetime
-    digest: bytes  # SHA-256 of the canonical message element
+    digest: bytes  # SHA-256 of the canonical message element, files in place
 
 
 class Inbox:
@@ -41,10 +48,25 @@ class Inbox:
         self._folder = folder
         self._lock = threading.Lock()
 
-    def take(self, taken: Taken, message: bytes) -> tuple[Taken, bool]:
+    def arriving(self, name: str) -> Path:
+        """Where the files of one message may be written until `take`. Raises StorageError."""
+        folder = self._folder / _COMING
+        try:
+            _make(folder)
+        except OSError as error:
+            raise _failed(folder, error) from error
+        return folder / name
+
+    def clear(self) -> None:
+        """Remove what a crash left of files that were coming; before the first message comes."""
+        shutil.rmtree(self._folder / _COMING, ignore_errors=True)
+
+    def take(self, taken: Taken, message: bytes, files: Path | None = None) -> tuple[Taken, bool]:
         """Keep a message durably: the facts that are kept, and whether it was there already.
 
         Of a repeated message those of the first time are given, and nothing changes.
+        Takes   `files`: a folder of `arriving`, with files that the message refers to; where the message is kept it
+                lies there no longer.
         Raises  DuplicateConflict (same sender and number, other content), Replayed (same MessageID, other message),
                 StorageError; then nothing is kept, or so much that the same message can be taken later.
         """
@@ -57,11 +79,15 @@ class Inbox:
                     raise Replayed("the MessageID was used before for another message")
                 if file.is_file():
                     return _same(_read(file.with_suffix(".json")), taken), True
+                if files is not None:
+                    _move(files, file.with_suffix(""))
                 _write(file.with_suffix(".json"), _written(taken))
                 _write(used, name)
                 _write(file, message)
             except OSError as error:
-                raise StorageError(f"{file}: {error.strerror}; free space, or let this user write there") from error
+                if not file.is_file():
+                    shutil.rmtree(file.with_suffix(""), ignore_errors=True)
+                raise _failed(file, error) from error
         return taken, False
 
 
@@ -69,6 +95,21 @@ def _same(kept: Taken, taken: Taken) -> Taken:
     if kept.digest != taken.digest:
         raise DuplicateConflict(f"{taken.referentienummer} was taken with other content")
     return kept
+
+
+def _failed(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"{path}: {error.strerror}; free space, or let this user write there")
+
+
+def _move(files: Path, to: Path) -> None:
+    """A folder with its files, durably. What is there is of a message that was never kept whole."""
+    for file in files.iterdir():
+        _sync(file)
+    _sync(files)
+    shutil.rmtree(to, ignore_errors=True)
+    _make(to.parent)
+    files.rename(to)
+    _sync(to.parent)
 
 
 def _write(file: Path, octets: bytes) -> None:
@@ -91,9 +132,9 @@ def _make(folder: Path) -> None:
         _sync(folder.parent)
 
 
-def _sync(folder: Path) -> None:
-    """Make what a folder says of its files durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Make what a folder says of its files durable, or what a file holds."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -4,29 +4,34 @@ The same profile as the hub's side and the same message sets; what differs is wh
 signer, the hub (docs/push.md). `answer` is the one place where an error becomes a fault.
 """
 
-import hashlib
 from base64 import b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from gateway.errors import (
     CertificateRejected,
     GatewayError,
     InternalError,
+    MalformedEnvelope,
     NotAuthenticated,
     SenderMismatch,
     UnknownMessage,
     row,
 )
-from gateway.messagesets import Catalog, Message, MessageSet, read_message, validate
+from gateway.messagesets import NO_FILES, Catalog, Files, Message, MessageSet, read_message, validate
 from gateway.names import ANONYMOUS, action, answer_action
+from gateway.parted import digest
 from gateway.party.client import PartyEncryption
+from gateway.party.coming import Coming, Push
 from gateway.party.inbox import Inbox, Taken
+from gateway.party.taken import Folder
 from gateway.ports import NewId, Observe
 from gateway.routing import agreed_encrypted_push, check_element, takes
 from gateway.security import (
+    Awaiting,
     CheckCertificate,
     Outgoing,
     Recipient,
@@ -39,6 +44,8 @@ from gateway.security import (
     open_message,
     seal,
     verify,
+    verify_all_but_body,
+    verify_body,
 )
 from gateway.soap import (
     Envelope,
@@ -53,7 +60,7 @@ from gateway.soap import (
     write_fault,
     write_own_receipt,
 )
-from gateway.values import Header, Operation, Party, Received, Reply, Step
+from gateway.values import Addressing, Certificate, Header, Operation, Party, Received, Reply, Step
 
 TAKEN: Final = "received"  # the events told of: a new message,
 REPEATED: Final = "repeated"  # one that was here before,
@@ -92,6 +99,7 @@ class _Trail:
     received: Received
     hub: bool = False  # the hub is calling
     envelope: Envelope | None = None
+    addressing: Addressing | None = None
     message_id: str | None = None
     referentienummer: str | None = None
     recipient: Recipient | None = None  # whom the answer is encrypted to
@@ -120,13 +128,51 @@ class Receiver:
         """One request of the hub → a signed receipt, or a signed fault. Never raises."""
         trail = _Trail(received=received)
         try:
-            return Reply(status=200, octets=self._take(trail))
-        except GatewayError as error:
+            pushed = self._enter(trail)
+            return self._accept(trail, pushed, self._prove(pushed, trail), None)
+        except Exception as error:
             return self._refuse(trail, error)
-        except Exception as error:  # our own mistake: the hub learns only that
-            mistake = InternalError(type(error).__name__)
-            mistake.__cause__ = error
-            return self._refuse(trail, mistake)
+
+    def begin(self, received: Received, root: str | None) -> Reply | Push:
+        """The envelope of a package → who takes the files that follow, or the refusal. Never raises.
+
+        Takes   the envelope as if it had come alone, and its Content-ID.
+        """
+        trail = _Trail(received=received)
+        try:
+            pushed = self._enter(trail)
+            awaiting, coming = self._expect(trail, pushed, root)
+        except Exception as error:
+            return self._refuse(trail, error)
+        return Push(coming, refuse=partial(self._refuse, trail),
+                    finish=lambda coming, at: self._finish(trail, pushed, awaiting, coming, at))
+
+    def _expect(self, trail: _Trail, pushed: Pushed, root: str | None) -> tuple[Awaiting, Coming]:
+        """Signed by the hub, at this moment: only then its files are taken."""
+        envelope, at = trail.envelope, trail.received.at
+        assert envelope is not None, "it was entered"
+        if pushed.encrypted:
+            raise MalformedEnvelope("a package in 2W-be-SE")
+        check_element(pushed.operation, envelope.child_name)
+        folder = Folder(self.inbox.arriving(self.new_id()))
+        coming = Coming(folder, envelope, pushed.message_set, self.new_id())
+        if any(hole.content_id == root for hole in coming.holes):
+            raise MalformedEnvelope("xop:Include refers to the root part")
+        awaiting = verify_all_but_body(envelope, self.policy, self.check_signer, at)
+        self._of_hub(awaiting.signer)
+        return awaiting, coming
+
+    def _finish(self, trail: _Trail, pushed: Pushed, awaiting: Awaiting, coming: Coming, at: datetime) -> Reply:
+        """The files are there: the rest, as the world is now."""
+        trail.received = replace(trail.received, at=at)
+        try:
+            self._authenticate(trail)
+            self.check_signer(awaiting.token, at)
+            parted = coming.parted()
+            verified = verify_body(awaiting, parted)
+            return self._accept(trail, pushed, verified, coming if parted is not None else None)
+        except Exception as error:
+            return self._refuse(trail, error)
 
     def decline(self, received: Received, error: GatewayError) -> Reply:
         """The answer to a request that HTTP alone could refuse. Never raises."""
@@ -137,26 +183,31 @@ class Receiver:
             return self._refuse(trail, stranger)
         return self._refuse(trail, error)
 
-    def _take(self, trail: _Trail) -> bytes:
-        """authenticate → parse → (decrypt) → verify → validate → store: the octets of the signed receipt."""
+    def _enter(self, trail: _Trail) -> Pushed:
+        """authenticate → parse: what the hub says that it pushes."""
         received = trail.received
         self._authenticate(trail)
         envelope = trail.envelope = parse(received.octets, self.limits)
-        addressing = read_addressing(envelope)
+        addressing = trail.addressing = read_addressing(envelope)
         trail.message_id = addressing.message_id
         check_request(addressing, received.soap_action, self.addresses, self.party.oin)
         pushed = self.pushed.get(addressing.action)
         if pushed is None:
             raise UnknownMessage("wsa:Action is no message that this party takes")
-        verified = self._prove(envelope, pushed, trail)
-        message = self._validated(verified, pushed)
+        return pushed
+
+    def _accept(self, trail: _Trail, pushed: Pushed, verified: Verified, coming: Coming | None) -> Reply:
+        """validate → store: the signed receipt. `coming`: the files that came apart."""
+        addressing, now = trail.addressing, trail.received.at
+        assert addressing is not None, "it was entered"
+        message = self._validated(verified, pushed, coming.files if coming is not None else NO_FILES)
         assert message.header is not None, "validate() gave a message of a module"
         trail.referentienummer = message.header.referentienummer
-        taken = self._keep(message.header, canonical(verified.child), addressing.message_id, received.at)
-        return self._sealed(trail, received.at, Outgoing(
+        taken = self._keep(message.header, verified, addressing.message_id, now, coming)
+        return Reply(status=200, octets=self._sealed(trail, now, Outgoing(
             action=answer_action(addressing.action), message_id=f"urn:uuid:{self.new_id()}", to=ANONYMOUS,
             relates_to=addressing.message_id, confirmations=(b64encode(verified.signature_value).decode(),),
-            body=write_own_receipt(self._receipt(taken)), recipient=trail.recipient))
+            body=write_own_receipt(self._receipt(taken)), recipient=trail.recipient)))
 
     def _authenticate(self, trail: _Trail) -> None:
         """Nobody but the hub. Raises NotAuthenticated, TrustStale."""
@@ -180,26 +231,34 @@ class Receiver:
         verified = verify(envelope, policy, self.check_signer, received.at)
         if pushed.encrypted:
             check_element(pushed.operation, envelope.child_name)
-        if verified.signer.oin != self.hub_oin:
-            raise SenderMismatch(f"signed by {verified.signer.oin}, not by the hub {self.hub_oin}")
+        self._of_hub(verified.signer)
         return verified
 
-    def _validated(self, verified: Verified, pushed: Pushed) -> Message:
+    def _of_hub(self, signer: Certificate) -> None:
+        if signer.oin != self.hub_oin:
+            raise SenderMismatch(f"signed by {signer.oin}, not by the hub {self.hub_oin}")
+
+    def _validated(self, verified: Verified, pushed: Pushed, files: Files) -> Message:
         """The message, by the same message set as the hub's; a sealed one is opened and judged as a whole.
 
         Once it is confirmed the hub has it no longer: a sealed message that does not open is refused, not taken.
         """
-        message = validate(verified.child, pushed.operation, pushed.message_set)
+        message = validate(verified.child, pushed.operation, pushed.message_set, files)
         if pushed.message_set.sealed:
-            read_message(open_message(verified.child, self.encryption.keys), self.catalog.by_namespace)
+            read_message(open_message(verified.child, self.encryption.keys), self.catalog.by_namespace, files)
         return message
 
-    def _keep(self, header: Header, octets: bytes, message_id: str, now: datetime) -> Taken:
+    def _keep(self, header: Header, verified: Verified, message_id: str, now: datetime, coming: Coming | None) -> Taken:
         """Store it; of a repeated message the facts of the first time."""
-        taken, repeated = self.inbox.take(Taken(
+        octets = canonical(verified.child)
+        parted = coming.parted() if coming is not None else None
+        facts = Taken(
             referentienummer=header.referentienummer, conversatie=header.conversatie, afzender=header.afzender,
             berichttype=header.berichttype, versie=header.versie, message_id=message_id, received_at=now,
-            digest=hashlib.sha256(octets).digest()), octets)
+            digest=digest(octets if parted is None else parted.of(octets)))
+        if coming is not None:
+            octets, _ = coming.folder.keep(verified.child, header.referentienummer)
+        taken, repeated = self.inbox.take(facts, octets, coming.folder.path if coming is not None else None)
         self.observe(REPEATED if repeated else TAKEN, {
             "referentienummer": taken.referentienummer, "berichttype": taken.berichttype, "afzender": taken.afzender,
             "conversatie_referentienummer": taken.conversatie, "message_id": message_id})
@@ -210,8 +269,11 @@ class Receiver:
             referentienummer=taken.referentienummer, conversatie_referentienummer=taken.conversatie,
             ontvangers=(self.party.id,), tijdstip_ontvangst=taken.received_at, bericht_digest=taken.digest)
 
-    def _refuse(self, trail: _Trail, error: GatewayError) -> Reply:
-        """Say it: a signed fault to the hub, a bare status to anybody else."""
+    def _refuse(self, trail: _Trail, reason: Exception) -> Reply:
+        """Say it: a signed fault to the hub, a bare status to anybody else. Of our own mistake the hub learns no more."""
+        error = reason if isinstance(reason, GatewayError) else InternalError(type(reason).__name__)
+        if error is not reason:
+            error.__cause__ = reason
         line, ticket, now = row(error), self.new_id(), trail.received.at
         self.observe(REFUSED, {
             "code": line.code, "error": type(error).__name__, "reason": error.detail, "ticket": ticket,

@@ -5,6 +5,7 @@ signature over the whole holds, and only then given its name.
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -59,7 +60,11 @@ class Folder:
 
         Raises  MalformedEnvelope unless each xop:Include has its file and each file its xop:Include.
         """
-        self.holes = take_out(envelope, nonce, MOST)
+        return self.filled(take_out(envelope, nonce, MOST))
+
+    def filled(self, holes: tuple[Hole, ...]) -> Parted | None:
+        """The same where the placeholders stand in the tree already. Raises MalformedEnvelope."""
+        self.holes = holes
         if {hole.content_id for hole in self.holes} != set(self._files):
             raise MalformedEnvelope("the files are not those that the message refers to")
         if not self.holes:
@@ -90,7 +95,8 @@ class Folder:
     def discard(self) -> None:
         """Remove what was not kept."""
         if self._open is not None:
-            self._open.close()
+            with suppress(OSError):  # the disk is full still, as it was when that was said
+                self._open.close()
         for file in self._files.values():
             file.unlink(missing_ok=True)
 

@@ -9,11 +9,14 @@ import pytest
 from lxml import etree
 
 from gateway.errors import Unreachable
+from gateway.multipart import Package, Part
 from gateway.transport import Caller, TlsFiles, client_tls
 from tests import foreign
 from tests.acceptance.load import kennisgeving
 from tests.acceptance.receiving import Listening, listening
 from tests.command import gateway
+from tests.mtom.test_others import consent
+from tests.packages import File, pack
 from tests.receiving import Receiving, make_receiving
 
 
@@ -47,6 +50,20 @@ def test_what_is_pushed_is_kept_and_told_by_its_numbers(hub: Receiving, service:
         assert (said["referentienummer"], said["berichttype"]) == (number, "Kennisgeving")
         assert "Voornamen" not in str(said)
     assert service.messages[number] == foreign.canonical(etree.fromstring(child))
+    calling.close()
+
+
+def test_what_is_pushed_with_files_apart_is_kept_with_them(hub: Receiving, service: Listening) -> None:
+    files = [File(size=500_000)]
+    sent = pack(hub.plan(consent(files), to=service.url), files)
+    parts = [Part(content_id=sent.ids[0][1:-1], size=files[0].size, pieces=files[0])]
+    calling = caller(hub, "hub")
+    status, answer = calling.post(service.url, Package(boundary=sent.boundary, root=sent.root, parts=parts), "")
+    assert (status, b"Ontvangstbevestiging" in answer) == (200, True), answer
+    number = service.wait_for("received")["referentienummer"]
+    (file,) = service.into.glob(f"*/{number}/*")
+    assert file.read_bytes() == files[0].octets
+    assert f"cid:{file.name}".encode() in service.messages[number]
     calling.close()
 
 

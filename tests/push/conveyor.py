@@ -4,20 +4,22 @@ What is tested over TLS stands elsewhere (tests/push/test_line_out.py, tests/acc
 each other that matters.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 from gateway.app.listen import receiver_of
 from gateway.app.push import build_outlet
 from gateway.errors import Unreachable
+from gateway.multipart import Package, PackageLimits, Reader, read_package_type
 from gateway.party import Inbox, Receiver
 from gateway.pipeline import Outlet, deliver
 from gateway.ports import Forward
 from gateway.push_values import Outcome, Result
-from gateway.values import Received
+from gateway.transport.packages import Arrival
+from gateway.values import Received, Reply
 from tests.acceptance.test_sealed import client
 from tests.line import Line, edit_parties, kept, make_line
 from tests.receiving import PATH, URL
@@ -36,6 +38,7 @@ class Conveyor:
     slug: str
     requests: list[bytes] = field(default_factory=list)  # what the hub sent
     answers: list[bytes] = field(default_factory=list)
+    spoil: Callable[[bytes], bytes] = lambda piece: piece  # what the way does to each piece of a package
     lost: int = 0  # answers that still get lost on their way
 
     @property
@@ -57,14 +60,18 @@ class Conveyor:
                                   next_at=None if outcome.result is Result.DELIVERED else self.line.at)
         return outcome
 
-    def carry(self, url: str, octets: bytes, action: str, check: Callable[[bytes], None]) -> tuple[int, bytes]:
+    def carry(self, url: str, content: bytes | Package, action: str, check: Callable[[bytes], None]
+              ) -> tuple[int, bytes]:
         """In the place of the network."""
         assert url == URL
         check(self.line.peer(self.slug))
-        self.requests.append(octets)
-        reply = self.service.answer(Received(
-            octets=octets, path=PATH, content_type="text/xml", soap_action=f'"{action}"', peer=self.line.peer("hub"),
-            at=self.line.at))
+        self.requests.append(content if isinstance(content, bytes) else content.root)
+        received = Received(octets=b"", path=PATH, content_type="text/xml", soap_action=f'"{action}"',
+                            peer=self.line.peer("hub"), at=self.line.at)
+        if isinstance(content, bytes):
+            reply = self.service.answer(replace(received, octets=content))
+        else:
+            reply = fed(arrival_at(self.service, received, content.content_type), map(self.spoil, content))
         self.answers.append(reply.octets)
         if self.lost:
             self.lost -= 1
@@ -72,16 +79,31 @@ class Conveyor:
         return reply.status, reply.octets
 
 
+def arrival_at(service: Receiver, received: Received, content_type: str) -> Arrival:
+    """A package on its way to a service, as its listener hands it on."""
+    return Arrival(received, Reader(read_package_type(content_type), PackageLimits()), begin=service.begin,
+                   refuse=service.decline, now=lambda: received.at, max_octets=service.limits.max_octets)
+
+
+def fed(arrival: Arrival, pieces: Iterable[bytes]) -> Reply:
+    """The answer to a package that comes in these pieces."""
+    for piece in pieces:
+        reply = arrival.feed(piece)
+        if reply is not None:
+            return reply
+    return arrival.end()
+
+
 @contextmanager
 def conveyor(template: Path, folder: Path, slug: str = "energie", *, change: Change = lambda folder: None,
              at_service: Change = lambda folder: None, url: str = URL, post: Forward | None = None,
-             ) -> Iterator[Conveyor]:
+             mtom: bool = False) -> Iterator[Conveyor]:
     """`change` may edit the instance first; `at_service` once the hub has read it, for what only the service sees.
     `post` and `url`: another service than the one of this process.
     """
     def pushed(instance: Path) -> None:
         change(instance)
-        edit_parties(instance, **{slug: {"push": url}})
+        edit_parties(instance, **{slug: {"push": url, **({"mtom": True} if mtom else {})}})
 
     line = make_line(template, folder, change=pushed)
     register, made = line.gate.register, list[Conveyor]()
