@@ -23,6 +23,7 @@ XML: Final = "http://www.w3.org/XML/1998/namespace"
 WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"
 WSDL_SOAP: Final = "http://schemas.xmlsoap.org/wsdl/soap/"
 SOAP_HTTP: Final = "http://schemas.xmlsoap.org/soap/http"
+XOP: Final = "http://www.w3.org/2004/08/xop/include"
 SCHEMATRON: Final = "http://purl.oclc.org/dsdl/schematron"
 XSLT: Final = "http://www.w3.org/1999/XSL/Transform"
 BASE: Final = "urn:schuldenknooppunt"
@@ -95,7 +96,7 @@ ENCRYPTED_PROFILE: Final = "2W-be-SE"  # what it adds to 2W-be-S: the Body is en
 # --- the prefixes we write -----------------------------------------------------------------------------------
 PREFIXES: Final = {
     "soap": SOAP, "wsa": WSA, "wsse": WSSE, "wsu": WSU, "wsse11": WSSE11, "ds": DS, "ec": EC, "kn": KN,
-    "xenc": XENC, "xenc11": XENC11,
+    "xenc": XENC, "xenc11": XENC11, "xop": XOP,
 }
 
 

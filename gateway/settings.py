@@ -117,6 +117,9 @@ class Limits:
     timestamp_ttl: timedelta  # how long a wsu:Timestamp may live (Digikoppeling WUS WB002)
     max_waiting: int  # requests that may wait for a commit before the gateway answers 503
     threads: int  # per worker process
+    waiting_requests: int  # that have no thread yet, per process
+    waiting_seconds: int  # for one
+    octets_in_flight: int  # of requests and answers in memory, per process
     party: Allowance  # of each party whose entry in the address book says nothing else
     connections: int  # open at once, of everybody, per process
     handshakes: int  # under way at once, per process
@@ -173,9 +176,10 @@ _TABLES = ("hub", "soap", "web", "signing", "encryption", "trust", "store", "ret
 _PAIR = ("certificate", "key")
 _STORE = ("url", "keys", "password_file", "pool", "retry_seconds", "statement_seconds", "lock_seconds")
 _LIMITS = (
-    "skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads", "requests_per_second", "burst",
-    "connections_per_party", "connections", "handshakes", "handshake_seconds", "header_seconds", "body_seconds",
-    "body_octets_per_second", "idle_seconds", "connection_seconds", "connection_requests", "session_seconds",
+    "skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads", "waiting_requests", "waiting_seconds",
+    "octets_in_flight", "requests_per_second", "burst", "connections_per_party", "connections", "handshakes",
+    "handshake_seconds", "header_seconds", "body_seconds", "body_octets_per_second", "idle_seconds",
+    "connection_seconds", "connection_requests", "session_seconds",
 )
 
 
@@ -187,6 +191,7 @@ def load_settings(folder: Path) -> Settings:
     folder = folder.absolute()
     root = TomlFile(folder / "gateway.toml", folder).root(_TABLES)
     soap = root.table("soap", ("listen", *_PAIR, "max_octets"))
+    max_octets = soap.number("max_octets", 10_485_760, minimum=1_024, maximum=1_073_741_824)
     web = root.table("web", ("listen",))
     return Settings(
         folder=folder,
@@ -194,7 +199,7 @@ def load_settings(folder: Path) -> Settings:
         soap=Soap(
             listen=_address(soap, "127.0.0.1:8443"),
             tls=_pair(soap, "hub-tls"),
-            max_octets=soap.number("max_octets", 10_485_760, minimum=1_024, maximum=1_073_741_824),
+            max_octets=max_octets,
         ),
         web=Web(listen=_address(web, "127.0.0.1:8080")),
         signing=_pairs(root, "signing", "hub-sign"),
@@ -203,7 +208,7 @@ def load_settings(folder: Path) -> Settings:
         store=_store(root.table("store", _STORE)),
         retention=_retention(root.table(
             "retention", ("working_days", "metadata_months", "calendar", "extra_holidays"))),
-        limits=_limits(root.table("limits", _LIMITS)),
+        limits=_limits(root.table("limits", _LIMITS), max_octets),
         sets=_sets(root.table("sets", ("xsd", "wsdl"))),
         journal=_journal(root.table("journal", (
             "checkpoint_entries", "checkpoint_seconds", "checkpoints", "tsa", "tsa_certificate"))),
@@ -299,7 +304,7 @@ def _retention(table: Table) -> Retention:
     return Retention(working_days=days, metadata_months=months, calendar=calendar, extra_holidays=frozenset(extra))
 
 
-def _limits(table: Table) -> Limits:
+def _limits(table: Table, max_octets: int) -> Limits:
     def number(key: str, default: int, minimum: int, maximum: int) -> int:
         return table.number(key, default, minimum=minimum, maximum=maximum)
 
@@ -308,6 +313,10 @@ def _limits(table: Table) -> Limits:
         timestamp_ttl=timedelta(seconds=number("timestamp_ttl_seconds", 300, 10, 3_600)),
         max_waiting=number("max_waiting", 1_000, 1, 1_000_000),
         threads=number("threads", 8, 1, 256),
+        waiting_requests=number("waiting_requests", 64, 1, 100_000),
+        waiting_seconds=number("waiting_seconds", 10, 1, 120),
+        # One party gets a quarter of it: a message of the largest size must fit.
+        octets_in_flight=number("octets_in_flight", max(134_217_728, 4 * max_octets), 4 * max_octets, 1 << 40),
         party=Allowance(
             requests_per_second=number("requests_per_second", 1_000, *ALLOWANCE["requests_per_second"]),
             burst=number("burst", 2_000, *ALLOWANCE["burst"]),

@@ -22,6 +22,7 @@ from gateway import settings
 from gateway._parties import load_parties
 from gateway._toml import Table
 from gateway.app.health import store_metrics
+from gateway.app.load import load_metrics
 from gateway.app.log import Log
 from gateway.app.pushed import push_metrics
 from gateway.app.watched import watched_metrics
@@ -33,6 +34,7 @@ from gateway.routing.identities import Relation
 from gateway.soap import Receipt
 from gateway.storage import Checkpoints, Pushes, Reports
 from gateway.tolerances import TABLE as TOLERANCES
+from gateway.transport import Load, OwnMeter, Quota
 from tests import foreign
 from tests.line import POSTBUS, SE, Line, code, example, fault, make_line
 
@@ -315,7 +317,9 @@ def test_the_log_has_the_stated_events() -> None:
 def test_the_metrics_have_the_stated_names(line: Line) -> None:
     told = (*store_metrics(Log(), line.trust, Reports(line.store), Checkpoints(line.store)),
             *watched_metrics(line.switches(), (), line.at, line.instance.party_name),
-            *push_metrics(Pushes(line.store), line.at, line.instance.party_name))
+            *push_metrics(Pushes(line.store), line.at, line.instance.party_name),
+            *load_metrics(Load(waiting=0, running=0, octets=0), Quota(lambda oin: None, OwnMeter(), float, Log()),
+                          line.store))
     names = {metric.name for metric in told}
     rows = table(section(page("operations"), "Metrics"), "series")
     assert {words(row[0])[0].partition("{")[0].removesuffix("_total") for row in rows} == names

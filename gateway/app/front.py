@@ -50,6 +50,8 @@ def caller(settings: Settings) -> Caller:
 def request_limits(settings: Settings) -> RequestLimits:
     limits = settings.limits
     return RequestLimits(max_octets=settings.soap.max_octets, threads=limits.threads,
+                         waiting=limits.waiting_requests, wait_seconds=limits.waiting_seconds,
+                         octets_in_flight=limits.octets_in_flight,
                          body_seconds=limits.body_seconds, body_floor=limits.body_octets_per_second)
 
 

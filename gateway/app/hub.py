@@ -23,6 +23,7 @@ from gateway.app.configuration import ConfigurationJournal, digest_of
 from gateway.app.evidence import EvidenceFiles
 from gateway.app.health import ready_checks, store_metrics
 from gateway.app.instance import RUNNING, Instance, new_id, open_instance, utc_now
+from gateway.app.load import load_metrics
 from gateway.app.log import Log
 from gateway.app.ocsp import Inquiry
 from gateway.app.profiles import check_sets
@@ -222,7 +223,8 @@ def serve(
         )
         pages = web_app(services=services, public_url=public,
                         checks=lambda: _checks(instance, trust, store, switches, register),
-                        collect=lambda: _metrics(log, trust, store, switches, register),
+                        collect=lambda: (*_metrics(log, trust, store, switches, register),
+                                         *load_metrics(listener.load, quota, store)),
                         routes=document_routes(documentation(instance.catalog, public), DOCS))
         settle()
         beside = [Watch(settings.trust, trust, utc_now, log).fetch]

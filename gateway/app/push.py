@@ -11,6 +11,7 @@ all such together at most half.
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from queue import SimpleQueue
@@ -35,6 +36,7 @@ _SETTLE_AGAIN: Final = (0.1, 0.5, 2.0)  # seconds; the lease lasts longer, and a
 _DRAIN_SECONDS: Final = 30.0  # as for requests that are under way
 _DRAINING_PAUSE: Final = 0.05
 _MANY_FAILURES: Final = 4  # refusals of new messages count as one failure each so many
+_READ_BY_ONE: Final = 1 << 19  # octets of answers: lxml keeps what names a thread read (docs/decisions/0033)
 
 
 def build_outlet(
@@ -68,9 +70,8 @@ class Pusher:
         self._failing: set[str] = set()  # parties whose last call from here did not end well
         self._woken = threading.Event()
         self._stopping = threading.Event()
-        # Daemons: a call that outlasts the drain must not keep the process; its lease ends by itself.
-        self._threads = [threading.Thread(target=self._work, name=f"push-{number}", daemon=True)
-                         for number in range(settings.workers)]
+        self._tenure = max(1, _READ_BY_ONE // settings.max_octets)  # calls, after which another thread goes on
+        self._threads = [self._thread(f"push-{number}") for number in range(settings.workers)]
         self._claimer = threading.Thread(target=self._claim_all, name="push-claims", daemon=True)
 
     def __enter__(self) -> None:
@@ -151,7 +152,12 @@ class Pusher:
 
     # --- delivering ----------------------------------------------------------------------------------------------
 
+    def _thread(self, name: str) -> threading.Thread:
+        # A daemon: a call that outlasts the drain must not keep the process; its lease ends by itself.
+        return threading.Thread(target=self._work, name=name, daemon=True)
+
     def _work(self) -> None:
+        calls = 0
         while (claim := self._claimed.get()) is not None:
             outcome = deliver(claim, self._outlet)
             with self._door:
@@ -166,6 +172,11 @@ class Pusher:
             finally:
                 self._done(claim)
                 self._woken.set()
+            calls += 1
+            if calls >= self._tenure:
+                with suppress(RuntimeError):  # the system gives no thread: this one goes on
+                    self._thread(threading.current_thread().name).start()
+                    return
 
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
         """Write down what came of it; where that fails for good the lease ends, and another tries."""

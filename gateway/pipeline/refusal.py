@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.errors import (
+    TABLE,
     Draining,
     GatewayError,
     InternalError,
@@ -29,6 +30,10 @@ from gateway.values import Addressing, Certificate, Header, Party, Permit, Recei
 
 # Refused before much work was done, or told to come back, which they do.
 _CHEAP: Final = (NotAuthenticated, Overloaded, RateLimited, TrustStale, Draining)
+_TURNED_AWAY: Final[Mapping[type[GatewayError], str]] = {  # what the listener answers with a bare status
+    RateLimited: "beyond the quota, answered with a bare status",
+    Overloaded: "the hub had more to do than it takes on, answered with a bare status",
+}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -128,16 +133,15 @@ def _write(refusal: Refusal, gate: Gate) -> None:
         gate.observe("refusal-not-journaled", {"ticket": refusal.ticket, "error": failure})
 
 
-def write_tally(gate: Gate, now: datetime, turned_away: Mapping[str, int]) -> None:
+def write_tally(gate: Gate, now: datetime, turned_away: Mapping[tuple[str, type[GatewayError]], int]) -> None:
     """Journal, one entry per caller and kind, how many refusals were counted since the last time and not written.
 
-    Takes   how many requests of each OIN ("": of all who are no party) the listener turned away by itself.
+    Takes   how many requests of each OIN ("": of all who are no party) the listener turned away itself, and for what.
     """
-    for oin, times in turned_away.items():
+    for (oin, kind), times in turned_away.items():
         gate.tally.add(Refusal(
-            ticket="", code=row(RateLimited()).code, error=RateLimited.__name__, path="", at=now,
-            caller_oin=oin or None,
-            reason="beyond the quota, answered with a bare status" if oin else "no party, beyond their common quota",
+            ticket="", code=TABLE[kind].code, error=kind.__name__, path="", at=now, caller_oin=oin or None,
+            reason=_TURNED_AWAY[kind] if oin else f"no party: {_TURNED_AWAY[kind]}",
         ), times)
     for last, times in gate.tally.due():
         reason = f"{times} more in the last minute: {last.reason}"

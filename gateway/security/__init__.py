@@ -26,6 +26,7 @@ from gateway.security.explain import (
     stated_created,
     tell,
 )
+from gateway.security.infoset import InfosetDigest, cut, digest_filled
 from gateway.security.journal import EvidenceCheck, Journal, JournalLine, JournalProof, JournalStretch, ProvenLine
 from gateway.security.keys import (
     SigningKey,
@@ -50,7 +51,7 @@ from gateway.security.pki import (
     judge_certificate,
     oin_of,
 )
-from gateway.security.seal import Outgoing, SignedEnvelope, Signing, encrypt_body, seal
+from gateway.security.seal import DigestedBody, Outgoing, SignedEnvelope, Signing, digest_body, encrypt_body, seal
 from gateway.security.sealed import check_sealed, open_message, seal_message
 from gateway.security.throwaway import EXAMPLE_HUB_OIN, EXAMPLE_OINS, default_description, make_crl, make_pki
 from gateway.security.timestamp import check_token, stamped_at, timestamp_request, token_in
@@ -67,16 +68,16 @@ from gateway.security.wsse import (
 
 __all__ = [
     "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "Asked", "CertificateCache", "CheckCertificate", "Checked", "Checkpoint",
-    "DecryptionKey", "EvidenceCheck", "EvidenceFacts", "Explanation", "Journal", "JournalLine", "JournalProof",
-    "JournalStretch", "Known", "Lapse", "Note", "OcspAnswer", "Outgoing", "ProvenLine", "Recipient", "RefusalFacts",
-    "SecurityPolicy", "Sent", "SignedEnvelope", "Signer", "Signing", "SigningKey", "TrustSnapshot", "Usage",
-    "Verified", "accept_list", "believe", "canonical", "check_certificate", "check_checkpoint", "check_sealed",
-    "check_signer", "check_token", "claimed_signatures", "confirms_something", "decrypt_content",
-    "decryption_keys_of", "default_description", "diagnose", "encrypt_body", "family_of", "hub_budget",
-    "is_encrypted", "is_short_key", "judge_certificate", "key_family", "lapses", "load_certificate",
-    "load_certificates", "load_crls", "load_decryption_key", "load_signing_key", "load_trust", "local_budget",
-    "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "open_message", "read_checkpoint",
-    "read_ocsp_answer", "recipient_of", "same_key", "seal", "seal_message", "sign_checkpoint", "stamped_at",
-    "stated_created", "tell", "timestamp_request", "token_in", "tolerated_header", "verify", "verify_evidence",
-    "with_token", "write_evidence",
+    "DecryptionKey", "DigestedBody", "EvidenceCheck", "EvidenceFacts", "Explanation", "InfosetDigest", "Journal",
+    "JournalLine", "JournalProof", "JournalStretch", "Known", "Lapse", "Note", "OcspAnswer", "Outgoing", "ProvenLine",
+    "Recipient", "RefusalFacts", "SecurityPolicy", "Sent", "SignedEnvelope", "Signer", "Signing", "SigningKey",
+    "TrustSnapshot", "Usage", "Verified", "accept_list", "believe", "canonical", "check_certificate",
+    "check_checkpoint", "check_sealed", "check_signer", "check_token", "claimed_signatures", "confirms_something",
+    "cut", "decrypt_content", "decryption_keys_of", "default_description", "diagnose", "digest_body", "digest_filled",
+    "encrypt_body", "family_of", "hub_budget", "is_encrypted", "is_short_key", "judge_certificate", "key_family",
+    "lapses", "load_certificate", "load_certificates", "load_crls", "load_decryption_key", "load_signing_key",
+    "load_trust", "local_budget", "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "open_message",
+    "read_checkpoint", "read_ocsp_answer", "recipient_of", "same_key", "seal", "seal_message", "sign_checkpoint",
+    "stamped_at", "stated_created", "tell", "timestamp_request", "token_in", "tolerated_header", "verify",
+    "verify_evidence", "with_token", "write_evidence",
 ]

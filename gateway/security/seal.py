@@ -6,6 +6,7 @@ the exclusive canonical form of itself (soap/_xml.py); tests/golden and two othe
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -15,6 +16,7 @@ from gateway.names import BASE64_BINARY, EXC_C14N, SHA256, X509V3
 from gateway.security._xmlenc import Recipient
 from gateway.security.algorithms import PrivateKey, method_for, sign
 from gateway.security.encryption import encrypt_content
+from gateway.security.infoset import digest_filled
 from gateway.soap import attribute, declare, leaf, stamp, text
 from gateway.values import EncryptedBody
 
@@ -43,12 +45,21 @@ class Signing(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigestedBody:
+    """A Body that goes out otherwise than it is digested: with xop:Include where the digest has base64 (infoset.py)."""
+
+    identifier: str  # its wsu:Id
+    digest: bytes  # SHA-256 of the whole Body
+    shown: bytes  # what stands between the Body's tags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """One envelope to be: headers and the Body's child in canonical form."""
 
     action: str
     message_id: str
-    body: bytes | EncryptedBody  # canonical where the prefixes soap and wsu are in scope; or encrypted earlier
+    body: bytes | EncryptedBody | DigestedBody  # canonical where soap and wsu are in scope; or made earlier
     to: str | None = None
     relates_to: str | None = None
     sender: str | None = None  # address of wsa:From
@@ -113,6 +124,19 @@ def encrypt_body(content: bytes, recipient: Recipient, nonce: str) -> EncryptedB
     return EncryptedBody(certificate=recipient.sha256, identifier=identifier, digest=digest, key=key, data=data)
 
 
+def digest_body(pieces: Sequence[bytes], parts: Iterable[Iterable[bytes]], shown: bytes, nonce: str) -> DigestedBody:
+    """A Body whose attachments go out in parts, digested as if they stood in place.
+
+    Takes   `pieces`: what stands between the Body's tags, canonical, cut where attachments belong (`cut`); `parts`:
+            the octets of each; `shown`: the same with xop:Include; `nonce` as `seal`.
+    """
+    identifier = f"B-{nonce}"
+    around = [*pieces]
+    around[0] = _body_start(identifier) + around[0]
+    around[-1] += _BODY_END
+    return DigestedBody(identifier=identifier, digest=digest_filled(around, parts, hashlib.sha256()), shown=shown)
+
+
 class _Part(NamedTuple):
     """One signed part: its octets as they are shown, and the Reference that digests them in clear."""
 
@@ -173,6 +197,9 @@ def _body(outgoing: Outgoing, nonce: str) -> tuple[_Part, bytes]:
             return _part(identifier, _body_start(identifier) + body + _BODY_END, outgoing.inclusive), b""
         body = encrypt_body(body, outgoing.recipient, nonce)
     reference = _reference(body.identifier, body.digest, outgoing.inclusive)
+    if isinstance(body, DigestedBody):
+        assert outgoing.recipient is None, "what is encrypted is whole"
+        return _Part(_body_start(body.identifier) + body.shown + _BODY_END, reference), b""
     return _Part(_body_start(body.identifier) + body.data + _BODY_END, reference), body.key
 
 

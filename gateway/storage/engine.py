@@ -64,6 +64,11 @@ class Store:
         except self._engine.error as cause:
             raise StorageError(f"the store could not read: {type(cause).__name__}") from cause
 
+    @property
+    def waiting(self) -> int:
+        """Works that wait for a commit."""
+        return self._writer.waiting
+
     def maintain(self, now: datetime) -> list[str]:
         """Look after the engine's own tables; what was done, in words. Raises StorageError."""
         try:

@@ -1,7 +1,8 @@
 """Calls one party over mutual TLS, on kept-alive connections: http.client with a small pool of its own.
 
 A call ends in time whatever the other side does: the time-outs hold for the whole answer, not for each packet. Nothing
-is followed (no redirects), nothing is unpacked (no compression), and no more is read than the cap.
+is followed (no redirects), nothing is unpacked (no compression), and no more is read than the cap. A package (MTOM)
+goes out, and comes in where it was asked for, piece by piece; its time grows with its size.
 """
 
 import http.client
@@ -10,12 +11,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.errors import GatewayError, Unreachable
+from gateway.errors import GatewayError, MalformedEnvelope, Unreachable, UnsupportedContent
+from gateway.multipart import Package, Sink, is_package, read_package_type, sort_out
 from gateway.transport.listener import is_text_xml
 
 
@@ -26,6 +28,8 @@ class CallLimits:
     connect_seconds: float = 10.0  # TCP and TLS together get twice this at most
     answer_seconds: float = 30.0  # from the request to the last octet of the answer
     max_octets: int = 10_485_760
+    max_package_octets: int = 125_829_120  # of an answer in parts: 100 MB of attachments, its root and what is around
+    floor: int = 16_384  # octets per second: each octet of a package gives so much more time
     idle_seconds: float = 20.0  # below the 30 s after which servers commonly close
     idle_connections: int = 8
     session_seconds: float = 900.0  # how long a TLS session is resumed: the other side's certificate is not asked again
@@ -41,24 +45,28 @@ class Caller:
         self._sessions: dict[tuple[str, int], tuple[float, ssl.SSLSession]] = {}  # since when, by host and port
         self._lock = threading.Lock()
 
-    def post(self, url: str, octets: bytes, soap_action: str,
-             check: Callable[[bytes], None] = lambda certificate: None) -> tuple[int, bytes]:
+    def post(self, url: str, content: bytes | Package, soap_action: str,
+             check: Callable[[bytes], None] = lambda certificate: None, sink: Sink | None = None) -> tuple[int, bytes]:
         """Send one SOAP request; the status and the octets of the answer, whatever the status is.
 
         `soap_action` goes out quoted (BP R1109). `check` sees the other side's certificate (DER) before anything is
-        sent, at every request; what it raises ends the call. Raises Unreachable with cause and remedy. A call is sent
-        once more only when a kept-alive connection proves closed before any octet of an answer; requests are
-        idempotent.
+        sent, at every request; what it raises ends the call. `sink`: an answer in parts is welcome, its root is what
+        is given here, and the other parts go there. Raises Unreachable with cause and remedy, and what the sink
+        raises. A call is sent once more only when a kept-alive connection proves closed before any octet of an answer;
+        requests are idempotent.
         """
         host, port, target = _parts(url)
         headers = {
-            "Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{soap_action}"', "Accept": "text/xml",
-            "Accept-Encoding": "identity",
+            "Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{soap_action}"',
+            "Accept": "text/xml" if sink is None else "multipart/related, text/xml", "Accept-Encoding": "identity",
         }
+        if isinstance(content, Package):
+            headers |= {"Content-Type": content.content_type, "Content-Length": str(content.length)}
+        request = _Request(target=target, content=content, headers=headers, check=check, sink=sink)
         kept = self._take(host, port)
         if kept is not None:
             try:
-                return self._exchange(kept, target, octets, headers, check)
+                return self._exchange(kept, request)
             except GatewayError:
                 kept.close()
                 raise
@@ -69,7 +77,7 @@ class Caller:
         fresh = _Connection(host, port, self._context, self._limits, self._session(host, port))
         try:
             fresh.connect()
-            return self._exchange(fresh, target, octets, headers, check)
+            return self._exchange(fresh, request)
         except GatewayError:
             fresh.close()
             raise
@@ -126,27 +134,27 @@ class Caller:
             with self._lock:
                 self._sessions[connection.host, connection.port] = (time.monotonic(), session)
 
-    def _exchange(
-        self, connection: "_Connection", target: str, octets: bytes, headers: dict[str, str],
-        check: Callable[[bytes], None],
-    ) -> tuple[int, bytes]:
-        check(connection.sock.getpeercert(binary_form=True) or b"")
+    def _exchange(self, connection: "_Connection", request: "_Request") -> tuple[int, bytes]:
+        request.check(connection.sock.getpeercert(binary_form=True) or b"")
         connection.begin()
-        connection.request("POST", target, body=octets, headers=headers)
+        content = request.content if isinstance(request.content, bytes) else connection.until_answered(request.content)
+        connection.request("POST", request.target, body=content, headers=request.headers)
         response = connection.getresponse()
-        answer = self._read(response)
+        answer = self._read(response, connection, request.sink)
         self._remember(connection)
-        if response.will_close or not response.isclosed():
+        if response.will_close or not response.isclosed() or connection.unfinished:
             connection.close()
         else:
             self._keep(connection)
         return response.status, answer
 
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
-        """The whole answer. Raises HTTPException for one that the profile does not allow."""
-        most = self._limits.max_octets
+    def _read(self, response: http.client.HTTPResponse, connection: "_Connection", sink: Sink | None) -> bytes:
+        """The whole answer, but for parts. Raises HTTPException for one that the profile does not allow."""
         if response.getheader("Content-Encoding", "identity").lower() != "identity":
             raise http.client.HTTPException("the answer is compressed, which the profile does not allow")
+        if is_package(response.getheader("Content-Type", "")):
+            return self._sort_out(response, connection, sink)
+        most = self._limits.max_octets
         answer = response.read(most + 1) if (response.length or 0) <= most else None
         if answer is None or len(answer) > most:
             raise http.client.HTTPException(f"the answer is larger than {most} octets")
@@ -156,12 +164,43 @@ class Caller:
             raise http.client.HTTPException("the answer is markup, but not said to be text/xml in UTF-8")
         return answer
 
+    def _sort_out(self, response: http.client.HTTPResponse, connection: "_Connection", sink: Sink | None) -> bytes:
+        if sink is None:
+            raise http.client.HTTPException("the answer is in parts (MTOM), which was not asked for")
+        try:
+            package = read_package_type(response.getheader("Content-Type", ""))
+            return sort_out(package, self._pieces(response, connection), sink, max_root=self._limits.max_octets)
+        except (UnsupportedContent, MalformedEnvelope) as error:
+            raise http.client.HTTPException(f"the answer is no package of MTOM: {error.detail}") from error
+
+    def _pieces(self, response: http.client.HTTPResponse, connection: "_Connection") -> Iterator[bytes]:
+        most, size = self._limits.max_package_octets, 0
+        while piece := response.read(_PIECE):
+            size += len(piece)
+            if size > most:
+                raise http.client.HTTPException(f"the answer is larger than {most} octets")
+            connection.extend(len(piece))
+            yield piece
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+
     def _keep(self, connection: "_Connection") -> None:
         with self._lock:
             if len(self._idle) < self._limits.idle_connections:
                 self._idle.append((time.monotonic(), connection))
                 return
         connection.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """One request as it goes out, and who looks at what comes back."""
+
+    target: str
+    content: bytes | Package
+    headers: dict[str, str]
+    check: Callable[[bytes], None]
+    sink: Sink | None
 
 
 _PIECE = 65_536  # octets
@@ -181,6 +220,8 @@ class _Connection(http.client.HTTPSConnection):
         self._tls, self._resumed = context, session
         self._deadline = 0.0
         self.unanswered = True
+        self.unfinished = False  # the answer came before the request was whole
+        self._early = b""  # octets of that answer
         self.session: ssl.SSLSession | None = None  # a new one; with TLS 1.3 it comes just before the first answer
         self._session_read = False
         self.response_class = self._response  # type: ignore[assignment]  # called like the class
@@ -222,6 +263,33 @@ class _Connection(http.client.HTTPSConnection):
             self.sock.settimeout(self.left())
             self.sock.sendall(data[start:start + _PIECE])
 
+    def extend(self, octets: int) -> None:
+        """So many octets of a package took their time."""
+        self._deadline += octets / self._limits.floor
+
+    def until_answered(self, package: Package) -> Iterator[bytes]:
+        """The package piece by piece, as long as nobody answers: a refusal comes before all of it is there."""
+        for piece in package:
+            if self._answers():
+                self.unfinished = True
+                return
+            self.extend(len(piece))
+            yield piece
+
+    def _answers(self) -> bool:
+        """Has an answer begun? Its octets are kept. Reading is the only way to know: TLS has words of its own too."""
+        self.sock.settimeout(0)
+        try:
+            self._early = self.sock.recv(_PIECE)
+        except (ssl.SSLWantReadError, BlockingIOError):
+            return False
+        return True
+
+    def early(self) -> bytes:
+        """The octets of an answer that were read while the request was sent, once."""
+        octets, self._early = self._early, b""
+        return octets
+
     def answered(self) -> None:
         """The first octets of an answer are there."""
         self.unanswered = False
@@ -247,6 +315,7 @@ class _Source(io.RawIOBase):
         self._connection = connection
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)  # holds the socket open when http.client lets go of it
+        self._first = memoryview(connection.early())
 
     def makefile(self, mode: str) -> io.BufferedReader:
         return io.BufferedReader(self, 65_536)
@@ -255,8 +324,12 @@ class _Source(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._connection.left())
-        size = self._raw.readinto(buffer)
+        if self._first:
+            size: int | None = min(len(buffer), len(self._first))
+            buffer[:size], self._first = self._first[:size], self._first[size:]
+        else:
+            self._sock.settimeout(self._connection.left())
+            size = self._raw.readinto(buffer)
         if size and self._connection.unanswered:
             self._connection.answered()
         return size

@@ -10,12 +10,17 @@ import errno
 import logging
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Callable
 
 _ACCEPT_AT_ONCE = 64  # then the connections that stand get their turn
 _RETRY_SECONDS = 0.2
 _SHUTDOWN_SECONDS = 30.0  # to flush the last answer of a connection, and for the peer's close_notify
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+# What asyncio keeps of each TLS connection for as long as that stands, to read into; unasked 256 KiB, of which 2,000
+# connections fill half a gigabyte. A TLS record is 16 KiB at most.
+sslproto.SSLProtocol.max_size = 32_768
 
 _log = logging.getLogger(__name__)
 

@@ -3,24 +3,25 @@
 What HTTP alone can tell is refused here, before any octet is parsed; the rest is the line's. Order of the checks of a
 POST (WS-I BP 1.1 §3.4, docs/profile.md §2):
 
-0. the caller is within its quota, else 429 with Retry-After, before anything is read;
+0. the caller is within its quota, else 429 with Retry-After, before anything is read; and there is room for its work
+   and its octets, else 503 with Retry-After;
 1. the path is a service of this hub (exact match, nothing is decoded or normalised), else 404;
 2. the method: POST, or GET for a contract document, else 405 with Allow;
 3. the body fits, by Content-Length or while it streams, else 413; it comes in time, else the connection ends;
 4. no Content-Encoding but identity, and text/xml in UTF-8, else 415;
-5. a worker thread is free or will be soon, else 503 with Retry-After.
+5. a worker thread is free or will be soon (intake.py), else 503 with Retry-After.
 
 Refusals of a POST go back as signed SOAP faults by the function `refuse`; it works in a thread of its own, so that an
-overload can still be told, and beyond its own bound the bare status has to do. So it has under 0 for all but one
+overload can still be told, and beyond its own bound the bare status has to do. So it has under 0 and 5 for all but one
 refusal per party in ten seconds: a flood must not buy signatures.
 """
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 from urllib.parse import unquote
 
 from gateway.errors import (
@@ -28,13 +29,13 @@ from gateway.errors import (
     MethodNotAllowed,
     NotFound,
     Overloaded,
-    RateLimited,
     TooLarge,
     UnsupportedContent,
     row,
 )
 from gateway.ports import Clock
-from gateway.transport.quota import Excess, Quota
+from gateway.transport.intake import Backlog, Crew, Gone, Room
+from gateway.transport.quota import Quota
 from gateway.values import Received, Reply
 
 Scope = Mapping[str, Any]
@@ -49,6 +50,9 @@ _CONTENT_TYPE = 256  # characters; no stack writes half as many
 _PLAIN = "text/plain; charset=utf-8"
 
 
+_BUFFERED: Final = 65_536  # octets of an answer that go out at once; those that follow wait for the peer to read
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimits:
     """What one request and all requests together may take."""
@@ -59,12 +63,27 @@ class RequestLimits:
     linger_seconds: float = 2.0  # go on discarding a body that is too large, so that the peer gets to read the refusal
     threads: int = 8  # run `answer`; more than cores, as the store's commit waits on the disk
     waiting: int = 64  # requests beyond those in a thread; some 100 ms of work
+    wait_seconds: float = 10.0  # for a thread; by then a peer has given up
     refusals: int = 16  # refusals that may wait for their one thread
-    held_octets: int = 268_435_456  # of all bodies in memory at once, per process
+    octets_in_flight: int = 134_217_728  # of requests and answers in memory at once, per process
 
 
-class _Gone(Exception):
-    """The peer closed the connection or was too slow; there is nobody to answer."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    """What came of a request's body."""
+
+    octets: bytes = b""
+    error: GatewayError | None = None  # why nothing of it was kept
+    whole: bool = True  # it was read to its end, so that the connection can go on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What the port is busy with."""
+
+    waiting: int  # requests that have no thread yet
+    running: int
+    octets: int  # of requests and answers in memory
 
 
 class SoapListener:
@@ -72,7 +91,8 @@ class SoapListener:
 
     Takes   `answer` and `refuse` of the pipeline (both may block, neither raises), the paths of the services, the
             contract documents by (path, query) as contracts.build makes them, the quota and the clock.
-    Needs   HttpProtocol below it: scope["state"]["peer"] is the client certificate (DER), ["oin"] the OIN in it.
+    Needs   HttpProtocol below it: scope["state"]["peer"] is the client certificate (DER), ["oin"] the OIN in it,
+            ["line"] the connection.
     """
 
     def __init__(
@@ -86,9 +106,17 @@ class SoapListener:
         self._now = now
         self._limits = limits
         self._quota = quota
-        self._held = 0  # octets of bodies in memory
-        self._work = _Pool("answer", limits.threads, limits.threads + limits.waiting)
-        self._refusals = _Pool("refuse", 1, 1 + limits.refusals)
+        self._room = room = Room(limits.octets_in_flight)
+        self._backlog = Backlog(monotonic)
+        self._work = Crew("answer", threads=limits.threads, places=limits.waiting, seconds=limits.wait_seconds,
+                          octets=2 * limits.max_octets, room=room)
+        self._refusals = Crew("refuse", threads=1, places=limits.refusals, seconds=limits.wait_seconds,
+                              octets=limits.max_octets, room=room)
+
+    @property
+    def load(self) -> Load:
+        """At this moment, as seen from whatever thread."""
+        return Load(waiting=self._work.waiting, running=self._work.running, octets=self._room.held)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI 3.0, type http)."""
@@ -100,7 +128,7 @@ class SoapListener:
                 await self._post(scope, receive, send)
             else:
                 await self._get(scope, send)
-        except _Gone:
+        except Gone:
             await _plain(send, 408, "Request Timeout", close=True)
 
     def close(self) -> None:
@@ -109,29 +137,27 @@ class SoapListener:
         self._refusals.close()
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = _headers(scope)
-        body = await self._body(headers, receive)
-        octets = body if isinstance(body, bytes) else b""
-        received = self._received(scope, headers, octets)
-        self._held += len(octets)
+        headers, party = _headers(scope), scope["state"]["oin"]
+        body = await self._body(party, headers, receive)
+        held = len(body.octets)
         try:
-            reply = await self._serve(received, headers, body)
+            reply = await self._serve(scope, headers, body)
         finally:
-            self._held -= len(octets)
-        await _reply(send, reply, close=not isinstance(body, bytes))
+            self._room.give(party, held)
+        self._room.answer(party, len(reply.octets))
+        try:
+            await _reply(send, reply, close=not body.whole)
+        finally:
+            self._room.answer(party, -len(reply.octets))
 
-    async def _turn_away(self, excess: Excess, scope: Scope, receive: Receive, send: Send) -> None:
-        """Discard the body, so that the connection can go on, and say when to come again: in full, or in short."""
+    async def _turn_away(self, error: GatewayError, scope: Scope, receive: Receive, send: Send) -> None:
+        """Discard the body, so that the connection can go on, and say when to come again."""
         headers = _headers(scope)
-        invited = headers.get(b"expect", b"").lower() != b"100-continue"
-        whole = await self._linger(receive) if invited else False
-        reply = None
-        if excess.said is not None and scope["method"] == "POST":
-            reply = await self._refusals.run(self._refuse, self._received(scope, headers, b""), excess.said)
-        if reply is None:
-            self._quota.not_said(scope["state"]["oin"])
-            reply = Reply(status=row(RateLimited()).http, octets=b"Too many requests.\n", content_type=_PLAIN,
-                          retry_after=excess.retry_after)
+        whole = await self._linger(headers, receive)
+        if scope["method"] == "POST":
+            reply = await self._later(scope, self._received(scope, headers, b""), error)
+        else:
+            reply = self._bare(scope, error)
         await _reply(send, reply, close=not whole)
 
     def _received(self, scope: Scope, headers: Mapping[bytes, bytes], octets: bytes) -> Received:
@@ -141,26 +167,45 @@ class SoapListener:
             peer=scope["state"]["peer"], at=self._now(),
         )
 
-    async def _serve(self, received: Received, headers: Mapping[bytes, bytes], body: bytes | GatewayError) -> Reply:
+    async def _serve(self, scope: Scope, headers: Mapping[bytes, bytes], body: _Body) -> Reply:
+        received, state = self._received(scope, headers, body.octets), scope["state"]
         error = self._check(received, headers, body)
-        reply = None if error else await self._work.run(self._answer, received)
-        if reply is None:
-            error = error or Overloaded(f"{self._limits.threads} requests are in work, {self._limits.waiting} wait")
-            reply = await self._refusals.run(self._refuse, received, error)
-        if reply is None:
-            assert error is not None
-            seen = row(error)
-            reply = Reply(status=seen.http, octets=b"Refused.\n", content_type=_PLAIN, retry_after=seen.retry_after)
-        return reply
+        if error is None:
+            reply = await self._work.run(state["oin"], len(body.octets), state["line"], self._answer, received)
+            if reply is not None:
+                self._backlog.served()
+                return reply
+            error = self._overloaded(f"{self._limits.threads} requests are in work, {self._limits.waiting} wait")
+        if isinstance(error, Overloaded):
+            return await self._later(scope, received, error)
+        return await self._refused(scope, received, error) or _bare(error)
 
-    def _check(
-        self, received: Received, headers: Mapping[bytes, bytes], body: bytes | GatewayError,
-    ) -> GatewayError | None:
-        """Checks 1, 3 and 4 of the module's list."""
+    async def _refused(self, scope: Scope, received: Received, error: GatewayError) -> Reply | None:
+        """The refusal in full; None when too many wait for theirs."""
+        state = scope["state"]
+        return await self._refusals.run(
+            state["oin"], len(received.octets), state["line"], self._refuse, received, error)
+
+    async def _later(self, scope: Scope, received: Received, error: GatewayError) -> Reply:
+        """Come again later: in full once in a while, in short to who heard it a moment ago."""
+        said = self._quota.may_say(scope["state"]["oin"], error)
+        return (said and await self._refused(scope, received, error)) or self._bare(scope, error)
+
+    def _bare(self, scope: Scope, error: GatewayError) -> Reply:
+        self._quota.not_said(scope["state"]["oin"], error)
+        return _bare(error)
+
+    def _overloaded(self, why: str) -> Overloaded:
+        error = Overloaded(why)
+        error.retry_after = self._backlog.retry_after()
+        return error
+
+    def _check(self, received: Received, headers: Mapping[bytes, bytes], body: _Body) -> GatewayError | None:
+        """Checks 1, 3 and 4 of the module's list, and what of 0 there was to say about the body."""
         if received.path not in self._services:
             return NotFound(f"POST to {received.path[:200]!a}")
-        if isinstance(body, GatewayError):
-            return body
+        if body.error is not None:
+            return body.error
         encoding = headers.get(b"content-encoding", b"identity")
         if encoding.lower() != b"identity":
             return UnsupportedContent(f"Content-Encoding {encoding[:50]!a}")
@@ -168,43 +213,61 @@ class SoapListener:
             return UnsupportedContent(f"Content-Type {received.content_type[:100]!a}")
         return None
 
-    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes | GatewayError:
+    async def _body(self, party: str, headers: Mapping[bytes, bytes], receive: Receive) -> _Body:
         """The whole body, or why it was not read to its end; what it held is then let go at once."""
         length = int(headers.get(b"content-length", b"0"))  # llhttp has refused what is no number
-        body = await self._read(receive) if length <= self._limits.max_octets else self._too_large()
-        if isinstance(body, GatewayError) and headers.get(b"expect", b"").lower() != b"100-continue":
-            await self._linger(receive)
-        return body
+        if length > self._limits.max_octets:
+            error: GatewayError = self._too_large()
+        elif not self._work.takes(party):
+            error = self._overloaded(f"{self._limits.waiting} requests wait")
+        elif not self._room.has(party, length):
+            error = self._no_room()
+        else:
+            body = await self._read(party, receive)
+            if isinstance(body, bytes):
+                return _Body(octets=body)
+            error = body
+        return _Body(error=error, whole=await self._linger(headers, receive))
 
-    async def _read(self, receive: Receive) -> bytes | GatewayError:
-        start, parts, size, more = asyncio.get_running_loop().time(), list[bytes](), 0, True
+    async def _read(self, party: str, receive: Receive) -> bytes | GatewayError:
+        """The octets, which then stay counted in the room."""
+        start, parts, size, more, kept = asyncio.get_running_loop().time(), list[bytes](), 0, True, False
         try:
             while more:
                 allowed = start + self._limits.body_seconds + size / self._limits.body_floor
                 chunk, more = await _chunk(receive, allowed)
-                size += len(chunk)
-                self._held += len(chunk)
-                if size > self._limits.max_octets:
+                if size + len(chunk) > self._limits.max_octets:
                     return self._too_large()
-                if self._held > self._limits.held_octets:
-                    return Overloaded(f"bodies of more than {self._limits.held_octets} octets are in memory")
+                if not self._room.has(party, len(chunk)):
+                    return self._no_room()
+                self._room.take(party, len(chunk))
+                size += len(chunk)
                 parts.append(chunk)
+            kept = True
             return b"".join(parts)
         finally:
-            self._held -= size
+            if not kept:
+                self._room.give(party, size)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"more than {self._limits.max_octets} octets")
 
-    async def _linger(self, receive: Receive) -> bool:
-        """Discard what still comes, for a moment and up to as much again; whether that was all."""
+    def _no_room(self) -> Overloaded:
+        return self._overloaded(f"requests and answers of {self._room.held} octets are in memory")
+
+    async def _linger(self, headers: Mapping[bytes, bytes], receive: Receive) -> bool:
+        """Discard what still comes, for a moment and up to as much again; whether that was all. Of a body that waits to
+        be asked for nothing comes.
+        """
+        if headers.get(b"expect", b"").lower() == b"100-continue":
+            return False
         until = asyncio.get_running_loop().time() + self._limits.linger_seconds
         size, more = 0, True
         try:
             while more and size <= self._limits.max_octets:
                 chunk, more = await _chunk(receive, until)
                 size += len(chunk)
-        except _Gone:
+        except Gone:
             return False
         return not more
 
@@ -223,28 +286,6 @@ class SoapListener:
             await _plain(send, row(MethodNotAllowed()).http, "Method Not Allowed", allow="POST")
         else:
             await _reply(send, Reply(status=200, octets=document))
-
-
-class _Pool:
-    """Threads with a bound on what runs and waits; used from the event loop only."""
-
-    def __init__(self, name: str, threads: int, bound: int) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._bound = bound
-        self._taken = 0
-
-    async def run(self, function: Callable[..., Reply], *arguments: object) -> Reply | None:
-        """The function's result, computed in a thread; None at once when the bound is reached."""
-        if self._taken >= self._bound:
-            return None
-        self._taken += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
-        finally:
-            self._taken -= 1
-
-    def close(self) -> None:
-        self._executor.shutdown(wait=True)
 
 
 def is_text_xml(content_type: str) -> bool:
@@ -281,10 +322,17 @@ async def _chunk(receive: Receive, until: float) -> tuple[bytes, bool]:
         async with asyncio.timeout_at(until):
             message = await receive()
     except TimeoutError as error:
-        raise _Gone from error
+        raise Gone from error
     if message["type"] != "http.request":
-        raise _Gone
+        raise Gone
     return message["body"], message["more_body"]
+
+
+def _bare(error: GatewayError) -> Reply:
+    """A status with a word."""
+    seen = row(error)
+    return Reply(status=seen.http, octets=b"Refused.\n", content_type=_PLAIN,
+                 retry_after=error.retry_after or seen.retry_after)
 
 
 async def _plain(send: Send, status: int, text: str, *, allow: str | None = None, close: bool = False) -> None:
@@ -303,4 +351,8 @@ async def _reply(send: Send, reply: Reply, *, allow: str | None = None, close: b
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.octets})
+    for begin in range(0, len(reply.octets), _BUFFERED):
+        part, more = reply.octets[begin:begin + _BUFFERED], begin + _BUFFERED < len(reply.octets)
+        await send({"type": "http.response.body", "body": part, "more_body": more})
+    if not reply.octets:
+        await send({"type": "http.response.body", "body": b""})

@@ -12,11 +12,14 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.transport.intake import Line
 from gateway.transport.quota import Quota
 from gateway.transport.tls import certified_oin, keep_session
 
 _FLUSH_SECONDS = 5.0  # how long a closing connection may take to send what is left
 _FAREWELL_SECONDS = 0.5  # how long an idle peer may take to say goodbye while the hub stops
+_UNREAD = 65_536  # octets of answers in a connection's buffer, above which no more are put there
+_PIPELINED = 16  # requests that may wait behind the one that runs: a segment holds thousands of small ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,9 @@ class ConnectionLimits:
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Adds to the state of each request's scope: `peer` (DER, or b"" without TLS) and `oin`, which limits go by."""
+    """Adds to the state of each request's scope: `peer` (DER, or b"" without TLS), `oin`, which limits go by, and the
+    `line`.
+    """
 
     limits = ConnectionLimits()  # the listener makes a subclass with its own
     quota: Quota | None = None
@@ -43,7 +48,9 @@ class HttpProtocol(HttpToolsProtocol):
         tls = self._tls = transport.get_extra_info("ssl_object")
         self.peer: bytes = (tls.getpeercert(True) or b"") if tls is not None else b""
         oin = certified_oin(transport.get_extra_info("peercert") or {})
-        self.app_state = {**self.app_state, "peer": self.peer, "oin": oin}
+        self._line = Line()
+        self.app_state = {**self.app_state, "peer": self.peer, "oin": oin, "line": self._line}
+        self._deaf = False  # more was asked at once than is listened to
         self._in_headers = True  # between the end of one request and the end of the next one's headers
         self._header_octets = 0
         self._header_timer: asyncio.TimerHandle | None = None
@@ -54,6 +61,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._stalled: asyncio.TimerHandle | None = None  # the peer does not read
         self._key, within = self.quota.connect(oin) if self.quota is not None else ("", True)
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=_UNREAD)
         if not within:
             self._turn_away(429)
         elif len(self.connections) > self.limits.connections:
@@ -62,6 +70,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._await_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._line.lost = True
         self._headers_done()
         self.resume_writing()
         if self.quota is not None:
@@ -72,7 +81,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()  # uvicorn leaves the timer when the connection breaks
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._deaf:
             return
         if self._in_headers:
             self._header_octets += len(data)
@@ -82,6 +91,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.send_400_response("Request headers too large.")
 
     def on_message_begin(self) -> None:
+        if self._deaf:
+            return
         super().on_message_begin()
         self._in_headers = True
         self._header_octets = max(self._header_octets, 1)  # it began in the chunk that ended the one before
@@ -89,12 +100,22 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._headers_done()
+        if self._deaf or len(self.pipeline) >= _PIPELINED:
+            self._deaf = True  # what was taken is answered, then the connection ends: RFC 9112 §9.3.2, §9.6
+            self.cycle.keep_alive = False
+            return
         super().on_headers_complete()
         self._requests_left -= 1
         if self._last or self._requests_left <= 0 or self.loop.time() >= self._ends_at:
             self.cycle.keep_alive = False
 
+    def on_body(self, body: bytes) -> None:
+        if not self._deaf:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
+        if self._deaf:
+            return
         super().on_message_complete()
         self._in_headers = True
         self._header_octets = 0

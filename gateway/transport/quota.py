@@ -9,21 +9,21 @@ import mmap
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_UN, lockf
 from hashlib import sha256
 from pathlib import Path
 from struct import Struct
 from typing import Final, Protocol
 
-from gateway.errors import Misconfigured, RateLimited, row
+from gateway.errors import GatewayError, Misconfigured, RateLimited, row
 from gateway.ports import Observe
 from gateway.values import Allowance
 
 STRANGERS: Final = ""  # the key of all who are no party, together
 _STRANGE: Final = Allowance(requests_per_second=10, burst=50, connections=50)  # enough to find out why one is refused
-_SAID_EVERY = 10.0  # seconds: one signed refusal per party in this time, as a signature costs more than a request
+_SAID_EVERY = 10.0  # seconds between two signed refusals of a kind to a party: one costs more than a request
 
+_Kind = tuple[str, type[GatewayError]]  # of whom, what
 Allowances = Callable[[str], Allowance | None]  # by OIN; None: no active party has it
 
 
@@ -111,14 +111,6 @@ class SharedMeter:
         raise Misconfigured(f"more than {self.RECORDS} parties have called; restart the hub, or run one worker")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Excess:
-    """A request beyond the quota."""
-
-    retry_after: int  # seconds until there is room, at least 1
-    said: RateLimited | None  # to be answered in full; None: a bare status has to do
-
-
 class Quota:
     """The present use of every party. Used from the event loop's thread, but for `untold`.
 
@@ -132,8 +124,8 @@ class Quota:
         self._allowances, self._meter, self._clock, self._observe = allowances, meter, clock, observe
         self._connections: Counter[str] = Counter()
         self._lock = threading.Lock()  # of the two below; nobody within the quota waits for it
-        self._said_at: dict[str, float] = {}
-        self._untold: Counter[str] = Counter()
+        self._said_at: dict[_Kind, float] = {}
+        self._untold: Counter[_Kind] = Counter()
 
     def connect(self, oin: str) -> tuple[str, bool]:
         """One more connection; the key to give back to `leave`, and whether it is within the allowance."""
@@ -147,38 +139,46 @@ class Quota:
         if not self._connections[key]:
             del self._connections[key]
 
-    def request(self, oin: str) -> Excess | None:
+    @property
+    def connections(self) -> int:
+        """Open now, of everybody; as seen from whatever thread."""
+        return sum(list(self._connections.values()))
+
+    def request(self, oin: str) -> RateLimited | None:
         """One more request; None when it is within the allowance."""
         key, allowance = self._look_up(oin)
-        now = self._clock()
-        wait = self._meter.draw(key, now, allowance)
+        wait = self._meter.draw(key, self._clock(), allowance)
         if not wait:
             return None
-        seconds = max(1, math.ceil(wait))
-        with self._lock:
-            if now - self._said_at.get(key, -math.inf) < _SAID_EVERY:
-                return Excess(retry_after=seconds, said=None)
-            self._said_at[key] = now
         per_second, burst = allowance.requests_per_second, allowance.burst
-        said = RateLimited(f"more than {per_second} requests per second and {burst} at once")
-        said.retry_after = seconds
-        return Excess(retry_after=seconds, said=said)
+        error = RateLimited(f"more than {per_second} requests per second and {burst} at once")
+        error.retry_after = max(1, math.ceil(wait))
+        return error
 
-    def not_said(self, oin: str) -> None:
-        """A request beyond the quota got a bare status."""
+    def may_say(self, oin: str, error: GatewayError) -> bool:
+        """May this refusal be answered in full, with a signature? Of each kind one may, in so many seconds."""
+        kind, now = (self._look_up(oin)[0], type(error)), self._clock()
         with self._lock:
-            self._untold[self._look_up(oin)[0]] += 1
-        self._observe("turned-away", {"code": row(RateLimited()).code})
+            if now - self._said_at.get(kind, -math.inf) < _SAID_EVERY:
+                return False
+            self._said_at[kind] = now
+            return True
+
+    def not_said(self, oin: str, error: GatewayError) -> None:
+        """A request got a bare status for this."""
+        with self._lock:
+            self._untold[self._look_up(oin)[0], type(error)] += 1
+        self._observe("turned-away", {"code": row(error).code})
 
     def not_let_in(self, status: int) -> None:
         """A connection was closed before it asked anything, with this status."""
         self._observe("connection-refused", {"code": str(status)})
 
-    def untold(self) -> dict[str, int]:
-        """By OIN, how many requests got a bare status since last asked: for the journal."""
+    def untold(self) -> dict[tuple[str, type[GatewayError]], int]:
+        """By OIN and kind, how many requests got a bare status since last asked: for the journal."""
         with self._lock:
             counts, self._untold = self._untold, Counter()
-            self._said_at = {key: at for key, at in self._said_at.items() if self._clock() - at < _SAID_EVERY}
+            self._said_at = {kind: at for kind, at in self._said_at.items() if self._clock() - at < _SAID_EVERY}
         return dict(counts)
 
     def _look_up(self, oin: str) -> tuple[str, Allowance]:

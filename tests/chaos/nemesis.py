@@ -10,7 +10,7 @@ from itertools import count
 from typing import Protocol
 
 from tests.chaos.history import Recorder
-from tests.chaos.nodes import Node, bury
+from tests.chaos.nodes import Node, bury, kill_for_good
 from tests.chaos.plan import Act
 
 _TICK = 0.05
@@ -140,8 +140,7 @@ class Nemesis:
 
     def _kill_worker(self, node: Node, act: Act) -> None:
         since = time.monotonic()
-        victim = self._one_of(node, act)
-        os.kill(victim, signal.SIGKILL)  # its parent buries it, and starts another
+        kill_for_good(self._one_of(node, act))  # before anything else is done to the node: a stop would wait for it
         self._record("act", what=act.what, target=node.name, kill=True, since=since, until=since + _WORKER_SECONDS)
 
     def _end(self, node: Node, act: Act) -> None:

@@ -152,6 +152,17 @@ class Node:
         return -signal.SIGKILL if code is None else code
 
 
+def kill_for_good(pid: int, seconds: float = 5) -> None:
+    """SIGKILL, and wait until it took effect: a process that waits for the disk outlives it. Its parent buries it."""
+    until = time.monotonic() + seconds
+    with suppress(ProcessLookupError, FileNotFoundError):
+        os.kill(pid, signal.SIGKILL)
+        while Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] not in "ZX":
+            if time.monotonic() > until:
+                raise RuntimeError(f"process {pid} outlives SIGKILL")
+            time.sleep(0.005)
+
+
 def bury(pids: Sequence[int]) -> None:
     """Wait for processes that became ours when their parent was killed (see `adopt`)."""
     until = time.monotonic() + 2

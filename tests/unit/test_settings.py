@@ -122,6 +122,9 @@ skew_seconds = 5
 timestamp_ttl_seconds = 60
 max_waiting = 50
 threads = 2
+waiting_requests = 30
+waiting_seconds = 4
+octets_in_flight = 9_000_000
 requests_per_second = 50
 burst = 100
 connections_per_party = 20
@@ -160,6 +163,7 @@ tsa_certificate = "pki/ca.pem"
     assert settings.retention.extra_holidays == {"goede-vrijdag"}
     assert settings.limits == Limits(
         skew=timedelta(seconds=5), timestamp_ttl=timedelta(seconds=60), max_waiting=50, threads=2,
+        waiting_requests=30, waiting_seconds=4, octets_in_flight=9_000_000,
         party=Allowance(requests_per_second=50, burst=100, connections=20), connections=500, handshakes=200,
         handshake_seconds=5, header_seconds=6, body_seconds=7, body_octets_per_second=8_192, idle_seconds=9,
         connection_seconds=600, connection_requests=1_000, session_seconds=300)
@@ -179,6 +183,8 @@ tsa_certificate = "pki/ca.pem"
     ('[web]\nlisten = "h:70000"', "gateway.toml line 7: 'listen' in [web] is no address"),
     ('[web]\nlisten = " "', "gateway.toml line 7: 'listen' in [web] is empty"),
     ("[soap]\nmax_octets = true", "gateway.toml line 7: 'max_octets' in [soap] is true or false; make it a whole"),
+    ("[soap]\nmax_octets = 2_000\n[limits]\noctets_in_flight = 7_999",
+     "gateway.toml line 9: 'octets_in_flight' in [limits] is 7999; use 8000 to"),
     ("[soap]\nmax_octets = 1", "gateway.toml line 7: 'max_octets' in [soap] is 1; use 1024 to"),
     ('[soap]\nkey = "pki/none.key"', "line 7: 'key' in [soap]: there is no file pki/none.key; put it there"),
     ("[trust]\ncrls = []", "gateway.toml line 7: 'crls' in [trust] is empty"),

@@ -35,6 +35,7 @@ from gateway.security.throwaway import (
 from gateway.transport import (
     Background,
     ConnectionLimits,
+    Load,
     OwnMeter,
     Quota,
     RequestLimits,
@@ -105,9 +106,14 @@ class Running:
     tls: ServerTls
     server: Server
     pki: Pki
+    listener: SoapListener
     received: list[Received] = field(default_factory=list)
     refused: list[tuple[Received, GatewayError]] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+
+    @property
+    def load(self) -> Load:
+        return self.listener.load
 
     def connection(self, name: str = "party", *, timeout: float = 10) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(
@@ -177,7 +183,7 @@ def start(own_pki: Pki) -> Start:
             ready=lambda soap_url, web_url: up.set(), background=background, connections=connections,
             drain_seconds=drain_seconds)
         running = Running(port=soap_socket.getsockname()[1], web_port=web_socket.getsockname()[1], tls=tls,
-                          server=server, pki=own_pki)
+                          server=server, pki=own_pki, listener=listener)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

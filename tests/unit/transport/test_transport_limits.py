@@ -1,15 +1,19 @@
 """What a connection, a party and everybody together may take of the port; and that the others do not notice."""
 
+import gc
 import http.client
 import socket
+import threading
 import time
+import tracemalloc
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
-from gateway.errors import RateLimited
-from gateway.transport import ConnectionLimits, RequestLimits, client_tls
+from gateway.errors import Overloaded, RateLimited
+from gateway.transport import ConnectionLimits, Load, RequestLimits, client_tls
 from gateway.values import Reply
 from tests.unit.transport.conftest import PATH, PLENTY, Running, Start
 from tests.unit.transport.test_transport_http import head, read_all, read_until
@@ -31,6 +35,14 @@ def served(hub: Running, name: str = "party") -> bool:
         return ask(connection).status == 200
     finally:
         connection.close()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """The event loop may be a step behind."""
+    until = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.002)
 
 
 # --- rate ---------------------------------------------------------------------------------------------------------
@@ -151,6 +163,89 @@ def test_answers_that_are_never_read_do_not_hold_the_connection(start: Start) ->
             raw.sendall((head() + b"<a/>") * 10)
             for _ in range(10):
                 assert read_until(raw, b"</a>").endswith(big)
+
+
+def test_more_requests_at_once_than_are_listened_to_end_the_connection_after_those_that_are(start: Start) -> None:
+    """A segment of 32 KiB holds a thousand small requests; each would cost some kilobytes before any is served."""
+    with start() as hub, hub.raw() as raw:
+        raw.sendall((head() + b"<a/>") * 300)
+        answers = read_all(raw)
+        assert answers.count(b"HTTP/1.1 200") == answers.count(b"<answer/>") == len(hub.received) == 17
+        assert answers.lower().count(b"connection: close") == 1
+        assert served(hub)
+
+
+# --- memory -------------------------------------------------------------------------------------------------------
+
+def test_beyond_the_places_in_line_a_body_is_not_kept_and_the_connection_goes_on(start: Start) -> None:
+    """Said in full once; then in short, with the moment to come again. Who then comes is served."""
+    release = threading.Event()
+
+    def answer(received: object) -> Reply:
+        release.wait(10)
+        return Reply(status=200, octets=b"<late/>")
+
+    with start(answer, limits=RequestLimits(threads=1, waiting=1)) as hub, ExitStack() as stack:
+        held = [stack.enter_context(hub.raw()) for _ in range(2)]
+        for number, raw in enumerate(held, 1):
+            raw.sendall(head() + b"<a/>")
+            eventually(lambda number=number: sum((hub.load.running, hub.load.waiting)) == number)
+        connection = hub.connection()
+        told = [ask(connection, b"x" * 5_000) for _ in range(4)]
+        assert [response.status for response in told] == [503] * 4
+        assert [response.getheader("Connection") for response in told] == [None] * 4
+        assert [type(error) for _, error in hub.refused] == [Overloaded]
+        assert hub.refused[0][0].octets == b""
+        assert hub.events == ["turned-away"] * 3
+        eventually(lambda: hub.load.octets == 2 * len(b"<a/>"))
+        release.set()
+        for raw in held:
+            assert read_until(raw, b"<late/>").startswith(b"HTTP/1.1 200")
+        time.sleep(int(told[-1].getheader("Retry-After") or "0"))
+        assert ask(connection).status == 200
+        connection.close()
+        eventually(lambda: hub.load == Load(waiting=0, running=0, octets=0))
+
+
+def test_a_body_that_says_it_does_not_fit_is_not_waited_for(start: Start) -> None:
+    limits = RequestLimits(octets_in_flight=400_000, linger_seconds=0.1)
+    with start(limits=limits) as hub, hub.raw() as raw:
+        raw.sendall(head(100_001) + b"x" * 50_000)
+        assert read_all(raw).startswith(b"HTTP/1.1 503 ")
+        eventually(lambda: hub.load.octets == 0)
+
+
+def test_answers_that_are_not_read_count_until_they_are_and_keep_only_their_reader_waiting(start: Start) -> None:
+    big = b"<a>" + b"x" * 20_000_000 + b"</a>"  # more than the system takes for a socket
+    limits = RequestLimits(octets_in_flight=40_000_000)
+    with start(lambda received: Reply(status=200, octets=big), limits=limits) as hub, hub.raw() as slow:
+        hub.pki.issue("other", oin=OTHER)
+        slow.sendall(head() + b"<a/>")
+        eventually(lambda: hub.load.octets == len(big))
+        assert not served(hub)
+        assert served(hub, "other")
+        assert read_until(slow, b"</a>").endswith(big)
+        eventually(lambda: hub.load.octets == 0)
+        assert served(hub)
+
+
+def test_an_idle_connection_costs_little_memory(start: Start) -> None:
+    """asyncio's own buffer of 256 KiB would take half a gigabyte for the connections of one process."""
+    tracemalloc.start()
+    try:
+        with start() as hub, ExitStack() as stack:
+            context = client_tls(hub.pki.files("party"))
+            before, count = 0, 40
+            for _ in range(2):
+                for _ in range(count):
+                    raw = stack.enter_context(hub.raw(context))
+                    raw.sendall(head() + b"<a/>")
+                    read_until(raw, b"<answer/>")
+                gc.collect()
+                before, now = tracemalloc.get_traced_memory()[0] - before, before
+            assert (before - now) / count < 60_000
+    finally:
+        tracemalloc.stop()
 
 
 # --- handshakes ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import Misconfigured
+from gateway.errors import Misconfigured, Overloaded, RateLimited
 from gateway.transport import OwnMeter, Quota, SharedMeter, quota
 from gateway.transport.quota import draw
 from gateway.values import Allowance
@@ -107,20 +107,21 @@ def test_one_refusal_in_ten_seconds_is_said_in_full_and_the_others_are_counted()
     assert [quota.request(A) for _ in range(3)] == [None, None, None]
     first = quota.request(A)
     assert first is not None
-    assert first.said is not None
-    assert (first.retry_after, first.said.retry_after) == (1, 1)
+    assert first.retry_after == 1
+    assert quota.may_say(A, first)
     assert quota.request(B) is None, "one party's flood is not another's"
+    assert quota.may_say(A, Overloaded()), "another kind is said by itself"
     said = []
     for _ in range(21):
         clock.now += 0.49
-        tried = [quota.request(A) for _ in range(4)]
-        said.append(any(excess is not None and excess.said is not None for excess in tried))
-    assert said == [False] * 20 + [True], "9.8 seconds are not ten"
+        said.append([quota.may_say(A, first) for _ in range(4)])
+    assert said == [[False] * 4] * 20 + [[True, False, False, False]], "9.8 seconds are not ten"
     for _ in range(7):
-        quota.not_said(A)
+        quota.not_said(A, first)
+    quota.not_said(A, Overloaded())
     quota.not_let_in(429)
-    assert heard == [("turned-away", "SKP017")] * 7 + [("connection-refused", "429")]
-    assert quota.untold() == {A: 7}
+    assert heard == [("turned-away", "SKP017")] * 7 + [("turned-away", "SKP901"), ("connection-refused", "429")]
+    assert quota.untold() == {(A, RateLimited): 7, (A, Overloaded): 1}
     assert quota.untold() == {}
 
 
@@ -148,8 +149,8 @@ def test_strangers_share_one_quota() -> None:
     assert granted == 50
     keys = {quota.connect(f"{number:020}") for number in range(51)}
     assert keys == {("", True), ("", False)}
-    quota.not_said("9" * 20)
-    assert quota.untold() == {"": 1}
+    quota.not_said("9" * 20, RateLimited())
+    assert quota.untold() == {("", RateLimited): 1}
 
 
 def test_connections_are_counted_by_party_until_they_leave() -> None:
