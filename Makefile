@@ -14,7 +14,7 @@ PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ig
 RUN := env -u PYTHONPATH -u PYTHONDONTWRITEBYTECODE $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-postgres lint bench fuzz chaos chaos-ha docs-security test-pythons lock clean
+.PHONY: help setup demo test test-postgres lint bench bench-stacks fuzz chaos chaos-ha docs-performance docs-security test-pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,9 +48,12 @@ lint: setup ## ruff, mypy --strict and the architecture rules
 	@env -u PYTHONPATH $(BIN)/mypy --strict gateway
 	@$(RUN) -m pytest tests/test_architecture.py
 
-bench: setup ## measure; writes build/bench.json
+bench: setup ## measure everything in ten minutes: ONLY=way-in,growth QUICK=1; writes build/bench.json
 	@mkdir -p build
-	@$(RUN) -m benchmarks
+	@$(RUN) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+bench-stacks: setup ## the gateway beside other stacks that verify and sign the same: docs/performance.md
+	@$(RUN) -m benchmarks --only stacks
 
 # The fuzzer itself is installed only here; a replay does without.
 $(FUZZER): $(STAMP) requirements-fuzz.lock
@@ -67,6 +70,9 @@ chaos: setup ## break a hub again and again, then check its promise: MINUTES=10 
 
 chaos-ha: setup ## three nodes on three PostgreSQL members under Patroni: lose each kind of machine, then check the promise
 	@$(RUN) -m tests.chaos.ha $(if $(SEED),--seed $(SEED))
+
+docs-performance: setup ## write the figures of build/bench.json into docs/performance.md
+	@$(RUN) -m benchmarks.page
 
 docs-security: setup ## write the table of docs/security.md from the marks of the tests
 	@$(RUN) -m tests.clauses

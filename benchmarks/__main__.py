@@ -1,143 +1,124 @@
-"""`make bench`: the way in, collecting and confirming beside a ceiling, and how cost grows; writes build/bench.json.
+"""`make bench`: every section in turn, a table of each, the targets, and build/bench.json.
 
-The ratio is what counts; the absolute figures are of this machine, now. One thread shows what a message costs; eight
-threads share commits, so it shows what the store adds to a disk that takes its time.
+    python -m benchmarks [--only way-in,growth] [--quick] [--out FILE]
+
+With --only the sections that are not run keep the figures they have in the file. --quick shows that everything works;
+its figures say nothing. Exit 1 when a section failed; a target that is missed, or a section whose tools are not
+installed, is told and is no failure.
 """
 
 import json
-import statistics
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import traceback
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.ceiling import Ceiling
-from benchmarks.growth import ENTRIES, WAITING, growth
-from benchmarks.measure import compare
-from benchmarks.push import measure_push
-from benchmarks.world import P256, RSA, World, world
-from gateway.app.instance import new_id, utc_now
-from gateway.values import Received
+from benchmarks.machine import facts
+from benchmarks.sections import SECTIONS, Section, Skipped
+from benchmarks.tables import TABLES, cells
+from benchmarks.targets import judge
 
-_ROUNDS = 7
-_TARGET = 0.75
-_UNDISTURBED = 0.9  # of the rate of deliveries, beside a service that hangs and one that fails
-_SEALED = 6_000  # octets
-_COLUMNS = {  # those that fit a terminal; the file has all
-    "measure": "measure", "key": "key", "threads": "threads", "ceiling_us": "ceiling µs", "ours_us": "ours µs",
-    "ratio": "ratio", "ratio_cpu": "of cpu", "per_second": "per s", "p99_us": "p99 µs",
-}
-
-Row = dict[str, object]
+Report = dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One thing to measure."""
-
-    measure: str
-    make: Callable[[World, list[str]], list[Received]]  # a request per Referentienummer
-    module: tuple[str, str] = ("schuldregeling", "2.0")  # whose schema judges the request
-    key: str = RSA
-    threads: int = 1
-    per_round: int = 100
-
-
-_CASES = (
-    Case(measure="way in, 10 KB", make=lambda hub, numbers: hub.questions(numbers, 2)),
-    Case(measure="way in, 50 KB", make=lambda hub, numbers: hub.questions(numbers, 400), per_round=40),
-    Case(measure="way in, 10 KB", make=lambda hub, numbers: hub.questions(numbers, 2, P256), key=P256),
-    Case(measure="way in, 10 KB", make=lambda hub, numbers: hub.questions(numbers, 2), threads=8, per_round=240),
-    Case(measure="way in, 10 KB", make=lambda hub, numbers: hub.questions(numbers, 2, P256), key=P256, threads=8,
-         per_round=240),
-)
-# What the first of these fetches, the second confirms; before them the same numbers go the way in, unmeasured.
-_MAILBOX = (
-    Case(measure="collect", make=lambda hub, numbers: hub.asked("HaalBerichtOp", numbers), module=("knooppunt", "1.0")),
-    Case(measure="confirm", make=lambda hub, numbers: hub.asked("BevestigBericht", numbers),
-         module=("knooppunt", "1.0")),
-)
+def main(words: list[str]) -> int:
+    chosen = _arguments(words)
+    out = Console(soft_wrap=True)
+    machine = facts()
+    out.print(f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}", highlight=False)
+    if not machine["quiet"]:
+        out.print(f"[bold yellow]This machine is not quiet:[/] others use {machine['busy']:.0%} of its processors. "
+                  "Ratios hold to a point; take no other figure from this run.")
+    report = _kept(chosen.out)
+    report["machine"] = machine
+    failed = _run(chosen, report, out)
+    report["targets"] = judge(report["sections"])
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    chosen.out.write_text(json.dumps(report, indent=1, ensure_ascii=False), "utf-8")
+    show(report, out, [section.name for section in chosen.sections])
+    out.print(f"\nWritten to {chosen.out}. What the columns mean: docs/performance.md", highlight=False)
+    return 1 if failed else 0
 
 
-def main() -> None:
-    """Measure, show, write."""
-    with world() as hub:
-        rows = [_measured(hub, case, _numbers(case)) for case in _CASES]
-        fetched = _numbers(_MAILBOX[0])
-        for received in hub.questions(fetched, 2):
-            hub.served(received)
-        rows += [_measured(hub, case, fetched) for case in _MAILBOX]
-        sealing = _sealing(hub)
-        push = measure_push(hub)
-    grown = growth()
-    out = Path("build") / "bench.json"
-    out.parent.mkdir(exist_ok=True)
-    figures = {"rows": rows, "target": _TARGET, "sealing_us": sealing, "push": push, "growth": grown}
-    out.write_text(json.dumps(figures, indent=2), "utf-8")
-    _show(rows, out)
-    share = sealing / float(str(rows[0]["ours_us"]))
-    Console().print(
-        f"push: {push['per_second']:.0f} per s; beside a service that hangs and one that fails to the others "
-        f"{push['per_second_beside_trouble']:.0f} per s, ratio {push['ratio']:.2f}, target {_UNDISTURBED}",
-        soft_wrap=True)
-    Console().print(f"sealing {_SEALED} octets takes {sealing:.0f} µs, {share:.1%} of the first way in", soft_wrap=True)
-    _show_growth(grown)
+def _arguments(words: list[str]) -> Namespace:
+    names = {section.name: section for section in SECTIONS}
+    parser = ArgumentParser(prog="python -m benchmarks", epilog=f"sections: {', '.join(names)}")
+    parser.add_argument("--only", metavar="SECTION,…", default=",".join(names))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("build") / "bench.json")
+    found = parser.parse_args(words)
+    wanted = [name for name in found.only.split(",") if name]
+    if unknown := [name for name in wanted if name not in names]:
+        parser.error(f"there is no section {', '.join(unknown)}; there are {', '.join(names)}")
+    found.sections = [section for section in SECTIONS if section.name in wanted]
+    return found
 
 
-def _sealing(hub: World) -> float:
-    """Microseconds to seal one message of 6 KB: the median of rounds."""
-    sealer, now, content = hub.instance.sealer(), utc_now(), bytes(_SEALED)
-
-    def one_round() -> float:
-        begin = time.perf_counter()
-        for _ in range(200):
-            sealer.seal(content, b"context", now)
-        return (time.perf_counter() - begin) / 200 * 1e6
-
-    return statistics.median(one_round() for _ in range(_ROUNDS))
+def _kept(file: Path) -> Report:
+    """The report of before, in which what is run now takes its place."""
+    try:
+        report = json.loads(file.read_text("utf-8"))
+        return {"sections": dict(report["sections"]), "runs": dict(report["runs"])}
+    except (OSError, ValueError, LookupError):
+        return {"sections": {}, "runs": {}}
 
 
-def _numbers(case: Case) -> list[str]:
-    return [new_id() for _ in range(case.per_round * (_ROUNDS + 1))]
+def _run(chosen: Namespace, report: Report, out: Console) -> list[str]:
+    """Run what was chosen; the names of the sections that failed."""
+    failed, left = [], sum(section.seconds for section in chosen.sections)
+    for place, section in enumerate(chosen.sections, start=1):
+        minutes = f"; {_minutes(left)} to go" if not chosen.quick else ""
+        out.print(f"\\[{place}/{len(chosen.sections)}] {section.title}, about {section.seconds} s{minutes}",
+                  highlight=False)
+        if not _measured(section, chosen.quick, report, out):
+            failed.append(section.name)
+        left -= section.seconds
+    return failed
 
 
-def _measured(hub: World, case: Case, numbers: list[str]) -> Row:
-    requests = case.make(hub, numbers)
-    ceiling = Ceiling(hub.instance.folder, hub.schema(*case.module), hub.signing("hub", case.key))
-    figures = compare(requests, ceiling.take, hub.served, threads=case.threads, rounds=_ROUNDS)
-    ceiling.close()
-    return {"measure": case.measure, "octets": len(requests[0].octets), "key": case.key, "threads": case.threads,
-            **figures}
+def _measured(section: Section, quick: bool, report: Report, out: Console) -> bool:
+    report["sections"].pop(section.name, None)
+    begin = time.monotonic()
+    run = {"at": report["machine"]["at"], "commit": report["machine"]["commit"]}
+    try:
+        with out.status("") as status:
+            report["sections"][section.name] = section.measure(lambda text: status.update(text), quick)
+    except Skipped as missing:
+        run["skipped"] = str(missing)
+        out.print(f"[yellow]{missing}[/]")
+    except Exception as error:  # the others still have figures to give
+        run["failed"] = f"{type(error).__name__}: {error}"
+        traceback.print_exc()
+        return False
+    finally:
+        report["runs"][section.name] = {**run, "seconds": round(time.monotonic() - begin, 1), "quick": quick}
+    return True
 
 
-def _show_growth(rows: list[Row]) -> None:
-    table = Table(title=f"growth: {ENTRIES:,} journal entries and, for each of two parties, {WAITING:,} waiting "
-                        "messages, beside a small store", title_justify="left", box=None, padding=(0, 1, 0, 0))
-    for title in ("step", "small µs", "large µs", "growth"):
-        table.add_column(title, justify="left" if title == "step" else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(_written, row.values()))
-    Console().print(table)
+def show(report: Report, out: Console, names: list[str]) -> None:
+    """The tables of these sections and the targets."""
+    found = {**report["sections"], "targets": report["targets"]}
+    for shown in TABLES:
+        if shown.section in (*names, "targets") and shown.section in found:
+            head, *rows = cells(shown, found[shown.section])
+            table = Table(title=shown.name, title_justify="left", box=None, padding=(0, 1, 0, 0))
+            for title in head:
+                left = all(not row[head.index(title)][:1].isdigit() for row in rows)
+                table.add_column(title, justify="left" if left else "right", overflow="fold")
+            for row in rows:
+                table.add_row(*(cell.replace("**", "") for cell in row))
+            out.print()
+            Console(width=max(out.width, 130)).print(table)
 
 
-def _show(rows: list[Row], out: Path) -> None:
-    table = Table(title="per message (medians of rounds)", title_justify="left", box=None, padding=(0, 1, 0, 0))
-    for name, title in _COLUMNS.items():
-        table.add_column(title, justify="left" if name in ("measure", "key") else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(_written(row[name]) for name in _COLUMNS))
-    console = Console()
-    console.print(table)
-    console.print(f"ratio = ceiling / ours, target {_TARGET}. 1 would be parse, C14N, digests, verifying a signature, "
-                  f"XSD, one durable insert and making a signature, and nothing else. Written to {out}", soft_wrap=True)
-
-
-def _written(value: object) -> str:
-    return str(value) if not isinstance(value, float) else f"{value:.2f}" if value < 10 else f"{value:.0f}"
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -1,37 +1,39 @@
-"""What each step costs on a store that is nearly empty, and on one that has grown: in turn, in one run.
+"""What each step costs as the journal grows from a thousand entries to a million, and the mailboxes with it.
 
 A million entries and a hundred thousand waiting messages would take an hour to send. So one message of each kind goes
 down the line, and its rows are copied under other numbers. The copies' entries are chained like any others.
 """
 
+import sqlite3
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, select
+from sqlalchemy import Table, select
 
+from benchmarks.measure import quantiles
+from benchmarks.network import fire, served
+from benchmarks.wire import http_request
 from benchmarks.world import DEURWAARDER, ENERGIE, World, world
 from gateway.app.instance import new_id, utc_now
 from gateway.storage import SqlOutbox
+from gateway.storage.chain import leaf_hash, link_hash
 from gateway.storage.sealing import context_of
 from gateway.storage.session import Query
-from gateway.storage.tables import conversations, deliveries, entries, messages, outbox, payloads, proofs
-from gateway.storage.writer import Write
+from gateway.storage.tables import chain_heads, conversations, deliveries, entries, messages, outbox, payloads, proofs
 from gateway.values import Search
 
-ENTRIES, WAITING = 1_000_000, 100_000
-_FEW = 1_000  # waiting messages, and entries on top, of the store that has not grown
+SIZES: Mapping[int, int] = {  # entries of the journal → messages that wait, for each of two parties
+    1_000: 450, 10_000: 1_000, 100_000: 10_000, 1_000_000: 100_000}
 _ROUNDS, _PER_ROUND = 9, 40
-_AT_ONCE = 5_000  # copies per commit
+_AT_ONCE = 20_000  # copies per commit
 _CONTENT = bytes(1_000)
 _OF_MESSAGE = (proofs, deliveries, payloads, outbox)
-
-_ADD = {table: Query(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
-        for table in (messages, conversations, *_OF_MESSAGE)}
+_SERVED = 400  # messages before memory is looked at
 
 Row = dict[str, object]
 
@@ -46,54 +48,85 @@ class Grown:
     outbox: SqlOutbox
 
 
-def growth() -> list[Row]:
-    """A row per step: microseconds on the small store and on the large one, and the second over the first."""
+def measure_growth(sizes: Mapping[int, int] = SIZES, *, rounds: int = _ROUNDS, per_round: int = _PER_ROUND,
+                   told: Callable[[str], None] = lambda text: None) -> dict[str, list[Row]]:
+    """`steps`: a row per step and size, its cost, and that over what it is on the smallest store. `memory`: a row per
+    size, what a hub takes that serves it. `told` hears how far it is.
+    """
     with ExitStack() as stack:
-        small, large = (_filled(stack, waiting, count) for waiting, count in ((_FEW, 4 * _FEW), (WAITING, ENTRIES)))
-        return [_compared(name, step, small, large) for name, step in _STEPS.items()]
+        grown = {}
+        for count, waiting in sizes.items():
+            told(f"a journal of {count:,} entries")
+            hub = stack.enter_context(world(push=("deurwaarder",)))
+            grown[count] = filled(hub, entries_wanted=count, waiting=waiting)
+        rows = measure_steps(grown, rounds=rounds, per_round=per_round, told=told)
+        told("memory of a hub that serves them")
+        memory = [{"entries": count, "waiting": sizes[count], **_memory(one.hub)} for count, one in grown.items()]
+    return {"steps": rows, "memory": memory}
 
 
-def _compared(name: str, step: Callable[[Grown], Callable[[], object]], small: Grown, large: Grown) -> Row:
-    """Both stores in turn; the first round only warms up."""
-    costs: dict[int, list[float]] = {id(small): [], id(large): []}
-    for number in range(_ROUNDS + 1):
-        for one in (small, large):
-            work = step(one)
-            cost = _timed(work)
+def measure_steps(grown: Mapping[int, Grown], *, rounds: int, per_round: int,
+                  told: Callable[[str], None] = lambda text: None) -> list[Row]:
+    """The rows of the steps."""
+    sizes, rows = {count: len(one.waiting) for count, one in grown.items()}, []
+    for name, step in _STEPS.items():
+        told(name)
+        rows += [{"step": name, "entries": count, "waiting": sizes[count], **figures}
+                 for count, figures in _compared(step, grown, rounds, per_round).items()]
+    return rows
+
+
+def _compared(step: "Step", grown: Mapping[int, Grown], rounds: int, per_round: int) -> dict[int, dict[str, float]]:
+    """All stores in turn; the first round only warms up."""
+    costs: dict[int, list[list[float]]] = {count: [] for count in grown}  # by round
+    for number in range(rounds + 1):
+        for count, one in grown.items():
+            found = _timed(step(one, per_round), per_round)
             if number:
-                costs[id(one)].append(cost)
-    few, many = (statistics.median(costs[id(one)]) for one in (small, large))
-    return {"step": name, "few_us": few, "many_us": many, "growth": many / few}
+                costs[count].append(found)
+    middles = {count: [statistics.median(some) for some in found] for count, found in costs.items()}
+    least = middles[min(grown)]
+    return {count: {**quantiles([cost for some in found for cost in some]),
+                    "growth": statistics.median(one / other for one, other in zip(middles[count], least, strict=True))}
+            for count, found in costs.items()}
 
 
-def _timed(work: Callable[[], object]) -> float:
-    """Microseconds of one call: the median, so that a checkpoint of the database does not count as the call's."""
+def _timed(work: Callable[[], object], count: int) -> list[float]:
+    """Microseconds of each call."""
     costs = []
-    for _ in range(_PER_ROUND):
+    for _ in range(count):
         begin = time.perf_counter()
         work()
         costs.append((time.perf_counter() - begin) * 1e6)
-    return statistics.median(costs)
+    return costs
 
 
-def _list(one: Grown) -> Callable[[], object]:
+def _memory(hub: World) -> dict[str, float]:
+    """Megabytes of a `gateway serve` on the same store, which has served some messages."""
+    with served(hub.instance.folder, 1) as running:
+        requests = [http_request(one) for one in running.peers.lean([new_id() for _ in range(_SERVED)])]
+        fire(running, requests, 8, "kept")
+        return {f"{name}_mb": figure for name, figure in running.memory.items()}
+
+
+def _list(one: Grown, count: int) -> Callable[[], object]:
     return lambda: one.hub.gate.mailbox.waiting(ENERGIE, berichttype=None, conversatie=None, limit=100)
 
 
-def _collect(one: Grown) -> Callable[[], object]:
+def _collect(one: Grown, count: int) -> Callable[[], object]:
     """For the first time: what it fetches, a round of `confirm` ends."""
-    numbers, one.waiting[:_PER_ROUND] = one.waiting[:_PER_ROUND], []
+    numbers, one.waiting[:count] = one.waiting[:count], []
     one.fetched += numbers
     left = iter(numbers)
     return lambda: one.hub.gate.mailbox.collect(ENERGIE, next(left), utc_now())
 
 
-def _confirm(one: Grown) -> Callable[[], object]:
-    numbers, one.fetched[:_PER_ROUND] = iter(one.fetched[:_PER_ROUND]), []
+def _confirm(one: Grown, count: int) -> Callable[[], object]:
+    numbers, one.fetched[:count] = iter(one.fetched[:count]), []
     return lambda: one.hub.gate.mailbox.confirm(ENERGIE, (next(numbers),), utc_now())
 
 
-def _claim(one: Grown) -> Callable[[], object]:
+def _claim(one: Grown, count: int) -> Callable[[], object]:
     """A claim of one delivery, which stays claimed."""
     def claim() -> None:
         now = utc_now()
@@ -104,17 +137,19 @@ def _claim(one: Grown) -> Callable[[], object]:
     return claim
 
 
-def _search(one: Grown) -> Callable[[], object]:
-    numbers = iter(one.waiting[-_PER_ROUND:])
+def _search(one: Grown, count: int) -> Callable[[], object]:
+    numbers = iter(one.waiting[-count:])
     return lambda: one.hub.gate.mailbox.search(Search(party=ENERGIE, referentienummer=next(numbers)))
 
 
-def _way_in(one: Grown) -> Callable[[], object]:
-    requests = iter(one.hub.questions([new_id() for _ in range(_PER_ROUND)], 2))
+def _way_in(one: Grown, count: int) -> Callable[[], object]:
+    requests = iter(one.hub.questions([new_id() for _ in range(count)], 2))
     return lambda: one.hub.served(next(requests))
 
 
-_STEPS: Mapping[str, Callable[[Grown], Callable[[], object]]] = {
+Step = Callable[[Grown, int], Callable[[], object]]
+
+_STEPS: Mapping[str, Step] = {
     "way in": _way_in, "list 100": _list, "search by number": _search, "collect": _collect, "confirm": _confirm,
     "claim": _claim,
 }
@@ -123,71 +158,94 @@ _STEPS: Mapping[str, Callable[[Grown], Callable[[], object]]] = {
 # --- filling -------------------------------------------------------------------------------------------------
 
 
-def _filled(stack: ExitStack, waiting: int, count: int) -> Grown:
-    """A hub with so many messages waiting for each of two parties, and so many entries in its journal."""
-    hub = stack.enter_context(world(push=("deurwaarder",)))
+def filled(hub: World, *, entries_wanted: int, waiting: int) -> Grown:
+    """A hub with so many entries in its journal, and so many messages waiting for each of two parties, one of which
+    takes push.
+    """
     pulled, pushed, done = ([new_id()] for _ in range(3))
     for numbers, receiver in ((pulled, ENERGIE), (pushed, DEURWAARDER), (done, ENERGIE)):
         for request in hub.questions(numbers, 2, receiver=receiver):
             hub.served(request)
     hub.gate.mailbox.collect(ENERGIE, done[0], utc_now())
     hub.gate.mailbox.confirm(ENERGIE, tuple(done), utc_now())
-    numbers = _copied(hub, pulled[0], waiting)
-    _copied(hub, pushed[0], waiting)
     per_message = 3  # accepted, collected, confirmed
-    _copied(hub, done[0], max(0, count - 2 * waiting) // per_message)
+    numbers = [new_id() for _ in range(waiting)]
+    with closing(_Copies(hub)) as copies:
+        copies.add(pulled[0], numbers)
+        copies.add(pushed[0], [new_id() for _ in range(waiting)])
+        copies.add(done[0], [new_id() for _ in range(max(0, entries_wanted - 2 * waiting) // per_message)])
     return Grown(hub=hub, waiting=numbers, fetched=[], outbox=SqlOutbox(hub.store, hub.sealer))
 
 
-def _copied(hub: World, number: str, count: int) -> list[str]:
-    """So many copies of this message, all that the store knows of it; their numbers."""
-    with hub.store.read() as session:
-        message = _rows(session.adhoc, messages, messages.c.referentienummer == number)[0]
-        conversation = _rows(session.adhoc, conversations, conversations.c.conversatie == message["conversatie"])[0]
-        others = {table: _rows(session.adhoc, table, table.c.message == message["id"]) for table in _OF_MESSAGE}
-        told = _rows(session.adhoc, entries, entries.c.message == message["id"])
-        last = {table: int(_rows_max(session.adhoc, table)) for table in (messages, conversations)}
-    made = [new_id() for _ in range(count)]
-    for begin in range(0, count, _AT_ONCE):
-        part = made[begin:begin + _AT_ONCE]
-        hub.store.write(lambda write, part=part, begin=begin: [  # type: ignore[misc]
-            _copy(write, hub, new, last[messages] + begin + place, last[conversations] + begin + place,
-                  message, conversation, others, told)
-            for place, new in enumerate(part, start=1)])
-    return made
+class _Copies:
+    """Copies of messages, all that the store knows of them, written past the store on a connection of its own."""
 
+    def __init__(self, hub: World) -> None:
+        self._hub = hub
+        self._store = sqlite3.connect(hub.instance.folder / "gateway.db", isolation_level=None, timeout=10)
+        for pragma in ("synchronous=OFF", "cache_size=-1000000", "wal_autocheckpoint=100000"):
+            self._store.execute(f"PRAGMA {pragma}")  # nothing of the filling is measured
+        (self._node, self._position, self._hash), = self._store.execute("SELECT node, position, hash FROM chain_heads")
 
-def _copy(write: Write, hub: World, number: str, message_id: int, conversation_id: int, message: Row,
-          conversation: Row, others: Mapping[Table, Sequence[Row]], told: Sequence[Row]) -> None:
-    conversatie, sent_as = new_id(), f"urn:uuid:{new_id()}"
-    new = {"referentienummer": number, "conversatie": conversatie, "message_id": sent_as}
-    position = write.chain.next_position()
-    write.run(_ADD[messages], **{**message, **new, "id": message_id, "position": position})
-    write.run(_ADD[conversations], **{**conversation, "id": conversation_id, "conversatie": conversatie})
-    for table, rows in others.items():
-        for row in rows:
-            changed = {**row, "message": message_id}
-            if "conversation" in row:
-                changed["conversation"] = conversation_id
-            if table is payloads:
-                now = utc_now()
-                sealed = hub.sealer.seal(
-                    _CONTENT, context_of(number, str(message["afzender"])), now)
-                changed |= {"epoch": sealed.epoch, "wrapped": sealed.wrapped, "sealed": sealed.octets}
-            write.run(_ADD[table], **changed)
-    for entry in told:
-        record = str(entry["record"])
-        for name, value in new.items():
-            record = record.replace(str(message[name]), value)
-        record = record.replace(f'"message":{message["id"]},', f'"message":{message_id},')
-        write.chain.add(str(entry["kind"]), int(str(entry["at"])), message_id, record)
+    def add(self, number: str, numbers: Sequence[str]) -> None:
+        """A copy under each of these numbers."""
+        with self._hub.store.read() as session:
+            message = _rows(session.adhoc, messages, messages.c.referentienummer == number)[0]
+            conversation = _rows(session.adhoc, conversations, conversations.c.conversatie == message["conversatie"])[0]
+            others = {table: _rows(session.adhoc, table, table.c.message == message["id"]) for table in _OF_MESSAGE}
+            told = _rows(session.adhoc, entries, entries.c.message == message["id"])
+        for begin in range(0, len(numbers), _AT_ONCE):
+            made: dict[Table, list[Row]] = {table: [] for table in (messages, conversations, *_OF_MESSAGE, entries)}
+            ids = [self._store.execute(f"SELECT max(id) FROM {table}").fetchone()[0]
+                   for table in (messages.name, conversations.name)]
+            for place, new in enumerate(numbers[begin:begin + _AT_ONCE], start=1):
+                self._copy(made, new, (ids[0] + place, ids[1] + place), message, conversation, others, told)
+            self._write(made)
+
+    def _copy(self, made: Mapping[Table, list[Row]], number: str, ids: tuple[int, int], message: Row, conversation: Row,
+              others: Mapping[Table, Sequence[Row]], told: Sequence[Row]) -> None:
+        new: dict[str, object] = {"referentienummer": number, "conversatie": new_id(),
+                                  "message_id": f"urn:uuid:{new_id()}"}
+        made[messages].append({**message, **new, "id": ids[0], "position": self._position + 1})
+        made[conversations].append({**conversation, "id": ids[1], "conversatie": new["conversatie"]})
+        for table, rows in others.items():
+            for row in rows:
+                changed = {**row, "message": ids[0]}
+                if "conversation" in row:
+                    changed["conversation"] = ids[1]
+                if table is payloads:
+                    sealed = self._hub.sealer.seal(_CONTENT, context_of(number, str(message["afzender"])), utc_now())
+                    changed |= {"epoch": sealed.epoch, "wrapped": sealed.wrapped, "sealed": sealed.octets}
+                made[table].append(changed)
+        for entry in told:
+            record = str(entry["record"])
+            for name, value in new.items():
+                record = record.replace(str(message[name]), str(value))
+            record = record.replace(f'"message":{message["id"]},', f'"message":{ids[0]},')
+            made[entries].append(self._chained(entry, ids[0], record))
+
+    def _chained(self, entry: Row, message: int, record: str) -> Row:
+        leaf = leaf_hash(record)
+        self._position, self._hash = self._position + 1, link_hash(self._hash, leaf)
+        return {**entry, "position": self._position, "message": message, "record": record, "leaf": leaf,
+                "hash": self._hash}
+
+    def _write(self, made: Mapping[Table, list[Row]]) -> None:
+        self._store.execute("BEGIN IMMEDIATE")
+        for table, rows in made.items():
+            if rows:
+                names = ", ".join(rows[0])
+                marks = ", ".join("?" for _ in rows[0])
+                self._store.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})",
+                                        (tuple(row.values()) for row in rows))
+        self._store.execute(f"UPDATE {chain_heads.name} SET position = ?, hash = ? WHERE node = ?",
+                            (self._position, self._hash, self._node))
+        self._store.execute("COMMIT")
+
+    def close(self) -> None:
+        self._store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._store.close()
 
 
 def _rows(ask: Callable[[Query], list[Any]], table: Table, where: Any) -> list[Row]:
     return [dict(zip(table.c.keys(), row, strict=True)) for row in ask(Query(select(table).where(where)))]
-
-
-def _rows_max(ask: Callable[[Query], list[Any]], table: Table) -> int:
-    return ask(Query(select(table.c.id).order_by(table.c.id.desc()).limit(1)))[0][0]
-
-

@@ -1,0 +1,1 @@
+"""The same work in other stacks: verify a request's signature, sign an answer. `make bench-stacks`."""
