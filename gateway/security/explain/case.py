@@ -136,7 +136,7 @@ class Case:
             if etree.QName(block).namespace in (WSA, *WSA_OLD):
                 yield block
         if self.security is not None:
-            yield from self.security.iterchildren(TOKEN, TIMESTAMP, CONFIRMATION)
+            yield from islice(self.security.iterchildren(TOKEN, TIMESTAMP, CONFIRMATION), _LOOKED_AT)
         if self.body is not None:
             yield self.body
 
