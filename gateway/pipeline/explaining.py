@@ -29,8 +29,8 @@ _ADDS: Final = (SecurityRefusal, MalformedEnvelope, NotXml, UnsupportedContent, 
                 SenderMismatch)
 # Of a message that takes much memory no copy is made while its fault waits; `gateway explain` has the time.
 _LARGEST: Final = 2_000_000  # octets
-# Nor is one explained that is little else than tags and attributes, which cost a hundred times what other octets do: the
-# longest lists of claims have one in eighteen octets.
+# Nor is one explained that is little else than tags and attributes, which cost a hundred times what other octets do:
+# the longest lists of claims have one in eighteen octets.
 _MARKS: Final = 5_000
 _OCTETS_FOR_ONE_MORE: Final = 25
 _SAYS_ALL: Final = (Replayed, DecryptionFailed)

@@ -13,7 +13,6 @@ from gateway.soap import Element
 
 # One function call per attribute; that an attribute named I, d or D counts too does no harm.
 _ALL_IDS: Final = etree.XPath("/descendant::*/@*[contains('Id ID id iD', local-name())]", smart_strings=False)
-_MAX_IDS: Final = 1_000  # an envelope of the profile has a dozen, and no message of ours any
 # To compose marks takes time with the square of their number: an id of 64,000 took a second, one of 10 MB hours.
 _MAX_LENGTH: Final = 64  # characters of an id that is not ASCII
 
@@ -21,13 +20,10 @@ _MAX_LENGTH: Final = 64  # characters of an id that is not ASCII
 def all_ids_unique(root: Element) -> bool:
     """Does no id-like attribute occur twice, also when case, white space and Unicode form are ignored?
 
-    No too where there are more of them than any message has, or longer ones in other letters: they would cost more
-    memory, or time, than the message.
+    No too where one in other letters is longer than any message has it. How many there may be, `parse` has seen to.
     """
     found = _ALL_IDS(root)
     assert isinstance(found, list)
-    if len(found) > _MAX_IDS:
-        return False
     values = [str(value) for value in found]
     if any(len(value) > _MAX_LENGTH and not value.isascii() for value in values):
         return False

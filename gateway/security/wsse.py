@@ -38,7 +38,7 @@ from gateway.names import (
     clark,
 )
 from gateway.security._ids import all_ids_unique
-from gateway.security._shape import ALGORITHM, ID, NOTHING, OF_REFERENCE, no_words, only_attributes
+from gateway.security._shape import ALGORITHM, ID, NOTHING, OF_REFERENCE, few, no_words, only_attributes
 from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS, PublicKey, signature_holds
 from gateway.security.c14n import canonical
 from gateway.soap import Element, Envelope
@@ -192,7 +192,7 @@ def _layout(envelope: Envelope, *, encrypted: bool) -> _Parts:
     found: dict[str, list[Element]] = {_TOKEN: [], _TIMESTAMP: [], _CONFIRMATION: [], _SIGNATURE: []}
     if encrypted:
         found[_ENCRYPTED_KEY] = []  # read, and found to be the only one, by decrypt_content()
-    for child in envelope.security:
+    for child in few(envelope.security):
         if child.tag not in found:
             name = etree.QName(child).localname
             known = name if name in _STRANGERS else "an element"  # a name is the peer's own words, and may hold any
@@ -216,7 +216,7 @@ def _targets(envelope: Envelope, parts: _Parts) -> dict[str, Element]:
 
 
 def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
-    children = list(signature)
+    children = few(signature)
     if [child.tag for child in children] != _SIGNATURE_CHILDREN:
         raise SecurityMissing("ds:Signature must hold SignedInfo, SignatureValue and KeyInfo, and nothing else")
     for element in (signature, *children):
@@ -227,7 +227,7 @@ def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
 def _signed_info(
     signed_info: Element, targets: dict[str, Element], policy: SecurityPolicy
 ) -> tuple[str, tuple[str, ...], tuple[_Reference, ...]]:
-    children = list(signed_info)
+    children = few(signed_info)
     tags = [child.tag for child in children]
     if tags[:2] != _INFO_CHILDREN or any(tag != _REFERENCE for tag in tags[2:]):
         raise SecurityMissing("ds:SignedInfo is not as XML Signature has it")
@@ -244,7 +244,7 @@ def _signed_info(
 
 
 def _reference(element: Element, targets: dict[str, Element]) -> _Reference:
-    children = list(element)
+    children = few(element)
     if [child.tag for child in children] != _REFERENCE_CHILDREN:
         raise AlgorithmForbidden("a Reference must hold Transforms, DigestMethod and DigestValue (BSP R5416)")
     transforms, digest_method, digest_value = children
@@ -274,7 +274,7 @@ def _exclusive_c14n(element: Element) -> tuple[str, ...]:
     only_attributes(element, ALGORITHM)
     if not len(element):
         return ()
-    children = list(element)
+    children = few(element)
     if len(children) != 1 or children[0].tag != _INCLUSIVE or len(children[0]):
         raise AlgorithmForbidden("parameters of exclusive C14N")
     prefixes = tuple(dict.fromkeys((children[0].get("PrefixList") or "").split()))
@@ -355,7 +355,7 @@ def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> boo
 
     Did it take the skew for that to hold?
     """
-    tags = [child.tag for child in timestamp]
+    tags = [child.tag for child in few(timestamp)]
     if tags not in ([clark(WSU, "Created")], [clark(WSU, "Created"), clark(WSU, "Expires")]):
         raise TimestampStale("a Timestamp holds Created, then at most one Expires")
     created = _moment(timestamp[0])

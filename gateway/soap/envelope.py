@@ -57,6 +57,9 @@ _TOO_DEEP: Final = "boolean(" + "/*" * (_DEPTH + 1) + ")"
 _WIDTH: Final = 16
 _TOO_WIDE: Final = f"boolean(/descendant::*/@*[{_WIDTH + 1}])"
 _OUT_OF_BOUNDS: Final = etree.XPath(f"{_TOO_DEEP} or {_TOO_WIDE}")
+# All together: an envelope of the profile has a hundred, a message none. Counted where there are quotes for more.
+_ATTRIBUTES: Final = 1_000
+_TOO_MANY: Final = etree.XPath(f"count(/descendant::*/@*) > {_ATTRIBUTES}")
 # Namespace declarations above a signed part. To canonicalise the part lxml copies them one by one, each time looking
 # through what it has copied: 50,000 on the Envelope cost 50 s of CPU. On and below the message they cost nothing.
 _NAMESPACES: Final = 256
@@ -144,7 +147,7 @@ def read_bounded(octets: bytes, limits: Limits) -> Element:
     """
     _check_octets(octets, limits)
     root = read_xml(octets)
-    _check_size(root)
+    _check_size(root, octets)
     return root
 
 
@@ -227,7 +230,7 @@ def check_bounds(root: Element, octets: bytes) -> None:
 
     Raises  MalformedEnvelope.
     """
-    _check_size(root)
+    _check_size(root, octets)
     if b"encodingStyle" in octets and _ENCODING_STYLE(root):
         raise MalformedEnvelope("encodingStyle is present (BP R1005)")
     # In octets first: `<!--` and `<?` are rare, and inside CDATA they are innocent text.
@@ -237,20 +240,24 @@ def check_bounds(root: Element, octets: bytes) -> None:
         raise MalformedEnvelope("a comment or processing instruction is present")
 
 
-def _check_size(root: Element) -> None:
+def _check_size(root: Element, octets: bytes) -> None:
     if _OUT_OF_BOUNDS(root):
-        deep = root.xpath(_TOO_DEEP)
-        raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if deep else f"more than {_WIDTH} attributes on one element")
+        raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if root.xpath(_TOO_DEEP)
+                                else f"more than {_WIDTH} attributes on one element")
+    if octets.count(b'"') + octets.count(b"'") > 2 * _ATTRIBUTES and _TOO_MANY(root):
+        raise MalformedEnvelope(f"more than {_ATTRIBUTES} attributes")
 
 
 def _structure(root: Element) -> tuple[Element | None, Element]:
     if root.tag != ENVELOPE:
         raise VersionMismatch("the root is no SOAP 1.1 Envelope")
-    children = list(root)
+    children = list(islice(root, 3))  # one too many tells as much as all
     tags = [child.tag for child in children]
     if tags not in ([HEADER, BODY], [BODY]):
         raise MalformedEnvelope("Envelope must hold at most one Header, then one Body, and nothing after it")
     header, body = (children[0], children[1]) if len(children) == 2 else (None, children[0])
+    if header is not None and len(header) > _PARTS_WIDTH:
+        raise ForbiddenHeader(f"{len(header)} header blocks")
     for element in (root, *children):
         if any(str(name).startswith(_SOAP_PREFIX) for name in element.keys()):  # noqa: SIM118 - a list, not a proxy
             raise MalformedEnvelope("SOAP attributes on Envelope, Header or Body (BP R1032)")

@@ -8,8 +8,8 @@ from pathlib import Path
 from lxml import etree
 
 from gateway.app.hub import settle
-from gateway.pipeline import answer, decline
 from gateway.errors import UnsupportedContent
+from gateway.pipeline import answer, decline
 from gateway.transport.listener import is_text_xml
 from gateway.values import Received, Reply
 from tests import foreign

@@ -44,7 +44,7 @@ _DECLARATIONS: Final = 2_000  # `xmlns` in octets that the line did not take in;
 
 
 def hub_budget(octets: int) -> Budget:
-    """What the hub spends on explaining a refusal: about what accepting a message of this size costs (docs/costs.md)."""
+    """What the hub spends on explaining a refusal: about what accepting such a message costs (docs/costs.md)."""
     return Budget(octets=_OCTETS_BASE + _OCTETS_EACH * octets, verifications=6, declarations=_DECLARATIONS)
 
 

@@ -33,7 +33,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
-    """One rewriting: its diagnosis, what it yields, and what one yield costs, as measured: to hash an octet costs two."""
+    """One rewriting: its diagnosis, what it yields, and what one yield costs as measured: hashing an octet, two."""
 
     id: str
     make: Callable[[View], Iterator[bytes]]
@@ -249,7 +249,7 @@ GUESSES: Final[tuple[Guess, ...]] = (
     Guess(id="line-endings-lost", make=_on(rewriting.with_returns), weight=4, tags=250),
     Guess(id="line-endings-added", make=_on(rewriting.without_returns), weight=3),
     Guess(id="white-space-added", make=_on(rewriting.without_space), weight=8, tags=110),
-    Guess(id="prefix-renamed", make=_on(tags.renamed), weight=7, tags=20),
+    Guess(id="prefix-renamed", make=_on(tags.renamed), weight=7, tags=500),
     Guess(id="octets-as-sent", make=_as_sent, weight=3),
     Guess(id="attribute-order", make=_on(tags.attributes_reordered)),
     Guess(id="inclusive-c14n", make=_inclusive, weight=26, tags=650),
