@@ -89,6 +89,7 @@ def _party(table: Table) -> Party:
     if since is not None and until is not None and since >= until:
         table.refuse("until", f"'until' in {table.title} does not come after 'from'",
                      "until is the first day on which the party takes no part any more")
+    push, mtom = _push(table)
     return Party(
         id=party_id(table, "id"),
         slug=table.matching("slug", (slug,), _SLUG, "lower-case letters, digits and single hyphens")[0],
@@ -99,7 +100,8 @@ def _party(table: Table) -> Party:
         mag_bsn=table.flag("mag_bsn", False),
         requires=frozenset(table.texts("requires")),
         modules=_modules(table),
-        push=_push(table),
+        push=push,
+        mtom=mtom,
         pins=frozenset(table.matching("pins", table.texts("pins"), "[0-9a-f]{64}", "SHA-256 in lower-case hex"))
         | frozenset(_pin(table, one) for one in table.several("certificates")),
         rollovers=rollovers(table),
@@ -174,15 +176,16 @@ def _routing(table: Table) -> Mapping[str, frozenset[str]]:
     })
 
 
-def _push(table: Table) -> str | None:
+def _push(table: Table) -> tuple[str | None, bool]:
+    """The registered address, None to collect; does it take files as parts of their own?"""
     raw = table.raw("delivery")
     if raw is None or raw == "pull":
-        return None
+        return None, False
     if not isinstance(raw, dict):
         table.refuse("delivery", f"'delivery' in {table.title} is neither of its two forms",
                      'write "pull" or { push = "https://host:port/path" }')
-    inner = table.table("delivery", ("push",))
-    return https_url(inner, "push", inner.text("push"))
+    inner = table.table("delivery", ("push", "mtom"))
+    return https_url(inner, "push", inner.text("push")), inner.flag("mtom", False)
 
 
 def _pin(table: Table, path: Path) -> str:
@@ -217,7 +220,7 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
     values: dict[str, object] = {
         "id": party.id, "slug": party.slug, "name": party.name, "oin": party.oin, "roles": party.roles,
         "subtype": party.subtype, "mag_bsn": party.mag_bsn, "requires": party.requires, "modules": party.modules,
-        "delivery": {"push": party.push} if party.push is not None else "pull",
+        "delivery": delivery_of(party),
         "certificates": files, "pins": frozenset() if files else party.pins,
         "rollover": tuple(_rollover_values(one) for one in party.rollovers),
         "encryption": party.encryption.name if party.encryption else None, "profiles": party.profiles or None,
@@ -230,6 +233,13 @@ def _block(party: Party, files: tuple[str, ...]) -> str:
     written = (f"{key} = {_toml(value)}\n" for key, value in values.items()
                if value is not None and value not in (frozenset(), ()))
     return "[[party]]\n" + "".join(written)
+
+
+def delivery_of(party: Party) -> object:
+    """How a party gets its messages, as parties.toml says it."""
+    if party.push is None:
+        return "pull"
+    return {"push": party.push, **({"mtom": True} if party.mtom else {})}
 
 
 def _rollover_values(rollover: Rollover) -> dict[str, object]:
@@ -285,7 +295,7 @@ class Change:
 
 _FIELDS: Final = {
     "slug": "slug", "name": "name", "oin": "oin", "roles": "roles", "subtype": "subtype", "mag_bsn": "mag_bsn",
-    "requires": "requires", "modules": "modules", "push": "delivery", "pins": "certificates",
+    "requires": "requires", "modules": "modules", "push": "delivery", "mtom": "delivery mtom", "pins": "certificates",
     "rollovers": "rollover", "encryption": "encryption", "profiles": "profiles",
     "gemeentecodes": "gemeentecodes", "routing": "routing", "acts_for": "acts_for", "limits": "limits",
     "agreements": "agreements", "notifications": "notifications", "kvk": "kvk", "vestigingen": "vestigingen",

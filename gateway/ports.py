@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
+from gateway.multipart import Package
+from gateway.parted import Parted, Payload, Place
 from gateway.push_values import Breaker, Claim, Outcome
 from gateway.values import (
     Acceptance,
@@ -24,8 +26,8 @@ NewId = Callable[[], str]  # a fresh random UUID, lower case
 WorkingDay = Callable[[date], bool]  # a Dutch working day?
 Notify = Callable[[Listed], Acceptance | None]  # a lost message → what its sender is told of it, if anything
 Allow = Callable[[str, Breaker], tuple[int, Breaker]]  # how many of a party's may begin; its breaker once one has
-Forward = Callable[[str, bytes, str, Callable[[bytes], None]], tuple[int, bytes]]  # url, octets, SOAPAction, check
-# of the server's certificate (DER) before anything is sent → HTTP status and octets. Raises Unreachable.
+Forward = Callable[[str, bytes | Package, str, Callable[[bytes], None]], tuple[int, bytes]]  # url, octets, SOAPAction,
+# check of the server's certificate (DER) before anything is sent → HTTP status and octets. Raises Unreachable.
 Observe = Callable[[str, Mapping[str, object]], None]  # event and its facts, for log and metrics; never content
 
 
@@ -96,6 +98,35 @@ class Journal(Protocol):
         """The refusal whose fault carried this ticket."""
 
 
+class Upload(Protocol):
+    """The files of one message, written down sealed while they arrive. Each method may raise StorageError."""
+
+    def open(self, number: int) -> None:
+        """A file begins, of which nothing was written yet; one at a time."""
+
+    def write(self, octets: bytes) -> None:
+        """More of it."""
+
+    def close(self) -> None:
+        """That was all of it."""
+
+    def parted(self, octets: bytes, places: tuple[Place, ...]) -> Parted:
+        """These octets, with the files in their places, by number; all that was written is durable."""
+
+    def discard(self) -> None:
+        """Remove what was written, unless an accepted message has it."""
+
+
+class Spool(Protocol):
+    """Where files are kept that came apart from their message."""
+
+    def begin(self, upload: str, now: datetime) -> Upload:
+        """A new upload under this id, which no other has."""
+
+    def sweep(self, now: datetime) -> int:
+        """Remove what was cut off by a crash, and the files of messages whose content is erased; how many uploads."""
+
+
 class Evidence(Protocol):
     """What the hub can prove of a message (docs/evidence.md §3)."""
 
@@ -123,9 +154,10 @@ class Mailbox(Protocol):
     def waiting(self, party: str, *, berichttype: str | None, conversatie: str | None, limit: int) -> list[Listed]:
         """Waiting messages of `party`, oldest first; changes nothing."""
 
-    def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, bytes | EncryptedBody]:
+    def collect(self, party: str, referentienummer: str, now: datetime,
+                fits: Callable[[Payload], None] = lambda payload: None) -> tuple[Listed, Payload | EncryptedBody]:
         """The message and its canonical octets, or the whole answer where only its addressee may read it; the first
-        time it is marked collected. Raises MailboxUnknown.
+        time it is marked collected, unless `fits` raises. Raises MailboxUnknown.
         """
 
     def confirm(self, party: str, referentienummers: tuple[str, ...], now: datetime) -> dict[str, bool]:
@@ -151,7 +183,7 @@ class Outbox(Protocol):
         asked per party; also beforehand with a closed breaker, to pass over a party for whom there is no room.
         """
 
-    def content(self, claim: Claim) -> bytes | EncryptedBody:
+    def content(self, claim: Claim) -> Payload | EncryptedBody:
         """What is delivered: the message element in canonical form, or what only its addressee can read."""
 
     def settle(self, claim: Claim, outcome: Outcome, *, next_at: datetime | None,

@@ -33,6 +33,7 @@ class Kind:
 
 KINDS: Final = {
     "content": Kind(name="inhoud van berichten, verzegeld", ground=_PROCESSOR, setting=_TERM),
+    "files": Kind(name="bijlagen die apart van hun bericht kwamen (MTOM), verzegeld", ground=_PROCESSOR, setting=_TERM),
     "messages": Kind(name="berichten: nummers, partijen, type, tijd, digests", ground=_PROOF, setting=_MONTHS),
     "deliveries": Kind(name="afleveringen: per ontvanger de status", ground=_PROOF, setting=_MONTHS),
     "conversations": Kind(name="conversaties: partijen en stand", ground=_PROOF, setting=_MONTHS),

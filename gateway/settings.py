@@ -14,6 +14,7 @@ from gateway._parties import (
     ALLOWANCE,
     Change,
     ChangeKind,
+    delivery_of,
     dump_parties,
     https_url,
     load_parties,
@@ -31,8 +32,8 @@ from gateway.values import Allowance
 
 __all__ = [
     "Address", "Change", "ChangeKind", "Hub", "Journal", "KeyPair", "Limits", "ListSource", "Push", "Responder",
-    "Retention", "Sets", "Settings", "Soap", "Store", "Token", "Trust", "Web", "dump_parties", "load_parties",
-    "load_routes", "load_settings", "named_certificates", "plan", "plan_routes",
+    "Retention", "Sets", "Settings", "Soap", "Store", "Token", "Trust", "Web", "delivery_of", "dump_parties",
+    "load_parties", "load_routes", "load_settings", "named_certificates", "plan", "plan_routes",
 ]
 
 
@@ -117,6 +118,7 @@ class Limits:
     timestamp_ttl: timedelta  # how long a wsu:Timestamp may live (Digikoppeling WUS WB002)
     max_waiting: int  # requests that may wait for a commit before the gateway answers 503
     threads: int  # per worker process
+    packages: int  # requests with files of their own (MTOM) under way, per process
     waiting_requests: int  # that have no thread yet, per process
     waiting_seconds: int  # for one
     octets_in_flight: int  # of requests and answers in memory, per process
@@ -176,9 +178,9 @@ _TABLES = ("hub", "soap", "web", "signing", "encryption", "trust", "store", "ret
 _PAIR = ("certificate", "key")
 _STORE = ("url", "keys", "password_file", "pool", "retry_seconds", "statement_seconds", "lock_seconds")
 _LIMITS = (
-    "skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads", "waiting_requests", "waiting_seconds",
-    "octets_in_flight", "requests_per_second", "burst", "connections_per_party", "connections", "handshakes",
-    "handshake_seconds", "header_seconds", "body_seconds", "body_octets_per_second", "idle_seconds",
+    "skew_seconds", "timestamp_ttl_seconds", "max_waiting", "threads", "packages", "waiting_requests",
+    "waiting_seconds", "octets_in_flight", "requests_per_second", "burst", "connections_per_party", "connections",
+    "handshakes", "handshake_seconds", "header_seconds", "body_seconds", "body_octets_per_second", "idle_seconds",
     "connection_seconds", "connection_requests", "session_seconds",
 )
 
@@ -313,6 +315,7 @@ def _limits(table: Table, max_octets: int) -> Limits:
         timestamp_ttl=timedelta(seconds=number("timestamp_ttl_seconds", 300, 10, 3_600)),
         max_waiting=number("max_waiting", 1_000, 1, 1_000_000),
         threads=number("threads", 8, 1, 256),
+        packages=number("packages", 16, 1, 1_000),
         waiting_requests=number("waiting_requests", 64, 1, 100_000),
         waiting_seconds=number("waiting_seconds", 10, 1, 120),
         # One party gets a quarter of it: a message of the largest size must fit.

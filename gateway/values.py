@@ -4,17 +4,19 @@ Each step of the line takes the value of the step before and gives a narrower on
 that hold XML live in the rooms that make them: Envelope in soap, Verified in security, Message in messagesets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Protocol
 
 from gateway.legs import LegStatus as LegStatus
 from gateway.legs import Overview as Overview
 from gateway.legs import RefusedLeg as RefusedLeg
 from gateway.legs import Route as Route
 from gateway.legs import Standing as Standing
+from gateway.parted import Payload
 from gateway.refusals import Diagnosis as Diagnosis
 from gateway.refusals import Explained as Explained
 from gateway.refusals import Refusal as Refusal
@@ -47,6 +49,7 @@ class Received:
     soap_action: str | None  # the HTTP header's value as sent; None when absent
     peer: bytes  # the client certificate of the TLS connection, DER
     at: datetime  # aware UTC
+    takes_mtom: bool = False  # it came as MTOM, or its Accept names it: so may the answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +57,19 @@ class Reply:
     """What goes back over HTTP."""
 
     status: int
-    octets: bytes
+    octets: bytes  # of an answer in parts: its envelope
+    package: "Sized | None" = None  # what is sent instead, where files go along
     content_type: str = "text/xml; charset=utf-8"
     retry_after: int | None = None  # seconds
+
+
+class Sized(Protocol):
+    """Octets that are made when they are asked for, so many of them (multipart.Package)."""
+
+    @property
+    def length(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +114,7 @@ class Party:
     requires: frozenset[str] = frozenset()  # documents its messages must carry: toestemmingsverklaring, beschikking
     modules: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     push: str | None = None  # registered endpoint; None: the party collects (pull)
+    mtom: bool = False  # there it takes files as parts of their own, whatever their size
     pins: frozenset[str] = frozenset()  # SHA-256 (hex) of its certificates; empty: trust path and OIN decide
     rollovers: tuple[Rollover, ...] = ()  # of one purpose: in the order in which they follow one another
     encryption: Registered | None = None  # what is for it is encrypted to this certificate, unless a rollover says more
@@ -210,8 +224,8 @@ class Bridged:
     key: SetKey
     message_type: MessageType
     outcomes: frozenset[str]
-    payload: bytes  # the message element there, in exclusive canonical form
-    message_digest: bytes  # SHA-256 of payload
+    payload: Payload  # the message element there, in exclusive canonical form
+    message_digest: bytes  # SHA-256 of payload, whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,8 +249,8 @@ class Acceptance:
     message_type: MessageType
     receivers: tuple[Party, ...]
     outcomes: frozenset[str]
-    payload: bytes  # the message element in exclusive canonical form
-    message_digest: bytes  # SHA-256 of payload
+    payload: Payload  # the message element in exclusive canonical form
+    message_digest: bytes  # SHA-256 of payload, whole
     body_digest: bytes  # SHA-256 of the canonical soap:Body as signed
     message_id: str  # wsa:MessageID
     proof: Proof

@@ -28,11 +28,13 @@ def room(rooms: str = "", packages: str = "", *, clock: bool = False) -> Room:
 
 
 GROUND = frozenset({"names", "database", "set_values", "refusals", "rollovers", "legs", "values", "errors", "ports",
-                    "toml_lines", "tolerances", "merkle", "duties", "switches", "push_values", "multipart"})
+                    "toml_lines", "tolerances", "merkle", "duties", "switches", "push_values", "multipart", "parted",
+                    "remedies"})
 WITHIN_GROUND = {"names": set(), "database": set(), "set_values": set(), "refusals": set(), "rollovers": set(),
                  "legs": set(), "push_values": {"set_values"},
-                 "values": {"set_values", "refusals", "rollovers", "legs"}, "errors": {"values"},
-                 "ports": {"values", "errors", "push_values"},
+                 "values": {"set_values", "refusals", "rollovers", "legs", "parted"}, "errors": {"values"},
+                 "ports": {"values", "errors", "push_values", "parted", "multipart"}, "parted": set(),
+                 "remedies": {"errors", "values"},
                  "toml_lines": set(), "tolerances": set(), "merkle": set(),
                  "duties": set(), "switches": set(), "multipart": {"errors"}}
 ROOMS = {

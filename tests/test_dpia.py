@@ -94,8 +94,8 @@ def test_every_table_of_the_store_is_in_the_map_of_data() -> None:
 
 
 def test_the_report_of_what_is_held_has_a_kind_for_every_table() -> None:
-    elsewhere = {"payloads", "bridged_payloads", "addressed_payloads",  # content
+    elsewhere = {"payloads", "bridged_payloads", "addressed_payloads", "uploads", "file_pieces",  # content, files
                  "entries", "chain_heads",  # records and leaves
                  "subtrees", "prunings", "duties"}  # no party's data
     assert set(metadata.tables) - elsewhere <= KINDS.keys(), "add it to gateway/privacy.py and storage/holdings.py"
-    assert KINDS.keys() - metadata.tables.keys() == {"content", "records", "leaves"}
+    assert KINDS.keys() - metadata.tables.keys() == {"content", "files", "records", "leaves"}

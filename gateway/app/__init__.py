@@ -30,6 +30,7 @@ from gateway.errors import Misconfigured
 from gateway.routing import routing_keys
 from gateway.security import EvidenceCheck, canonical, load_certificate, load_certificates, make_crl
 from gateway.security import verify_evidence as _verify_evidence
+from gateway.settings import delivery_of
 from gateway.soap import check_xml_octets, read_xml
 from gateway.storage import current, upgrade
 from gateway.values import Party, Purpose, Route
@@ -48,7 +49,7 @@ def describe_party(party: Party) -> dict[str, object]:
     return {
         "id": party.id, "slug": party.slug, "name": party.name, "oin": party.oin, "roles": sorted(party.roles),
         "subtype": party.subtype, "modules": {name: list(versions) for name, versions in party.modules.items()},
-        "delivery": {"push": party.push} if party.push else "pull", "mag_bsn": party.mag_bsn,
+        "delivery": delivery_of(party), "mag_bsn": party.mag_bsn,
         "requires": sorted(party.requires), "agreements": sorted(party.agreements),
         "notifications": sorted(party.notifications), "active": party.active,
         "profiles": dict(party.profiles), "encryption": party.encryption.name if party.encryption else None,
@@ -130,4 +131,4 @@ def demo_messages(instance: Instance) -> dict[str, bytes]:
 def canonical_message(octets: bytes) -> bytes:
     """A message element's exclusive canonical form: what is digested, delivered and proven."""
     check_xml_octets(octets)
-    return canonical(read_xml(octets))
+    return canonical(read_xml(octets, large=True))

@@ -21,6 +21,8 @@ from gateway.transport import (
 from gateway.transport import client_tls as tls_of_client
 from gateway.values import Allowance
 
+_LARGEST = 105_000_000  # octets of a package with all the files that a manifest allows
+_SPARE_SECONDS = 5  # between the end of the slowest call and that of its lease
 METER = "run.meter"  # the requests of every party, shared by the workers of a serving hub
 
 
@@ -42,14 +44,16 @@ def _files(settings: Settings) -> TlsFiles:
 def caller(settings: Settings) -> Caller:
     """What calls parties' own services. Raises Misconfigured."""
     push = settings.push
+    left = push.lease.total_seconds() - 2 * push.connect_seconds - push.answer_seconds - _SPARE_SECONDS
     return Caller(client_tls(settings), limits=CallLimits(
         connect_seconds=push.connect_seconds, answer_seconds=push.answer_seconds, max_octets=push.max_octets,
+        floor=int(_LARGEST / max(left, 1)),
         idle_connections=max(push.workers, 1), session_seconds=settings.limits.session_seconds))
 
 
 def request_limits(settings: Settings) -> RequestLimits:
     limits = settings.limits
-    return RequestLimits(max_octets=settings.soap.max_octets, threads=limits.threads,
+    return RequestLimits(max_octets=settings.soap.max_octets, threads=limits.threads, packages=limits.packages,
                          waiting=limits.waiting_requests, wait_seconds=limits.waiting_seconds,
                          octets_in_flight=limits.octets_in_flight,
                          body_seconds=limits.body_seconds, body_floor=limits.body_octets_per_second)

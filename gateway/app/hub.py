@@ -39,7 +39,7 @@ from gateway.app.trust import LiveTrust
 from gateway.app.watched import switches_check, watched_metrics
 from gateway.calendar_nl import working_day
 from gateway.errors import GatewayError
-from gateway.pipeline import Encryption, Gate, Signers, Tally, answer, decline, lapsed, write_tally
+from gateway.pipeline import Encryption, Gate, Signers, Tally, answer, begin, decline, lapsed, write_tally
 from gateway.ports import Clock, Observe
 from gateway.routing import AddressBook
 from gateway.security import Usage
@@ -53,6 +53,7 @@ from gateway.storage import (
     Reports,
     SqlJournal,
     SqlMailbox,
+    SqlSpool,
     SqlSwitches,
     SqlTolerances,
     Store,
@@ -142,6 +143,7 @@ def build_gate(
         signers=Signers(keys=instance.signing),
         encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         journal=SqlJournal(store, sealer), tally=Tally(), mailbox=SqlMailbox(store, sealer, clock),
+        spool=SqlSpool(store),
         evidence=EvidenceFiles(Reports(store), instance.signing),
         tolerances=SqlTolerances(store),
         dispatch=Host(instance.catalog.services).dispatch, addresses=addresses_of(instance.catalog.services, urls),
@@ -216,6 +218,7 @@ def serve(
                               observe=log)
         listener = SoapListener(
             answer=lambda received: answer(received, gate),
+            begin=lambda received, root: begin(received, root, gate),
             refuse=lambda received, error: decline(received, error, gate), services=services, now=utc_now,
             contracts=build_contracts(services, wsdl_root=settings.sets.wsdl, xsd_root=settings.sets.xsd,
                                       public_url=public),
@@ -278,6 +281,7 @@ def _duties(gate: Gate, store: Store, settings: Settings, log: Log) -> tuple[Dut
     hour = timedelta(hours=1)
     return (
         Duty(name="expire", every=timedelta(minutes=1), work=expire),
+        Duty(name="sweep-files", every=timedelta(minutes=1), work=lambda: gate.spool.sweep(utc_now())),
         Duty(name="retire-keys", every=hour, work=lambda: gate.mailbox.retire_keys(utc_now())),
         Duty(name="partitions", every=hour, work=lambda: _tables(store, log)),
         Duty(name="retention", every=hour, work=retention(store, settings.retention.metadata_months, log)),

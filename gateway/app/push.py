@@ -50,7 +50,8 @@ def build_outlet(
         check_signer=trust.checker(Usage.SIGNING), policy=instance.policy, signers=Signers(keys=instance.signing),
         encryption=Encryption(keys=keys, check=trust.checker(Usage.ENCRYPTION)) if keys else None,
         outbox=SqlOutbox(store, instance.sealer()), forward=forward,
-        limits=Limits(max_octets=settings.push.max_octets), clock=clock, new_id=new_id, observe=observe,
+        limits=Limits(max_octets=settings.push.max_octets), in_line=settings.soap.max_octets,
+        clock=clock, new_id=new_id, observe=observe,
     )
 
 

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 from gateway.messagesets.bridges import Crossed, cross
 from gateway.messagesets.catalog import Catalog, load_catalog
+from gateway.messagesets.checks import BEGINNING, NO_FILES, Files
 from gateway.messagesets.inspection import check_set
 from gateway.messagesets.message import Message
 from gateway.messagesets.proof import check_bridges
 from gateway.messagesets.sealed import is_sealed
 from gateway.messagesets.sets import MessageSet, read_schema
-from gateway.messagesets.validation import read_message, validate, validate_text
+from gateway.messagesets.validation import read_message, refuse_attachment, validate, validate_text
 from gateway.messagesets.wsdl import write_wsdl
 
 if TYPE_CHECKING:
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from gateway.messagesets.sample import sample_message
 
 __all__ = [
+    "BEGINNING",
+    "NO_FILES",
     "Catalog",
     "Change",
     "Crossed",
+    "Files",
     "Message",
     "MessageSet",
     "SiteFile",
@@ -33,6 +37,7 @@ __all__ = [
     "load_catalog",
     "read_message",
     "read_schema",
+    "refuse_attachment",
     "sample_message",
     "validate",
     "validate_text",

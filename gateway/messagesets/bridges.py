@@ -14,6 +14,7 @@ from lxml import etree
 from gateway.errors import GatewayError, Misconfigured
 from gateway.messagesets._bridge import Bridge
 from gateway.messagesets._xpath import parser
+from gateway.messagesets.checks import NO_FILES, Files
 from gateway.messagesets.message import Message
 from gateway.messagesets.sets import MessageSet
 from gateway.messagesets.validation import read_message
@@ -83,7 +84,7 @@ def _ways(start: MessageSet, element: str, sets: Mapping[SetKey, MessageSet]) ->
                 yield bridge.rule.to, (*way, target)
 
 
-def cross(octets: bytes, element: str, way: Way) -> Crossed | None:
+def cross(octets: bytes, element: str, way: Way, files: Files = NO_FILES) -> Crossed | None:
     """A valid message of `way[0]` (canonical octets, local name) in the last version of `way`.
 
     1 on each step a declared mapping takes the message; 2 what comes out is valid in the last version; 3 the way back
@@ -91,11 +92,11 @@ def cross(octets: bytes, element: str, way: Way) -> Crossed | None:
 
     Gives   None where one of these does not hold: it would lose something, so it is not bridged.
     """
-    made = attempt(octets, element, way)
+    made = attempt(octets, element, way, files)
     return made if isinstance(made, Crossed) else None
 
 
-def attempt(octets: bytes, element: str, way: Way) -> Crossed | str:
+def attempt(octets: bytes, element: str, way: Way, files: Files = NO_FILES) -> Crossed | str:
     """The same, with the reason in place of None; no reason holds a value of the message."""
     there = _walk(octets, element, way)  # 1
     if there is None:
@@ -103,7 +104,7 @@ def attempt(octets: bytes, element: str, way: Way) -> Crossed | str:
     made, name = there
     target = way[-1]
     try:
-        message = read_message(made, {target.namespace: target}.get)  # 2
+        message = read_message(made, {target.namespace: target}.get, files)  # 2
     except GatewayError as error:
         places = " | ".join(f"{found.xpath} {found.rule}" for found in error.findings)
         return f"what comes out is no valid {name} of {target.key}: {places}"

@@ -7,10 +7,14 @@ Ontwerp BSN); ISO 13616-1 and ISO 7064 MOD 97-10 for accounts; the attachments o
 import binascii
 import hashlib
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from lxml import etree
+
+from gateway.parted import FileFacts
 
 _WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 _MAGIC: dict[str, tuple[bytes, ...]] = {
@@ -102,9 +106,15 @@ class AttachmentLimits:
     total: int  # octets of all together
 
 
-def check_attachments(message: "etree._Element", tags: tuple[str, ...], limits: AttachmentLimits) -> Iterator[Wrong]:
+Files = Mapping[str, FileFacts]  # by the placeholder that stands for each
+NO_FILES: Final[Files] = MappingProxyType({})
+BEGINNING: Final = 4096  # octets of a file by which its media type is known
+
+
+def check_attachments(message: "etree._Element", tags: tuple[str, ...], limits: AttachmentLimits,
+                      files: Files = NO_FILES) -> Iterator[Wrong]:
     """Each attachment, by its content (`tags`): its size, its SHA-256 and whether it looks like its MimeType; and how
-    many they are and how large together, at the first that is too much.
+    many they are and how large together, at the first that is too much. Of `files` the facts are known already.
     """
     count = total = 0
     for body in message.iter(*tags) if tags else ():
@@ -115,30 +125,38 @@ def check_attachments(message: "etree._Element", tags: tuple[str, ...], limits: 
         if count > limits.count:
             yield Wrong(node=body, rule="attachment-count")
             return
-        try:
-            octets = b64decode("".join(content(body).split()), validate=True)
-        except (binascii.Error, ValueError):  # the schema says base64Binary; a set may forget to
+        facts = files.get(content(body)) or _in_line(body)
+        if facts is None:
             yield Wrong(node=body, rule="attachment-type")
             continue
-        total += len(octets)
+        total += facts.octets
         if total > limits.total:
             yield Wrong(node=body, rule="attachments-size")
             return
         stated = {etree.QName(child).localname: child for child in attachment.iterchildren("*")}
-        yield from _attachment(body, octets, stated, limits.octets)
+        yield from _attachment(body, facts, stated, limits.octets)
+
+
+def _in_line(body: "etree._Element") -> FileFacts | None:
+    """The facts of base64 in the message; None for what is none, where the schema forgot to say base64Binary."""
+    try:
+        octets = b64decode("".join(content(body).split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return FileFacts(octets=len(octets), sha256=hashlib.sha256(octets).hexdigest(), begins=octets[:BEGINNING])
 
 
 def _attachment(
-    body: "etree._Element", octets: bytes, stated: dict[str, "etree._Element"], max_octets: int
+    body: "etree._Element", facts: FileFacts, stated: dict[str, "etree._Element"], max_octets: int
 ) -> Iterator[Wrong]:
     size = stated.get("Omvang")
-    if len(octets) > max_octets or (size is not None and content(size) != str(len(octets))):
+    if not 0 < facts.octets <= max_octets or (size is not None and content(size) != str(facts.octets)):
         yield Wrong(node=body, rule="attachment-size")
     for name in _DIGESTS & stated.keys():
-        if content(stated[name]).lower() != hashlib.sha256(octets).hexdigest():
+        if content(stated[name]).lower() != facts.sha256:
             yield Wrong(node=stated[name], rule="attachment-digest")
     kind = stated.get("MimeType")
     if kind is not None:
-        begins = octets.lstrip(b" \t\r\n") if content(kind) == "text/xml" else octets
+        begins = facts.begins.lstrip(b" \t\r\n") if content(kind) == "text/xml" else facts.begins
         if not begins.startswith(_MAGIC.get(content(kind), ())):
             yield Wrong(node=kind, rule="attachment-type")

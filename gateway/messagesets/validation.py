@@ -18,7 +18,16 @@ from lxml import etree
 from gateway.errors import AttachmentWrong, BsnNotAllowed, GatewayError, NotXml, SchemaInvalid, VersionNotAgreed
 from gateway.messagesets._texts import check_finding
 from gateway.messagesets._xpath import parser
-from gateway.messagesets.checks import Wrong, check_accounts, check_attachments, check_bsn, check_contacts, has_text
+from gateway.messagesets.checks import (
+    NO_FILES,
+    Files,
+    Wrong,
+    check_accounts,
+    check_attachments,
+    check_bsn,
+    check_contacts,
+    has_text,
+)
 from gateway.messagesets.message import Message, read_fields, read_header, read_term
 from gateway.messagesets.rules import Rulebook, broken_rules
 from gateway.messagesets.schema import MAX_FINDINGS
@@ -47,8 +56,11 @@ _LOOK_CLOSER = etree.XPath(
     f" or string-length() > {_MAX_VALUE}", namespaces={"xsi": XSI})
 
 
-def validate(element: "etree._Element", asked: Operation | MessageType, message_set: MessageSet) -> Message:
+def validate(element: "etree._Element", asked: Operation | MessageType, message_set: MessageSet,
+             files: Files = NO_FILES) -> Message:
     """Judge the one child of a verified soap:Body; the element is read where it stands and never changed.
+
+    `files`: what is known of attachments that came apart, by the placeholder that stands in the place of each.
 
     Raises SchemaInvalid, VersionNotAgreed, AttachmentWrong, BsnNotAllowed, each with its findings.
     """
@@ -57,11 +69,12 @@ def validate(element: "etree._Element", asked: Operation | MessageType, message_
     if element.tag != clark(message_set.namespace, name):
         raise SchemaInvalid((check_finding("element-name", "/*"),))
     if message_set.sealed and message_type is not None:
-        return _sealed_message(element, message_type, message_set)
-    return _message(element, message_type, message_set)
+        return _sealed_message(element, message_type, message_set, files)
+    return _message(element, message_type, message_set, files)
 
 
-def _sealed_message(element: "etree._Element", message_type: MessageType, message_set: MessageSet) -> Message:
+def _sealed_message(element: "etree._Element", message_type: MessageType, message_set: MessageSet,
+                    files: Files) -> Message:
     """All that can be said about a message whose content is not for us: its header, by schema, rules and checks.
 
     Whether it holds a BSN is known only where its type says that it always does.
@@ -72,12 +85,13 @@ def _sealed_message(element: "etree._Element", message_type: MessageType, messag
     header = read_header(element, place)
     _is_as_declared(header, message_type, message_set)
     _meets_rules(element, needed.shared_books, message_set)
-    _meets_attachment_checks(header_element, needed, message_set)
+    _meets_attachment_checks(header_element, needed, message_set, files)
     return Message(element=element, element_name=message_type.element, header=header,
                    has_bsn=message_type.bsn == "always")
 
 
-def _message(element: "etree._Element", message_type: MessageType | None, message_set: MessageSet) -> Message:
+def _message(element: "etree._Element", message_type: MessageType | None, message_set: MessageSet,
+             files: Files = NO_FILES) -> Message:
     """Steps 2 to 6, of a message that can be read."""
     name = etree.QName(element).localname
     _fits_schema(element, message_set)
@@ -89,7 +103,7 @@ def _message(element: "etree._Element", message_type: MessageType | None, messag
     needed = message_set.requirements[name]
     _meets_rules(element, needed.books, message_set)
     has_bsn = has_text(element, message_set.schema.vocabulary.bsn)
-    _meets_checks(element, needed, message_set)
+    _meets_checks(element, needed, message_set, files)
     _bsn_belongs(element, has_bsn, message_type, message_set)
     return Message(
         element=element,
@@ -144,20 +158,21 @@ def _meets_rules(element: "etree._Element", books: tuple[Rulebook, ...], message
         raise SchemaInvalid(tuple(found))
 
 
-def _meets_checks(element: "etree._Element", needed: Requirements, message_set: MessageSet) -> None:
+def _meets_checks(element: "etree._Element", needed: Requirements, message_set: MessageSet, files: Files) -> None:
     demand, vocabulary = needed.demand, message_set.schema.vocabulary
     _refuse_wrong(check_contacts(element, vocabulary.contact), element, message_set, SchemaInvalid)
     if "eleven-test" in demand.checks:
         _refuse_wrong(check_bsn(element, vocabulary.bsn), element, message_set, SchemaInvalid)
     if "mod-97" in demand.checks:
         _refuse_wrong(check_accounts(element, vocabulary.iban), element, message_set, SchemaInvalid)
-    _meets_attachment_checks(element, needed, message_set)
+    _meets_attachment_checks(element, needed, message_set, files)
 
 
-def _meets_attachment_checks(element: "etree._Element", needed: Requirements, message_set: MessageSet) -> None:
+def _meets_attachment_checks(element: "etree._Element", needed: Requirements, message_set: MessageSet,
+                             files: Files) -> None:
     demand, vocabulary = needed.demand, message_set.schema.vocabulary
     if "attachments" in demand.checks:
-        wrong = check_attachments(element, vocabulary.attached, demand.attachments)
+        wrong = check_attachments(element, vocabulary.attached, demand.attachments, files)
         _refuse_wrong(wrong, element, message_set,
                       lambda found: _with_findings(AttachmentWrong(_summary(found)), found))
 
@@ -193,7 +208,14 @@ def _with_findings(error: GatewayError, found: tuple[Finding, ...]) -> GatewayEr
     return error
 
 
-def read_message(octets: bytes, find: Callable[[str], MessageSet | None]) -> Message:
+def refuse_attachment(node: "etree._Element", rule: str, element: "etree._Element",
+                      message_set: MessageSet) -> GatewayError:
+    """The refusal of an attachment that is too much before all of it has come; `element` is the message."""
+    found = (check_finding(rule, message_set.naming.xpath(node, element)),)
+    return _with_findings(AttachmentWrong(_summary(found)), found)
+
+
+def read_message(octets: bytes, find: Callable[[str], MessageSet | None], files: Files = NO_FILES) -> Message:
     """Judge a file that holds one message element (not an envelope); `find` gives the set of a namespace.
 
     An element that is no message but that the schema declares (an answer, a receipt) is judged by its schema alone.
@@ -213,9 +235,9 @@ def read_message(octets: bytes, find: Callable[[str], MessageSet | None]) -> Mes
         (operation for service in message_set.services.values() for operation in service.operations.values()
          if operation.name == qname.localname), None)
     if isinstance(asked, MessageType) and message_set.sealed and not is_sealed(element):
-        return _message(element, asked, message_set)  # as its sender has it before, its addressee after
+        return _message(element, asked, message_set, files)  # as its sender has it before, its addressee after
     if asked is not None:
-        return validate(element, asked, message_set)
+        return validate(element, asked, message_set, files)
     _fits_schema(element, message_set)
     return Message(element=element, element_name=qname.localname, header=None, fields=read_fields(element))
 

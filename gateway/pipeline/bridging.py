@@ -2,20 +2,20 @@
 message for those that are left of them.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 
-from gateway.messagesets import Catalog, cross
+from gateway.messagesets import NO_FILES, Catalog, Files, cross
+from gateway.parted import Parted, Payload, digest, plain
 from gateway.routing import Addressed, not_taken, sift, taken_as
 from gateway.values import Acceptance, Bridged, MessageType, Party, RefusedLeg, RoleRule, SetKey
 
 
 def bridge(
-    payload: bytes, message_type: MessageType, key: SetKey, asked: Addressed, bridges: Mapping[str, RoleRule],
-    catalog: Catalog,
+    payload: Payload, message_type: MessageType, key: SetKey, asked: Addressed, bridges: Mapping[str, RoleRule],
+    catalog: Catalog, files: Files = NO_FILES,
 ) -> tuple[Addressed, Mapping[str, Bridged]]:
     """By addressee's id, the message in the newest version it takes; addressees of the sender's version are not there.
 
@@ -26,7 +26,7 @@ def bridge(
     found: dict[str, Bridged] = {}
     if not bridges:
         return asked, MappingProxyType(found)
-    made = cache(lambda version: _cross(payload, message_type, key, version, catalog))
+    made = cache(lambda version: _cross(payload, message_type, key, version, catalog, files))
 
     def bring(party: Party) -> Party:
         versions = taken_as(party, key, bridges)
@@ -51,12 +51,13 @@ def without(acceptance: Acceptance, refused: tuple[RefusedLeg, ...]) -> Acceptan
         pushed={party: one for party, one in acceptance.pushed.items() if party not in gone})
 
 
-def _cross(payload: bytes, message_type: MessageType, key: SetKey, version: str, catalog: Catalog) -> Bridged | None:
-    crossed = cross(payload, message_type.element, catalog.ways[key, message_type.element][version])
+def _cross(payload: Payload, message_type: MessageType, key: SetKey, version: str, catalog: Catalog,
+           files: Files) -> Bridged | None:
+    crossed = cross(plain(payload), message_type.element, catalog.ways[key, message_type.element][version], files)
     if crossed is None:
         return None
+    arrives = payload.of(crossed.octets) if isinstance(payload, Parted) else crossed.octets
     return Bridged(
         key=crossed.message_set.key, message_type=crossed.message_set.messages[crossed.message.element_name],
-        outcomes=crossed.message.outcomes, payload=crossed.octets,
-        message_digest=hashlib.sha256(crossed.octets).digest(),
+        outcomes=crossed.message.outcomes, payload=arrives, message_digest=digest(arrives),
     )

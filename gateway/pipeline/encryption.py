@@ -9,12 +9,20 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from gateway.errors import CertificateRejected, Misconfigured, SecurityRefusal, TrustStale
+from gateway.errors import CertificateRejected, Misconfigured, SecurityRefusal, TooLarge, TrustStale
+from gateway.parted import Parted, Payload, length, whole
 from gateway.pipeline.gate import Encrypting, Encryption, Gate
-from gateway.routing import agreed_encrypted, agreed_encrypted_push, check_element, encryption_certificate
+from gateway.routing import (
+    Addressed,
+    agreed_encrypted,
+    agreed_encrypted_push,
+    check_element,
+    encryption_certificate,
+    sift,
+)
 from gateway.security import Recipient, SecurityPolicy, Verified, decrypt_content, encrypt_body, recipient_of, verify
 from gateway.soap import Envelope, parse, write_collected
-from gateway.values import Acceptance, Bridged, EncryptedBody, Party, Permit, Received
+from gateway.values import Acceptance, Bridged, EncryptedBody, Finding, Party, Permit, Received
 
 
 def open_request(
@@ -73,6 +81,33 @@ def encrypt_for_addressees(acceptance: Acceptance, gate: Gate) -> Acceptance:
     return replace(acceptance, addressed=MappingProxyType(collected), pushed=MappingProxyType(pushed))
 
 
+def encryptable(asked: Addressed, payload: Payload, gate: Gate) -> Addressed:
+    """The addressees that can get this message; one with files apart that does not fit in line can't be encrypted
+    to anybody (docs/decisions/0030). Raises TooLarge, or what another leg was refused for, when nobody is left.
+    """
+    if not isinstance(payload, Parted) or length(payload) <= gate.limits.max_octets:
+        return asked
+    mailbox = gate.catalog.mailbox
+
+    def readable(party: Party) -> Party:
+        if mailbox is not None and agreed_encrypted(party, mailbox):
+            raise _too_large(party)
+        return party
+
+    receivers, refused = sift(asked.receivers, readable, lambda party: party.id, asked.refused)
+    return Addressed(receivers=receivers, refused=refused)
+
+
+def _too_large(party: Party) -> TooLarge:
+    error = TooLarge(f"too large to encrypt to {party.slug}, which agreed 2W-be-SE for its mailbox")
+    error.findings = (Finding(
+        xpath="/", rule="mtom-2w-be-se", nl="Voor een ontvanger met 2W-be-SE moet het bericht met zijn bijlagen als "
+        "base64 binnen de grens voor één XML-document blijven. Verklein of verdeel de bijlagen.",
+        en="For an addressee with 2W-be-SE the message with its attachments as base64 must stay within the limit of "
+        "one XML document. Reduce or divide the attachments."),)
+    return error
+
+
 def _always_encrypted(party: Party, acceptance: Acceptance, gate: Gate) -> bool:
     """Is 2W-be-SE agreed for every way by which this addressee may get the message?"""
     mailbox, key = gate.catalog.mailbox, _for(party, acceptance).key
@@ -96,13 +131,13 @@ def _to_collect(acceptance: Acceptance, party: Party) -> bytes:
     """The answer of HaalBerichtOp."""
     message = _for(party, acceptance)
     return write_collected(
-        acceptance.header.referentienummer, acceptance.received_at, message.message_digest, message.payload)
+        acceptance.header.referentienummer, acceptance.received_at, message.message_digest, whole(message.payload))
 
 
 def _to_push(acceptance: Acceptance, party: Party, recipient: Recipient, nonce: str) -> EncryptedBody:
     """The Body in which the message itself is pushed."""
     message = _for(party, acceptance)
-    return replace(encrypt_body(message.payload, recipient, nonce), message_digest=message.message_digest)
+    return replace(encrypt_body(whole(message.payload), recipient, nonce), message_digest=message.message_digest)
 
 
 def _recipient(der: bytes, oin: str, gate: Encrypting, now: datetime) -> Recipient:

@@ -8,7 +8,7 @@ from typing import Protocol
 from gateway.errors import SigningError
 from gateway.messagesets import Catalog
 from gateway.pipeline.tally import Tally
-from gateway.ports import Evidence, Journal, Mailbox, NewId, Observe, Register, Tolerances, WorkingDay
+from gateway.ports import Evidence, Journal, Mailbox, NewId, Observe, Register, Spool, Tolerances, WorkingDay
 from gateway.security import CheckCertificate, DecryptionKey, SecurityPolicy, Signing, TrustSnapshot, family_of
 from gateway.soap import Limits
 from gateway.switches import Switches
@@ -81,6 +81,7 @@ class Gate:
     journal: Journal
     tally: Tally  # bounds what refusals write to the journal
     mailbox: Mailbox
+    spool: Spool
     evidence: Evidence
     tolerances: Tolerances
     dispatch: Dispatch

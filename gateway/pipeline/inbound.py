@@ -14,16 +14,19 @@ from gateway.errors import (
     NotAuthenticated,
     NotFound,
 )
-from gateway.messagesets import validate
+from gateway.messagesets import NO_FILES, Files, validate
+from gateway.multipart import Package
 from gateway.names import ANONYMOUS, answer_action
+from gateway.parted import Parted
 from gateway.pipeline.encryption import open_request, registered_recipient, signing_recipient
 from gateway.pipeline.gate import Gate
+from gateway.pipeline.packages import way_out
 from gateway.pipeline.refusal import Trail, count_tolerances, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
 from gateway.pipeline.switches import refuse_paused
 from gateway.ports import Register
 from gateway.routing import admit, certificate_refusal, represented
-from gateway.security import Outgoing, SecurityPolicy, Verified, check_sealed, seal, verify
+from gateway.security import Awaiting, Outgoing, SecurityPolicy, Verified, check_sealed, seal, verify, verify_body
 from gateway.soap import Envelope, check_request, claimed_oin, parse, read_addressing
 from gateway.values import RSA_PSS, Addressing, Certificate, Party, Permit, Purpose, Received, Reply
 
@@ -36,24 +39,45 @@ class Admitted:
     permit: Permit
     envelope: Envelope
     addressing: Addressing
+    arrived: "Arrived | None" = None  # of a request that came as MTOM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arrived:
+    """What came with a request in parts of their own (intake.py)."""
+
+    awaiting: Awaiting
+    parted: Parted | None  # None: it has no files
+    files: Files
 
 
 def answer(received: Received, gate: Gate) -> Reply:
     """One request → its answer, signed. Never raises."""
     trail = Trail(received=received)
     try:
-        admitted = enter(received, gate, trail)
-        service, operation = admitted.permit.service, admitted.permit.operation
-        octets = gate.dispatch(service.path, operation.name, lambda: serve(admitted, gate, trail))
-        count_tolerances(trail, gate)
-        gate.observe("answered", {"action": operation.action, "caller": admitted.permit.caller.slug})
+        return answered(enter(received, gate, trail), gate, trail)
+    except Exception as error:
+        return refuse(trail, known_error(error), gate)
+
+
+def answered(admitted: Admitted, gate: Gate, trail: Trail) -> Reply:
+    """The rest of the line for a request that was let in. Raises GatewayError."""
+    service, operation = admitted.permit.service, admitted.permit.operation
+    octets = gate.dispatch(service.path, operation.name, lambda: serve(admitted, gate, trail))
+    count_tolerances(trail, gate)
+    gate.observe("answered", {"action": operation.action, "caller": admitted.permit.caller.slug})
+    if trail.package is None:
         return Reply(status=200, octets=octets)
-    except GatewayError as error:
-        return refuse(trail, error, gate)
-    except Exception as error:  # our own mistake: the peer learns only that, the operator where
-        mistake = InternalError(type(error).__name__)
-        mistake.__cause__ = error
-        return refuse(trail, mistake, gate)
+    return Reply(status=200, octets=octets, package=trail.package, content_type=trail.package.content_type)
+
+
+def known_error(error: Exception) -> GatewayError:
+    """Of our own mistake the peer learns only that it was one, the operator where."""
+    if isinstance(error, GatewayError):
+        return error
+    mistake = InternalError(type(error).__name__)
+    mistake.__cause__ = error
+    return mistake
 
 
 def decline(received: Received, error: GatewayError, gate: Gate) -> Reply:
@@ -67,13 +91,16 @@ def decline(received: Received, error: GatewayError, gate: Gate) -> Reply:
 
 
 def enter(received: Received, gate: Gate, trail: Trail) -> Admitted:
-    """receive → authenticate → parse → admit: the cheap refusals, before any signature is looked at."""
+    """receive → authenticate → parse → admit: the cheap refusals, before any signature is looked at.
+
+    An envelope that the trail has is not parsed anew.
+    """
     register = gate.register()
     caller = trail.caller = authenticate(trail, gate, register)
     service = gate.catalog.services.get(received.path)
     if service is None:
         raise NotFound(received.path)
-    envelope = trail.envelope = parse(received.octets, gate.limits)
+    envelope = trail.envelope = trail.envelope or parse(received.octets, gate.limits)
     addressing = trail.addressing = read_addressing(envelope)
     check_request(addressing, received.soap_action, gate.addresses(service), gate.oin)
     permit = trail.permit = admit(
@@ -93,7 +120,7 @@ def authenticate(trail: Trail, gate: Gate, register: Register) -> Party:
     try:
         certificate = trail.certificate = gate.check_caller(trail.received.peer, trail.received.at).certificate
         party = register.by_oin(certificate.oin)
-        _check_registered(certificate, party, Purpose.TLS, trail.received.at)
+        check_registered(certificate, party, Purpose.TLS, trail.received.at)
     except CertificateRejected as error:
         raise NotAuthenticated(error.detail) from error
     if party is None or not party.active:
@@ -104,11 +131,11 @@ def authenticate(trail: Trail, gate: Gate, register: Register) -> Party:
 def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     """(decrypt) → verify → validate → last step → answer: the octets of the signed answer."""
     permit, register, now = admitted.permit, admitted.register, trail.received.at
-    policy = replace(gate.policy, pss=True) if RSA_PSS in permit.caller.agreements else gate.policy
-    verified = trail.verified = _prove(admitted, policy, gate, trail)
-    _check_registered(verified.signer, register.by_oin(verified.signer.oin), Purpose.SIGNING, now)
+    verified = trail.verified = _prove(admitted, policy_of(permit, gate), gate, trail)
+    check_registered(verified.signer, register.by_oin(verified.signer.oin), Purpose.SIGNING, now)
     message_set = gate.catalog.sets[permit.service.key]
-    message = validate(verified.child, permit.operation, message_set)
+    arrived = admitted.arrived
+    message = validate(verified.child, permit.operation, message_set, arrived.files if arrived else NO_FILES)
     if message_set.sealed:
         check_sealed(message.element)
     trail.header = message.header
@@ -120,18 +147,31 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     signing = gate.signers.matching(verified.signature_method, now)  # nothing is accepted that could not be answered
     message_id, own_id = admitted.addressing.message_id, gate.new_id()
     request = Request(register=register, permit=permit, verified=verified, message=message, sender=sender, now=now,
-                      message_id=message_id)
+                      message_id=message_id, parted=arrived.parted if arrived else None,
+                      files=arrived.files if arrived else NO_FILES,
+                      takes_mtom=trail.received.takes_mtom and trail.recipient is None)
+    body, files = way_out(LAST_STEPS[permit.operation.step](request, gate), mtom=request.takes_mtom, nonce=own_id)
     outgoing = Outgoing(
         action=answer_action(permit.operation.action), message_id=f"urn:uuid:{own_id}", to=ANONYMOUS,
         relates_to=message_id, confirmations=(b64encode(verified.signature_value).decode(),),
-        body=LAST_STEPS[permit.operation.step](request, gate), recipient=trail.recipient,
+        body=body, recipient=trail.recipient,
     )
-    return seal(outgoing, signing, now, own_id).octets
+    octets = seal(outgoing, signing, now, own_id).octets
+    if files:
+        trail.package = Package(boundary=gate.new_id(), root=octets, parts=files)
+    return octets
+
+
+def policy_of(permit: Permit, gate: Gate) -> SecurityPolicy:
+    """What is asked of this caller's signatures."""
+    return replace(gate.policy, pss=True) if RSA_PSS in permit.caller.agreements else gate.policy
 
 
 def _prove(admitted: Admitted, policy: SecurityPolicy, gate: Gate, trail: Trail) -> Verified:
     """The request as its signer made it; where 2W-be-SE is agreed, once it is known whom the answer is encrypted to."""
-    permit, received = admitted.permit, trail.received
+    permit, received, arrived = admitted.permit, trail.received, admitted.arrived
+    if arrived is not None:
+        return verify_body(arrived.awaiting, arrived.parted)
     if not permit.encrypted:
         return verify(admitted.envelope, policy, gate.check_signer, received.at)
     verified = open_request(admitted.envelope, permit, policy, received, gate)
@@ -139,7 +179,7 @@ def _prove(admitted: Admitted, policy: SecurityPolicy, gate: Gate, trail: Trail)
     return verified
 
 
-def _check_registered(certificate: Certificate, party: Party | None, purpose: Purpose, now: datetime) -> None:
+def check_registered(certificate: Certificate, party: Party | None, purpose: Purpose, now: datetime) -> None:
     refusal = certificate_refusal(party, purpose, certificate.sha256, now) if party is not None else None
     if refusal is not None:
         raise CertificateRejected(refusal)

@@ -5,7 +5,6 @@ to the registered address and nowhere else, and counts when its receiver signed 
 carry the service, as it may carry requests; the receipt is signed by the party itself, for it proves that it has it.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +22,12 @@ from gateway.errors import (
     Unreachable,
 )
 from gateway.messagesets import Catalog
+from gateway.multipart import Package
 from gateway.names import ANONYMOUS
+from gateway.parted import Parted, Payload, digest, length, whole
 from gateway.pipeline.encryption import registered_recipient
 from gateway.pipeline.gate import Encryption, Signers
+from gateway.pipeline.packages import way_out
 from gateway.ports import Clock, Forward, NewId, Observe, Outbox, Register
 from gateway.push_values import Claim, Outcome, PushProof, Result
 from gateway.routing import agreed_encrypted_push, certificate_in_use, certificate_refusal, pushed_message_id
@@ -35,7 +37,6 @@ from gateway.security import (
     Outgoing,
     Recipient,
     SecurityPolicy,
-    SignedEnvelope,
     Verified,
     believe,
     key_family,
@@ -68,6 +69,7 @@ class Outlet:
     outbox: Outbox
     forward: Forward
     limits: Limits  # of an answer
+    in_line: int  # octets of a message that goes out in one XML document though its files lie apart
     clock: Clock
     new_id: NewId
     observe: Observe
@@ -79,7 +81,7 @@ class Letter:
 
     party: Party
     url: str
-    signed: SignedEnvelope
+    sent: bytes | Package  # the envelope, with files where it has any
     asked: Asked
     digest: bytes  # of the message element, as its receipt must say it
 
@@ -117,15 +119,18 @@ def sign(claim: Claim, now: datetime, outlet: Outlet) -> Letter:
         raise ReceiverUnknown("the receiver is not in the address book, or not active")
     if party.push is None:
         raise ReceiverUnknown("the receiver has no service of its own any more; it collects")
-    body, recipient, digest = body_of(claim, party, now, outlet)
+    content, recipient, expected = body_of(claim, party, now, outlet)
     nonce = outlet.new_id()
+    mtom = isinstance(content, Parted) and (party.mtom or length(content) > outlet.in_line)
+    body, files = way_out(content, mtom=mtom, nonce=nonce)
     outgoing = Outgoing(
         action=claim.action, message_id=pushed_message_id(claim.afzender, claim.referentienummer, claim.receiver),
         to=party.push, sender=f"urn:schuldenknooppunt:knooppunt?OIN={outlet.oin}", reply_to=ANONYMOUS, body=body,
         recipient=recipient,
     )
     signed = seal(outgoing, outlet.signers.of_family(_family(party, now), now), now, nonce)
-    return Letter(party=party, url=party.push, signed=signed, digest=digest,
+    sent = Package(boundary=outlet.new_id(), root=signed.octets, parts=files) if files else signed.octets
+    return Letter(party=party, url=party.push, sent=sent, digest=expected,
                   asked=Asked(action=claim.action, signed=signed,
                               encrypted=recipient is not None or isinstance(body, EncryptedBody)))
 
@@ -138,7 +143,7 @@ def _family(party: Party, now: datetime) -> str | None:
 
 def body_of(
     claim: Claim, party: Party, now: datetime, outlet: Outlet,
-) -> tuple[bytes | EncryptedBody, Recipient | None, bytes]:
+) -> tuple[Payload | EncryptedBody, Recipient | None, bytes]:
     """What goes into the Body, whom it is encrypted to, and the message's digest: its element, octet for octet.
 
     Raises  StorageError, Misconfigured, CertificateRejected, TrustStale.
@@ -147,16 +152,19 @@ def body_of(
     if isinstance(content, EncryptedBody):  # at acceptance: since then the hub can't read it, and the digest is kept
         return content, None, content.message_digest
     if not agreed_encrypted_push(party, claim.key, outlet.catalog.sets[claim.key].profile):
-        return content, None, hashlib.sha256(content).digest()
+        return content, None, digest(content)
+    if length(content) > outlet.in_line:
+        raise Misconfigured(f"2W-be-SE is agreed with {party.slug}, and the message is too large to be encrypted; "
+                            "agree 2W-be-S for its module until it has gone")
     recipient = registered_recipient(party, outlet, now)
     if recipient is None:
         raise Misconfigured(f"2W-be-SE is agreed with {party.slug}, but parties.toml names no `encryption` of it")
-    return content, recipient, hashlib.sha256(content).digest()
+    return whole(content), recipient, digest(content)
 
 
 def forward(letter: Letter, outlet: Outlet) -> Answer:
     """Send it to its address, once the server there is found to be the party's. Raises Unreachable, TrustStale."""
-    status, octets = outlet.forward(letter.url, letter.signed.octets, letter.asked.action,
+    status, octets = outlet.forward(letter.url, letter.sent, letter.asked.action,
                                     lambda certificate: _check_server(certificate, letter.party, outlet))
     return Answer(status=status, octets=octets)
 

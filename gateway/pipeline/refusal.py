@@ -19,6 +19,7 @@ from gateway.errors import (
     TrustStale,
     row,
 )
+from gateway.multipart import Package
 from gateway.names import ANONYMOUS
 from gateway.pipeline.explaining import explained
 from gateway.pipeline.gate import Gate
@@ -48,6 +49,7 @@ class Trail:
     permit: Permit | None = None
     verified: Verified | None = None
     header: Header | None = None
+    package: Package | None = None  # the answer, where files go along with it
     recipient: Recipient | None = None  # whom the answer is encrypted to, a fault too (profile 2W-be-SE)
 
     @property

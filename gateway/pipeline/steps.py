@@ -1,8 +1,7 @@
 """The last step of the line, by what the operation asks: one table, one small function each."""
 
-import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,11 +15,13 @@ from gateway.errors import (
     RefusedError,
     SchemaInvalid,
 )
-from gateway.messagesets import Catalog, Message, MessageSet
+from gateway.messagesets import NO_FILES, Catalog, Files, Message, MessageSet
+from gateway.parted import Parted, Payload, digest, plain
 from gateway.pipeline.bridging import bridge, without
-from gateway.pipeline.encryption import encrypt_for_addressees
+from gateway.pipeline.encryption import encrypt_for_addressees, encryptable
 from gateway.pipeline.gate import Gate
 from gateway.pipeline.logbook import legs, overview, standing
+from gateway.pipeline.packages import fitting
 from gateway.pipeline.switches import awake
 from gateway.ports import Register, Transaction
 from gateway.routing import Refused, address, answer_due, check_reference, expiry, next_state, sift
@@ -70,6 +71,9 @@ class Request:
     sender: Party
     now: datetime
     message_id: str
+    takes_mtom: bool = False  # so the answer may have files apart
+    parted: Parted | None = None  # the files that came apart from it
+    files: Files = field(default_factory=lambda: NO_FILES)  # what is known of them
 
     def field(self, name: str) -> str | None:
         return self.message.text(name)
@@ -108,7 +112,8 @@ def _addressed(
         bridges=bridges,
     )
     asked = awake(request.sender, asked, gate.switches())
-    asked, bridged = bridge(acceptance.payload, message_type, key, asked, bridges, gate.catalog)
+    asked, bridged = bridge(acceptance.payload, message_type, key, asked, bridges, gate.catalog, request.files)
+    asked = encryptable(asked, acceptance.payload, gate)
     complete = replace(acceptance, receivers=asked.receivers, bridged=bridged)
     return encrypt_for_addressees(complete, gate), asked.refused
 
@@ -208,13 +213,14 @@ def accept_message(request: Request, message_set: MessageSet, gate: Gate) -> Acc
         place = f"/{message_set.prefix}:{operation.name}/kn:Berichtheader/kn:Stuurgegevens/kn:VervaltOp"
         raise SchemaInvalid((Finding(xpath=place, rule="vervalt-op", nl="VervaltOp ligt niet in de toekomst.",
                                      en="VervaltOp does not lie in the future."),))
-    payload, before, after = message_octets(verified.body, verified.child, verified.body_inclusive)
+    octets, before, after = message_octets(verified.body, verified.child, verified.body_inclusive)
+    payload = octets if request.parted is None else request.parted.of(octets)
     days = message_type.expires_working_days or gate.term_days
     expires_at = expiry(request.now, days, gate.is_working_day)
     return Acceptance(
         key=request.permit.service.key, header=header, message_type=message_type, receivers=(),
         outcomes=message.outcomes, answer_by=message.answer_by, payload=payload,
-        message_digest=hashlib.sha256(payload).digest(),
+        message_digest=digest(payload),
         body_digest=verified.body_digest, message_id=request.message_id, received_at=request.now,
         expires_at=min(expires_at, header.vervalt_op) if header.vervalt_op else expires_at,
         proof=Proof(
@@ -239,13 +245,15 @@ def _standings(found: list[Listed], request: Request, gate: Gate) -> list[tuple[
     return [(one, standing(one, request.sender.id, gate, request.now)) for one in found]
 
 
-def collect(request: Request, gate: Gate) -> bytes | EncryptedBody:
+def collect(request: Request, gate: Gate) -> Payload | EncryptedBody:
     """HaalBerichtOp: the message in an envelope of the hub; may be repeated until confirmed."""
     number = _lower(request.field("Referentienummer")) or ""
-    listed, content = gate.mailbox.collect(request.sender.id, number, request.now)
+    fits = fitting(gate.limits.max_octets, mtom=request.takes_mtom)
+    listed, content = gate.mailbox.collect(request.sender.id, number, request.now, fits)
     if isinstance(content, EncryptedBody):  # written when the message was accepted; since then the hub can't read it
         return content
-    return write_collected(listed.referentienummer, listed.received_at, hashlib.sha256(content).digest(), content)
+    answer = write_collected(listed.referentienummer, listed.received_at, digest(content), plain(content))
+    return content.of(answer) if isinstance(content, Parted) else answer
 
 
 def confirm(request: Request, gate: Gate) -> bytes:
@@ -318,7 +326,7 @@ def ping(request: Request, gate: Gate) -> bytes:
     return write_pong(gate.name, gate.software, request.now)
 
 
-LAST_STEPS: Final[Mapping[Step, Callable[[Request, Gate], bytes | EncryptedBody]]] = {
+LAST_STEPS: Final[Mapping[Step, Callable[[Request, Gate], Payload | EncryptedBody]]] = {
     Step.RECORD: record,
     Step.LIST: waiting,
     Step.COLLECT: collect,

@@ -42,6 +42,7 @@ from gateway.security.keys import (
 )
 from gateway.security.lists import Lapse, accept_list, lapses
 from gateway.security.ocsp import OcspAnswer, ocsp_question, read_ocsp_answer
+from gateway.security.parted import Awaiting, verify_all_but_body, verify_body
 from gateway.security.pki import (
     CertificateCache,
     Checked,
@@ -67,11 +68,11 @@ from gateway.security.wsse import (
 )
 
 __all__ = [
-    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "Asked", "CertificateCache", "CheckCertificate", "Checked", "Checkpoint",
-    "DecryptionKey", "DigestedBody", "EvidenceCheck", "EvidenceFacts", "Explanation", "InfosetDigest", "Journal",
-    "JournalLine", "JournalProof", "JournalStretch", "Known", "Lapse", "Note", "OcspAnswer", "Outgoing", "ProvenLine",
-    "Recipient", "RefusalFacts", "SecurityPolicy", "Sent", "SignedEnvelope", "Signer", "Signing", "SigningKey",
-    "TrustSnapshot", "Usage", "Verified", "accept_list", "believe", "canonical", "check_certificate",
+    "EXAMPLE_HUB_OIN", "EXAMPLE_OINS", "Asked", "Awaiting", "CertificateCache", "CheckCertificate", "Checked",
+    "Checkpoint", "DecryptionKey", "DigestedBody", "EvidenceCheck", "EvidenceFacts", "Explanation", "InfosetDigest",
+    "Journal", "JournalLine", "JournalProof", "JournalStretch", "Known", "Lapse", "Note", "OcspAnswer", "Outgoing",
+    "ProvenLine", "Recipient", "RefusalFacts", "SecurityPolicy", "Sent", "SignedEnvelope", "Signer", "Signing",
+    "SigningKey", "TrustSnapshot", "Usage", "Verified", "accept_list", "believe", "canonical", "check_certificate",
     "check_checkpoint", "check_sealed", "check_signer", "check_token", "claimed_signatures", "confirms_something",
     "cut", "decrypt_content", "decryption_keys_of", "default_description", "diagnose", "digest_body", "digest_filled",
     "encrypt_body", "family_of", "hub_budget", "is_encrypted", "is_short_key", "judge_certificate", "key_family",
@@ -79,5 +80,5 @@ __all__ = [
     "load_trust", "local_budget", "make_crl", "make_pki", "message_octets", "ocsp_question", "oin_of", "open_message",
     "read_checkpoint", "read_ocsp_answer", "recipient_of", "same_key", "seal", "seal_message", "sign_checkpoint",
     "stamped_at", "stated_created", "tell", "timestamp_request", "token_in", "tolerated_header", "verify",
-    "verify_evidence", "with_token", "write_evidence",
+    "verify_all_but_body", "verify_body", "verify_evidence", "with_token", "write_evidence",
 ]

@@ -35,6 +35,8 @@ class _Hash(Protocol):
 
     def digest(self) -> bytes: ...
 
+    def update(self, octets: bytes | memoryview, /) -> None: ...
+
 
 DIGESTS: Final[dict[str, Callable[[bytes], _Hash]]] = {
     SHA256: hashlib.sha256,

@@ -242,7 +242,7 @@ class _MessageFile(_File):
 
     def content(self, message: bytes) -> list[EvidenceCheck]:
         check_xml_octets(message)
-        payload = canonical(read_xml(message))
+        payload = canonical(read_xml(message, large=True))
         digest = hashlib.sha256(payload).hexdigest()
         delivered = next((one for one in self.bridged if one["delivered_digest"] == digest), None)
         if delivered is not None:

@@ -21,7 +21,6 @@ from gateway.errors import (
     ReferenceMissing,
     SecurityMissing,
     SignatureInvalid,
-    TimestampStale,
 )
 from gateway.names import (
     BASE64_BINARY,
@@ -37,6 +36,7 @@ from gateway.names import (
     XENC,
     clark,
 )
+from gateway.security._freshness import check_fresh
 from gateway.security._ids import all_ids_unique
 from gateway.security._shape import ALGORITHM, ID, NOTHING, OF_REFERENCE, few, no_words, only_attributes
 from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS, PublicKey, signature_holds
@@ -57,10 +57,8 @@ _TRANSFORM: Final = clark(DS, "Transform")
 _SIGNATURE_CHILDREN: Final = [clark(DS, name) for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
 _INFO_CHILDREN: Final = [clark(DS, name) for name in ("CanonicalizationMethod", "SignatureMethod")]
 _REFERENCE_CHILDREN: Final = [clark(DS, name) for name in ("Transforms", "DigestMethod", "DigestValue")]
-_UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _MAX_REFERENCES: Final = 12
-_DRIFT: Final = timedelta(seconds=5)  # a clock that is this far off is not synchronised
 _MAX_PREFIXES: Final = 32
 _TOKEN_LENGTH: Final = 8192  # of a token that is remembered, in characters; four times an ordinary one
 
@@ -123,11 +121,27 @@ class _Parts:
     signature: Element
 
 
-class _Reference(NamedTuple):
+class Reference(NamedTuple):
+    """One ds:Reference: a part at its place and the digest that was signed of it."""
+
     target: Element
     algorithm: str
     digest: bytes
     inclusive: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Signed:
+    """What the signer signed the digests of. Whether the parts are those is still to be seen."""
+
+    envelope: Envelope
+    parts: _Parts
+    references: tuple[Reference, ...]
+    signer: Certificate
+    token: bytes  # DER
+    signed_info: bytes  # canonical
+    signature_value: bytes
+    signature_method: str
 
 
 def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, now: datetime) -> Verified:
@@ -143,6 +157,14 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
             TimestampStale.
     Source  WSS SMS 1.1.1 §8, §10; BSP 1.1 R5205, R5402, R5404, R5416, R5423; Digikoppeling WUS WB002, WB004, WB013.
     """
+    signed = prove_signature(envelope, policy, check, now)  # 1-6
+    body, body_digest = check_digests(envelope.body, signed.references)  # 7
+    skewed = check_timestamp(signed, policy, now)  # 8, 9
+    return proven(signed, body, body_digest, skewed=skewed)
+
+
+def prove_signature(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, now: datetime) -> Signed:
+    """Steps 1 to 6 of `verify`. Raises what it raises."""
     parts = _layout(envelope, encrypted=policy.encrypted)  # 1
     if not all_ids_unique(envelope.root):  # 2
         raise ReferenceMissing("an id occurs twice in the document")
@@ -158,15 +180,26 @@ def verify(envelope: Envelope, policy: SecurityPolicy, check: CheckCertificate, 
     octets, signature = canonical(signed_info, inclusive), _base64(value)
     if not signature_holds(method, signer.public_key, signature, octets):  # 6
         raise SignatureInvalid("SignatureValue does not match SignedInfo and the token's key")
-    body, body_digest = _check_digests(envelope.body, references)  # 7
-    skewed = _timestamp(parts.timestamp, policy, now)  # 8
-    _confirmations(parts.confirmations, policy)  # 9
-    body_reference = next(one for one in references if one.target is envelope.body)
+    return Signed(envelope=envelope, parts=parts, references=references, signer=signer.certificate, token=token,
+                  signed_info=octets, signature_value=signature, signature_method=method)
+
+
+def check_timestamp(signed: Signed, policy: SecurityPolicy, now: datetime) -> bool:
+    """Steps 8 and 9 of `verify`; does the Timestamp hold only because a peer's clock may be off?"""
+    skewed = check_fresh(signed.parts.timestamp, policy, now)
+    _confirmations(signed.parts.confirmations, policy)
+    return skewed
+
+
+def proven(signed: Signed, body: bytes, body_digest: bytes, *, skewed: bool) -> Verified:
+    """What every step of `verify` has passed."""
+    envelope = signed.envelope
+    body_reference = next(one for one in signed.references if one.target is envelope.body)
     return Verified(
-        envelope=envelope, signer=signer.certificate, token=token, body=body, body_digest=body_digest,
-        signed_info=octets,
-        body_reference=envelope.body.get(_WSU_ID, ""), body_inclusive=body_reference.inclusive,
-        signature_value=signature, signature_method=method, skewed=skewed,
+        envelope=envelope, signer=signed.signer, token=signed.token, body=body, body_digest=body_digest,
+        signed_info=signed.signed_info, body_reference=envelope.body.get(_WSU_ID, ""),
+        body_inclusive=body_reference.inclusive, signature_value=signed.signature_value,
+        signature_method=signed.signature_method, skewed=skewed,
     )
 
 
@@ -226,7 +259,7 @@ def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
 
 def _signed_info(
     signed_info: Element, targets: dict[str, Element], policy: SecurityPolicy
-) -> tuple[str, tuple[str, ...], tuple[_Reference, ...]]:
+) -> tuple[str, tuple[str, ...], tuple[Reference, ...]]:
     children = few(signed_info)
     tags = [child.tag for child in children]
     if tags[:2] != _INFO_CHILDREN or any(tag != _REFERENCE for tag in tags[2:]):
@@ -243,7 +276,7 @@ def _signed_info(
     return method, inclusive, tuple(_reference(child, targets) for child in children[2:])
 
 
-def _reference(element: Element, targets: dict[str, Element]) -> _Reference:
+def _reference(element: Element, targets: dict[str, Element]) -> Reference:
     children = few(element)
     if [child.tag for child in children] != _REFERENCE_CHILDREN:
         raise AlgorithmForbidden("a Reference must hold Transforms, DigestMethod and DigestValue (BSP R5416)")
@@ -262,7 +295,7 @@ def _reference(element: Element, targets: dict[str, Element]) -> _Reference:
     target = targets.get(uri[1:]) if uri.startswith("#") else None
     if target is None:
         raise ReferenceMissing("a Reference points at no part that may be signed, or at one that is not in its place")
-    return _Reference(
+    return Reference(
         target=target, algorithm=algorithm, digest=_base64(digest_value), inclusive=_exclusive_c14n(transform)
     )
 
@@ -284,7 +317,7 @@ def _exclusive_c14n(element: Element) -> tuple[str, ...]:
 
 
 def _all_signed(
-    envelope: Envelope, parts: _Parts, references: tuple[_Reference, ...], policy: SecurityPolicy
+    envelope: Envelope, parts: _Parts, references: tuple[Reference, ...], policy: SecurityPolicy
 ) -> None:
     signed = [one.target for one in references]
     required = [*envelope.blocks, parts.timestamp, *parts.confirmations, envelope.body]
@@ -335,7 +368,7 @@ def _base64(element: Element, decode: Callable[[str], bytes] = _decoded) -> byte
     return octets
 
 
-def _check_digests(body: Element, references: tuple[_Reference, ...]) -> tuple[bytes, bytes]:
+def check_digests(body: Element, references: tuple[Reference, ...]) -> tuple[bytes, bytes]:
     """Digest every part, all of them, so that timing tells nothing; gives the Body's octets and their SHA-256."""
     body_octets, body_digest, wrong = b"", b"", []
     for one in references:
@@ -348,38 +381,6 @@ def _check_digests(body: Element, references: tuple[_Reference, ...]) -> tuple[b
     if wrong:
         raise SignatureInvalid(f"digest of {', '.join(wrong)} does not match")
     return body_octets, body_digest
-
-
-def _timestamp(timestamp: Element, policy: SecurityPolicy, now: datetime) -> bool:
-    """WB002, SMS §10, BSP R3203, R3213-R3229: Created ≤ now + skew; now ≤ min(Expires, Created + age) + skew.
-
-    Did it take the skew for that to hold?
-    """
-    tags = [child.tag for child in few(timestamp)]
-    if tags not in ([clark(WSU, "Created")], [clark(WSU, "Created"), clark(WSU, "Expires")]):
-        raise TimestampStale("a Timestamp holds Created, then at most one Expires")
-    created = _moment(timestamp[0])
-    if created > now + policy.skew:  # first: nothing can be added to the last moment there is
-        raise TimestampStale(f"Created is {(created - now).total_seconds():.0f} s ahead of the hub's clock")
-    limit = created + policy.max_age
-    if len(tags) == 2:
-        expires = _moment(timestamp[1])
-        if not created < expires <= created + policy.max_span:
-            raise TimestampStale("Expires is not within the allowed span after Created")
-        limit = min(limit, expires)
-    if now > limit + policy.skew:
-        raise TimestampStale(f"expired {(now - limit).total_seconds():.0f} s ago by the hub's clock")
-    return created > now + _DRIFT or now > limit
-
-
-def _moment(element: Element) -> datetime:
-    value = (element.text or "").strip()
-    if len(element) or element.attrib or not _UTC.fullmatch(value):
-        raise TimestampStale("a time must be UTC with Z and at most three decimals")
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise TimestampStale("no such date or time") from None
 
 
 def _confirmations(confirmations: tuple[Element, ...], policy: SecurityPolicy) -> None:

@@ -17,10 +17,10 @@ from gateway.errors import (
     NotUnderstood,
     NotUtf8,
     NotXml,
-    TooLarge,
     VersionMismatch,
 )
 from gateway.names import SOAP, WSA, WSSE, WSU, clark
+from gateway.remedies import too_large
 
 Element = etree._Element
 
@@ -44,6 +44,7 @@ _DECLARATION: Final = re.compile(
 # A namespace declaration whose value is not plainly an absolute URI. It may also be text that looks like one.
 _UNUSUAL_NAMESPACE: Final = re.compile(
     rb"""xmlns(?::[^\s=]+)?\s*=\s*(["'])(?!(?:https?://[\w.-]+(?:/[\w.~/-]*)?#?|urn:[\w:./-]+)?\1)""", re.ASCII)
+_LONGEST_TEXT: Final = 10_000_000  # characters of one text node: libxml2's own limit, below the cap of a request
 _BOM: Final = b"\xef\xbb\xbf"
 _US_ASCII: Final = b"us-ascii"
 
@@ -111,11 +112,15 @@ def _parser() -> etree.XMLParser:
     # One parser per thread: a shared one serialises all threads on its lock.
     parser: etree.XMLParser | None = getattr(_local, "parser", None)
     if parser is None:
-        parser = _local.parser = etree.XMLParser(
-            encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
-            huge_tree=False, remove_comments=False, remove_pis=False, strip_cdata=True,
-        )
+        parser = _local.parser = _new_parser(large=False)
     return parser
+
+
+def _new_parser(*, large: bool) -> etree.XMLParser:
+    return etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
+        huge_tree=large, remove_comments=False, remove_pis=False, strip_cdata=True,
+    )
 
 
 def parse(octets: bytes, limits: Limits) -> Envelope:
@@ -166,12 +171,18 @@ def many_namespaces(octets: bytes) -> bool:
     return octets.count(b"xmlns") > _NAMESPACES
 
 
-def read_xml(octets: bytes) -> Element:
-    """Well-formed XML → its root, with the hardened parser; for octets that `check_xml_octets` let through."""
+def read_xml(octets: bytes, *, large: bool = False) -> Element:
+    """Well-formed XML → its root, with the hardened parser; for octets that `check_xml_octets` let through.
+
+    Takes   `large`: a file of one's own, whose texts may be longer than libxml2 takes unasked.
+    Raises  NotXml; TooLarge, for such a text elsewhere.
+    """
     try:
-        root: Element = etree.fromstring(octets, _parser())
+        root: Element = etree.fromstring(octets, _new_parser(large=True) if large else _parser())
     except etree.XMLSyntaxError as error:
         # libxml2's message may quote the document: only its place and kind are kept.
+        if len(octets) > _LONGEST_TEXT and "text node" in (error.msg or "").lower():
+            raise too_large(f"a text of more than {_LONGEST_TEXT} characters") from None
         line, column = error.position
         raise NotXml(f"line {line}, column {column}: {getattr(error, 'code', 'syntax error')}") from None
     if root.getroottree().docinfo.internalDTD is not None:
@@ -216,7 +227,7 @@ def check_xml_octets(octets: bytes) -> None:
 
 def _check_octets(octets: bytes, limits: Limits) -> None:
     if len(octets) > limits.max_octets:
-        raise TooLarge(f"{len(octets)} octets")
+        raise too_large(f"{len(octets)} octets")
     check_xml_octets(octets)
     # Counting takes longer than most other checks; where there are no more octets than allowed, there is no need.
     if len(octets) > limits.max_tags and octets.count(b"<") > limits.max_tags:

@@ -6,6 +6,7 @@
     SqlJournal(store, sealer)                    ports.Journal
     SqlMailbox(store, sealer, clock)             ports.Mailbox
     SqlOutbox(store, sealer)                     ports.Outbox
+    SqlSpool(store)                              ports.Spool
     SqlTolerances(store)                         ports.Tolerances
     Reports(store), Operator(store)              the operator's reads and acts
     Pruning(store)                               the retention rule; holdings(store, vault): what there is
@@ -35,6 +36,7 @@ from gateway.storage.redirect import Leg, Redirection
 from gateway.storage.reports import Counts, Reports, Story
 from gateway.storage.restores import Ended, Restores, State, next_name
 from gateway.storage.sealing import Sealer
+from gateway.storage.spool import SqlSpool
 from gateway.storage.switches import SqlSwitches
 from gateway.storage.tolerances import SqlTolerances
 from gateway.storage.vault import KeyDirectory, KeyVault
@@ -43,7 +45,7 @@ __all__ = [
     "BACKWARDS", "START", "ChainReport", "Checkpoints", "Computed", "Consistency", "Counts", "Covered", "CoveredBy",
     "Draft", "Duties", "Ended", "Evidence", "Head", "Journaled", "KeyDirectory", "KeyVault", "Leg", "Operator",
     "Pruned", "Pruning", "Pushes", "Recorded", "Redirection", "Reports", "Restores", "Sealer", "SignedCheckpoint",
-    "SqlJournal", "SqlMailbox", "SqlOutbox", "SqlSwitches", "SqlTolerances", "State", "Store", "Story", "Stretch",
-    "TokenVault", "backup", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later", "next_name",
-    "of_party", "open_store", "sealed_to", "upgrade", "verify_chain",
+    "SqlJournal", "SqlMailbox", "SqlOutbox", "SqlSpool", "SqlSwitches", "SqlTolerances", "State", "Store", "Story",
+    "Stretch", "TokenVault", "backup", "current", "head", "holdings", "leaf_hash", "link_hash", "months_later",
+    "next_name", "of_party", "open_store", "sealed_to", "upgrade", "verify_chain",
 ]

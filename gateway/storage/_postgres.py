@@ -57,6 +57,7 @@ class Postgres(Engine):
         "SELECT pg_advisory_xact_lock(hashtextextended('upgrade of the store', 0))",
         "SET LOCAL lock_timeout = '5s'")  # a table that is in use is not waited for with everybody behind us in line
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    forget: str | None = None
     error = psycopg.Error
     guard = Query(select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), 0))))
 

@@ -33,6 +33,7 @@ class Sqlite(Engine):
     begin_write = "BEGIN IMMEDIATE"  # takes the write lock now: no upgrade that could fail half-way
     begin_upgrade = (begin_write,)
     begin_read = "BEGIN"
+    forget: str | None = "PRAGMA shrink_memory"
     error = sqlite3.Error
     readers = None
     patience = 0.0

@@ -53,6 +53,7 @@ class Engine(Protocol):
     begin_write: str
     begin_upgrade: tuple[str, ...]  # … one that changes tables: two at once take turns
     begin_read: str  # one moment of the database, for all that is read
+    forget: str | None  # makes a connection give its page cache back; None: it has none
     readers: int | None  # read connections at once; None: as many as are asked for
     patience: float  # seconds: for how long a transaction is tried again, and for a read connection
     guard: Query | None  # takes `key` (text) for this transaction alone; None: there is one writer anyway

@@ -53,13 +53,13 @@ class Store:
         return self._writer.write(work)
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """A session that sees one moment of the database and never waits for the writer.
+    def read(self, *, large: bool = False) -> Iterator[Session]:
+        """A session that sees one moment of the database and never waits for the writer. `large`: see Readers.cursor.
 
         Raises StorageError, and Overloaded when too many read.
         """
         try:
-            with self._readers.cursor() as cursor:
+            with self._readers.cursor(large=large) as cursor:
                 yield Session(cursor, self._statements)
         except self._engine.error as cause:
             raise StorageError(f"the store could not read: {type(cause).__name__}") from cause

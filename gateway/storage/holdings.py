@@ -36,6 +36,7 @@ from gateway.storage.tables import (
     successors,
     switches,
     tolerances,
+    uploads,
 )
 from gateway.storage.vault import KeyVault
 
@@ -112,6 +113,8 @@ _SEALED_TO = Query(
         deliveries.c.message == addressed_payloads.c.message, deliveries.c.receiver == addressed_payloads.c.receiver)))
     .group_by(deliveries.c.receiver, deliveries.c.sealed_to)
     .order_by(deliveries.c.receiver, deliveries.c.sealed_to))
+_FILES = Query(select(func.count(), func.sum(uploads.c.octets), func.min(uploads.c.at), func.max(messages.c.expires_at))
+               .select_from(uploads.outerjoin(messages, messages.c.id == uploads.c.message)))
 _MESSAGES = Query(select(func.count(), func.min(messages.c.received_at), func.max(messages.c.received_at)))
 _REFUSALS = Query(select(func.count(), func.min(refusals.c.at), func.max(refusals.c.at)))
 _TOLERANCES = Query(select(func.count(), func.min(tolerances.c.first_seen), func.max(tolerances.c.last_seen)))
@@ -163,8 +166,16 @@ def _content(sealed: list[Row]) -> Held:
         until=maybe_moment(max((row[4] for row in sealed), default=None)))
 
 
+def _files(session: Session) -> Held:
+    """Files that came apart from their message; its term is theirs."""
+    ((count, octets, oldest, until),) = session.all(_FILES)
+    return Held(kind="files", count=count, octets=int(octets or 0), oldest=maybe_moment(oldest),
+                until=maybe_moment(until))
+
+
 def _metadata(session: Session) -> Iterator[Held]:
     yield _dated(session, "messages", _MESSAGES)
+    yield _files(session)
     for table in _COUNTED:
         yield Held(kind=table.name, count=_count(session, table))
     yield _dated(session, "refusals", _REFUSALS)

@@ -9,9 +9,11 @@ from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from gateway import ports
 from gateway.errors import DuplicateConflict, Replayed, StorageError
 from gateway.names import action
+from gateway.parted import Parted
 from gateway.storage.certificates import keep_certificate
 from gateway.storage.engine import Store
 from gateway.storage.legs import refused_of
+from gateway.storage.parted import pack
 from gateway.storage.queue import enter
 from gateway.storage.records import (
     ACCEPTED,
@@ -29,6 +31,7 @@ from gateway.storage.records import (
 from gateway.storage.reports import Reports
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
 from gateway.storage.session import Query
+from gateway.storage.spool import keep
 from gateway.storage.tables import (
     addressed_payloads,
     bridged_payloads,
@@ -47,6 +50,7 @@ from gateway.storage.tables import (
 from gateway.storage.writer import Write
 from gateway.values import (
     Acceptance,
+    Bridged,
     Conversation,
     DeliveryState,
     EncryptedBody,
@@ -349,16 +353,18 @@ class SqlTransaction(ports.Transaction):
         others = [one.id for one in acceptance.receivers if one.id not in acceptance.addressed]
         bridged = [acceptance.bridged[one] for one in others if one in acceptance.bridged]
         if len(bridged) < len(others):
-            sealed = self._seal(acceptance, acceptance.payload, None)
+            sealed = self._seal(acceptance, acceptance, None)
             self._write.run(_ADD_PAYLOAD, message=message, epoch=sealed.epoch, wrapped=sealed.wrapped,
                             sealed=sealed.octets)
-        for version, payload in {one.key.version: one.payload for one in bridged}.items():
-            sealed = self._seal(acceptance, payload, version)
+        for version, one in {one.key.version: one for one in bridged}.items():
+            sealed = self._seal(acceptance, one, version)
             self._write.run(_ADD_BRIDGED_PAYLOAD, message=message, set_version=version, epoch=sealed.epoch,
                             wrapped=sealed.wrapped, sealed=sealed.octets)
 
         for receiver, body in acceptance.addressed.items():
             self._add_addressed(message, acceptance, receiver, body)
+        if isinstance(acceptance.payload, Parted):
+            keep(self._write, acceptance.payload.upload, message)
 
     def _add_addressed(self, message: int, acceptance: Acceptance, receiver: str, body: EncryptedBody) -> None:
         """The key of the day around the EncryptedKey: once it is destroyed, no copy of it opens for anybody."""
@@ -372,10 +378,10 @@ class SqlTransaction(ports.Transaction):
             pushed_sealed=pushed and pushed.data, pushed_body_id=pushed and pushed.identifier,
             pushed_body_digest=pushed and pushed.digest, pushed_digest=pushed and pushed.message_digest)
 
-    def _seal(self, acceptance: Acceptance, payload: bytes, bridged_to: str | None) -> Sealed:
+    def _seal(self, acceptance: Acceptance, one: Acceptance | Bridged, bridged_to: str | None) -> Sealed:
         header = acceptance.header
         context = context_of(header.referentienummer, header.afzender, bridged_to)
-        return self._sealer.seal(payload, context, acceptance.received_at)
+        return self._sealer.seal(pack(one.payload, one.message_digest), context, acceptance.received_at)
 
 
 def record_notice(write: Write, sealer: Sealer, notice: Acceptance) -> None:

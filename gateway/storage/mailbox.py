@@ -6,7 +6,7 @@ message is delivered in several versions, each with the last addressee of its ve
 addressee goes with that delivery.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -17,6 +17,7 @@ from sqlalchemy import exists as exists_
 
 from gateway import ports
 from gateway.errors import MailboxUnknown, StorageError
+from gateway.parted import Payload
 from gateway.storage.engine import Store
 from gateway.storage.journal import record_notice
 from gateway.storage.listing import (
@@ -36,6 +37,7 @@ from gateway.storage.listing import (
     state_at,
     with_terms,
 )
+from gateway.storage.parted import unpack
 from gateway.storage.queue import hold, leave, under_way
 from gateway.storage.records import COLLECTED, CONFIRMED, EXPIRED, micros
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
@@ -51,7 +53,7 @@ from gateway.storage.tables import (
 from gateway.storage.writer import Write
 from gateway.values import Acceptance, DeliveryState, EncryptedBody, Listed, Search
 
-Content = bytes | EncryptedBody  # a message element in canonical form, or what the hub can't read
+Content = Payload | EncryptedBody  # a message element in canonical form, or what the hub can't read
 
 _IN_TERM = (  # + 0: not by the index of terms, whose order is another
     select(*COLUMNS, *MORE).select_from(with_terms(FROM_DELIVERIES))
@@ -151,12 +153,15 @@ class SqlMailbox(ports.Mailbox):
         rows.sort(key=lambda row: (row[8], row[MESSAGE]))
         return [listed(row, now, party) for row in rows[:limit]]
 
-    def collect(self, party: str, referentienummer: str, now: datetime) -> tuple[Listed, Content]:
+    def collect(self, party: str, referentienummer: str, now: datetime,
+                fits: Callable[[Payload], None] = lambda payload: None) -> tuple[Listed, Content]:
         """See ports.Mailbox. Collecting again only reads. Raises StorageError when the payload does not open."""
         with self._store.read() as session:
             row = _first_open(session.all(_FIND, referentienummer=referentienummer, party=party), now)
-            content = opened(session, self._sealer, message=row[MESSAGE], referentienummer=row[0], afzender=row[3],
-                             receiver=row[4], bridged_to=row[BRIDGED_TO], sealed_to=row[SEALED_TO])
+            content = opened(session, self._sealer, self._store, message=row[MESSAGE], referentienummer=row[0],
+                             afzender=row[3], receiver=row[4], bridged_to=row[BRIDGED_TO], sealed_to=row[SEALED_TO])
+        if not isinstance(content, EncryptedBody):
+            fits(content)
         if row[10] == DeliveryState.OPGEHAALD:
             return listed(row, now, party), content
         mark = partial(_mark_collected, message=row[MESSAGE], party=party, referentienummer=referentienummer, now=now)
@@ -200,10 +205,11 @@ class SqlMailbox(ports.Mailbox):
         return unused
 
 
-def opened(session: Session, sealer: Sealer, *, message: int, referentienummer: str, afzender: str, receiver: str,
-           bridged_to: str | None, sealed_to: str | None, pushed: bool = False) -> Content:
+def opened(session: Session, sealer: Sealer, store: Store, *, message: int, referentienummer: str, afzender: str,
+           receiver: str, bridged_to: str | None, sealed_to: str | None, pushed: bool = False) -> Content:
     """The message element, as this receiver gets it; or as far as the hub can open what is encrypted to it alone, in
-    the form in which it is collected or the one in which it is pushed.
+    the form in which it is collected or the one in which it is pushed. Files that lie apart are read from `store` when
+    they are asked for.
 
     Raises StorageError when it is not there, or does not open.
     """
@@ -217,8 +223,8 @@ def opened(session: Session, sealer: Sealer, *, message: int, referentienummer: 
         raise StorageError(f"the payload of {referentienummer} is missing")
     epoch, wrapped, octets = row[0], bytes(row[1]), bytes(row[2])
     if sealed_to is None:
-        return sealer.unseal(Sealed(epoch=epoch, wrapped=wrapped, octets=octets),
-                             context_of(referentienummer, afzender, bridged_to))
+        return unpack(sealer.unseal(Sealed(epoch=epoch, wrapped=wrapped, octets=octets),
+                                    context_of(referentienummer, afzender, bridged_to)), store)
     key = sealer.keys.unwrap(epoch, wrapped, context_of(referentienummer, afzender, receiver))
     return EncryptedBody(certificate=sealed_to, identifier=row[3], digest=bytes(row[4]), key=key, data=octets,
                          message_digest=bytes(row[5]) if pushed else b"")

@@ -95,9 +95,9 @@ class SqlOutbox(ports.Outbox):
     def content(self, claim: Claim) -> Content:
         """See ports.Outbox. Raises StorageError when it is gone or does not open."""
         with self._store.read() as session:
-            return opened(session, self._sealer, message=claim.message, referentienummer=claim.referentienummer,
-                          afzender=claim.afzender, receiver=claim.receiver, bridged_to=claim.bridged_to,
-                          sealed_to=claim.sealed_to, pushed=True)
+            return opened(session, self._sealer, self._store, message=claim.message,
+                          referentienummer=claim.referentienummer, afzender=claim.afzender, receiver=claim.receiver,
+                          bridged_to=claim.bridged_to, sealed_to=claim.sealed_to, pushed=True)
 
     def settle(self, claim: Claim, outcome: Outcome, *, next_at: datetime | None,
                breaker: Callable[[Breaker], Breaker]) -> None:

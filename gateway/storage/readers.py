@@ -26,8 +26,9 @@ class Readers:
         self._closed = False
 
     @contextmanager
-    def cursor(self) -> Iterator[Cursor]:
-        """A cursor on one moment of the database; the transaction ends with the block.
+    def cursor(self, *, large: bool = False) -> Iterator[Cursor]:
+        """A cursor on one moment of the database; the transaction ends with the block. `large`: for what is read once,
+        and would only fill the connection's cache.
 
         Raises Draining after close, Overloaded, StorageError when the database can't be reached, and what the driver
         raises.
@@ -45,6 +46,8 @@ class Readers:
                 finally:
                     with suppress(self._engine.error):  # nothing was written: what was read is true without it
                         cursor.execute("COMMIT")
+                        if large and self._engine.forget is not None:
+                            cursor.execute(self._engine.forget)
                         cursor.close()
                         keep = not self._closed and len(self._idle) < _KEPT
             finally:

@@ -10,6 +10,7 @@ from json import JSONDecodeError, JSONEncoder, loads
 from json.encoder import encode_basestring_ascii as _text
 from typing import Any, Final
 
+from gateway.parted import length
 from gateway.values import Acceptance, Bridged, Diagnosis, Entry, Explained, Refusal, RefusedLeg
 
 ACCEPTED: Final = "accepted"
@@ -91,7 +92,7 @@ def accepted_record(acceptance: Acceptance, *, message: int, certificate: str, s
         f'"conversatie":{_text(header.conversatie)},{cross}"expires_at":{micros(acceptance.expires_at)},'
         f'"kind":"{ACCEPTED}","message":{message},"message_digest":"{acceptance.message_digest.hex()}",'
         f'"message_id":{_text(acceptance.message_id)},{missed}"module":{_text(acceptance.key.module)},'
-        f'"octets":{len(acceptance.payload)},"ontvangers":[{receivers}],'
+        f'"octets":{length(acceptance.payload)},"ontvangers":[{receivers}],'
         f'"referentienummer":{_text(header.referentienummer)},"set_version":{_text(acceptance.key.version)},'
         f'"signature_digest":"{signature_digest}","signer_oin":{_text(proof.signer_oin)},'
         f'"versie":{_text(header.versie)}}}'
@@ -105,7 +106,7 @@ def _bridged_facts(receiver: str, one: Bridged) -> dict[str, object]:
         "set_version": one.key.version,
         "berichttype": one.message_type.berichttype,
         "versie": one.message_type.version,
-        "octets": len(one.payload),
+        "octets": length(one.payload),
         "delivered_digest": one.message_digest.hex(),
     }
 

@@ -15,6 +15,7 @@ no index more than that needs: at every commit each index is another page to wri
                                     conversation above their own
     payloads, bridged_payloads      sealed octets of messages that are still to be confirmed, and nothing else
     addressed_payloads              the same, of what only one addressee can read
+    uploads, file_pieces            files that came apart from their message, sealed; the key is in its payload
     outbox, attempts, push_proofs   what is to be pushed, every attempt at it, and the receivers' signatures for it
     breakers                        parties whose own service is not called for a while
     tolerances                      figures for a party's page; no journal and no state
@@ -40,7 +41,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION: Final = "0011"  # the migration this description equals; a store at another revision is not opened
+REVISION: Final = "0012"  # the migration this description equals; a store at another revision is not opened
 
 metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
@@ -282,6 +283,26 @@ addressed_payloads = Table(
     Column("pushed_digest", LargeBinary),  # of the message element
     PrimaryKeyConstraint("message", "receiver"),
     Index("ix_addressed_payloads_epoch", "epoch"),
+)
+
+# Files of one request. `message` is no foreign key: what is swept away is no longer any message's.
+uploads = Table(
+    "uploads", metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # spool.py
+    Column("at", BigInteger, nullable=False),  # when it began
+    Column("octets", BigInteger, nullable=False),  # sealed
+    Column("message", BigInteger),
+    Index("ix_uploads_state", "state", "id"),
+)
+
+file_pieces = Table(
+    "file_pieces", metadata,
+    Column("upload", Text, nullable=False),
+    Column("file", BigInteger, nullable=False),
+    Column("piece", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("upload", "file", "piece"),
 )
 
 # Open deliveries to parties that have a service of their own; parties that collect have no row here. What is not

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-_RENEWED_AFTER: Final = 8 << 20  # octets that threads have read (docs/decisions/0033)
+RENEWED_AFTER: Final = 8 << 20  # octets that threads have read (docs/decisions/0033)
 _LONGEST: Final = 30  # seconds that anybody is asked to stay away
 _EXPECTED: Final = 100.0  # works per second, until there were some
 
@@ -198,7 +198,7 @@ class Crew:
     def _renewed(self, octets: int) -> ThreadPoolExecutor:
         """The threads; now and then new ones, as lxml keeps every name that a thread read for as long as that lives."""
         self._read += octets
-        if self._read > _RENEWED_AFTER:
+        if self._read > RENEWED_AFTER:
             self._executor.shutdown(wait=False)  # whoever works there ends its work
             self._executor, self._read = self._make(), octets
         return self._executor

@@ -11,17 +11,20 @@ POST (WS-I BP 1.1 §3.4, docs/profile.md §2):
 4. no Content-Encoding but identity, and text/xml in UTF-8, else 415;
 5. a worker thread is free or will be soon (intake.py), else 503 with Retry-After.
 
+Of a package (MTOM, packages.py) 4 comes before 3, which is about its envelope; its files go to the line as they come.
+
 Refusals of a POST go back as signed SOAP faults by the function `refuse`; it works in a thread of its own, so that an
 overload can still be told, and beyond its own bound the bare status has to do. So it has under 0 and 5 for all but one
 refusal per party in ten seconds: a flood must not buy signatures.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote
 
 from gateway.errors import (
@@ -33,24 +36,27 @@ from gateway.errors import (
     UnsupportedContent,
     row,
 )
+from gateway.multipart import is_package, read_package_type
 from gateway.ports import Clock
+from gateway.remedies import too_large
 from gateway.transport.intake import Backlog, Crew, Gone, Room
+from gateway.transport.packages import LONGEST, Begin, Packages
 from gateway.transport.quota import Quota
+from gateway.transport.replies import Send, bare, send_plain, send_reply, send_start
 from gateway.values import Received, Reply
+
+_log = logging.getLogger(__name__)
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Answer = Callable[[Received], Reply]
 Refuse = Callable[[Received, GatewayError], Reply]
 
 _TEXT_XML = re.compile(r'text/xml\s*((?:;\s*[\w-]+=(?:[^\s;"]+|"[^"\\]*")\s*)*);?\s*', re.ASCII | re.IGNORECASE)
 _PARAMETER = re.compile(r';\s*([\w-]+)=(?:"([^"\\]*)"|([^\s;"]+))', re.ASCII)
 _CONTENT_TYPE = 256  # characters; no stack writes half as many
-_PLAIN = "text/plain; charset=utf-8"
 
 
-_BUFFERED: Final = 65_536  # octets of an answer that go out at once; those that follow wait for the peer to read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,7 @@ class RequestLimits:
     waiting: int = 64  # requests beyond those in a thread; some 100 ms of work
     wait_seconds: float = 10.0  # for a thread; by then a peer has given up
     refusals: int = 16  # refusals that may wait for their one thread
+    packages: int = 16  # requests with files (MTOM) under way
     octets_in_flight: int = 134_217_728  # of requests and answers in memory at once, per process
 
 
@@ -90,7 +97,8 @@ class SoapListener:
     """The ASGI application of the SOAP port.
 
     Takes   `answer` and `refuse` of the pipeline (both may block, neither raises), the paths of the services, the
-            contract documents by (path, query) as contracts.build makes them, the quota and the clock.
+            contract documents by (path, query) as contracts.build makes them, the quota and the clock; `begin` of the
+            pipeline where packages are taken.
     Needs   HttpProtocol below it: scope["state"]["peer"] is the client certificate (DER), ["oin"] the OIN in it,
             ["line"] the connection.
     """
@@ -98,6 +106,7 @@ class SoapListener:
     def __init__(
         self, *, answer: Answer, refuse: Refuse, services: Collection[str],
         contracts: Mapping[tuple[str, str], bytes], now: Clock, limits: RequestLimits, quota: Quota,
+        begin: Begin | None = None,
     ) -> None:
         self._answer = answer
         self._refuse = refuse
@@ -112,6 +121,8 @@ class SoapListener:
                           octets=2 * limits.max_octets, room=room)
         self._refusals = Crew("refuse", threads=1, places=limits.refusals, seconds=limits.wait_seconds,
                               octets=limits.max_octets, room=room)
+        self._packages = Packages(begin=begin, now=now, max_octets=limits.max_octets, room=room,
+                                  at_once=limits.packages, refuse=refuse)
 
     @property
     def load(self) -> Load:
@@ -129,15 +140,19 @@ class SoapListener:
             else:
                 await self._get(scope, send)
         except Gone:
-            await _plain(send, 408, "Request Timeout", close=True)
+            await send_plain(send, 408, "Request Timeout", close=True)
 
     def close(self) -> None:
         """Wait for the running work; call it when no connection is left."""
         self._work.close()
         self._refusals.close()
+        self._packages.close()
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, party = _headers(scope), scope["state"]["oin"]
+        if is_package(headers.get(b"content-type", b"").decode("latin-1")):
+            await self._package(scope, headers, receive, send)
+            return
         body = await self._body(party, headers, receive)
         held = len(body.octets)
         try:
@@ -146,9 +161,53 @@ class SoapListener:
             self._room.give(party, held)
         self._room.answer(party, len(reply.octets))
         try:
-            await _reply(send, reply, close=not body.whole)
+            await self._send(send, reply, close=not body.whole)
         finally:
             self._room.answer(party, -len(reply.octets))
+
+    async def _package(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+        received = self._received(scope, headers, b"")
+        root = replace(received, content_type="text/xml", takes_mtom=True)  # as if it came alone
+        try:
+            error = self._check(root, headers, _Body())
+            if error is not None:
+                raise error
+            package = read_package_type(received.content_type)
+            reply, whole = await self._packages.serve(root, scope["state"]["oin"], package, self._pace(receive))
+        except Overloaded as later:
+            later.retry_after = self._backlog.retry_after()
+            reply, whole = await self._later(scope, received, later), False
+        except GatewayError as refusal:
+            reply, whole = await self._refused(scope, received, refusal) or bare(refusal), False
+        whole = whole or await self._linger(headers, receive)
+        await self._send(send, reply, close=not whole)
+
+    def _pace(self, receive: Receive) -> Callable[[], Awaitable[tuple[bytes, bool]]]:
+        """The body as it comes, each piece in its time. Raises Gone."""
+        start, size = asyncio.get_running_loop().time(), 0
+
+        async def more() -> tuple[bytes, bool]:
+            nonlocal size
+            allowed = min(self._limits.body_seconds + size / self._limits.body_floor, LONGEST)
+            octets, coming = await _chunk(receive, start + allowed)
+            size += len(octets)
+            return octets, coming
+        return more
+
+    async def _send(self, send: Send, reply: Reply, *, close: bool) -> None:
+        """The answer; one with files is read while it goes out."""
+        if reply.package is None:
+            await send_reply(send, reply, close=close)
+            return
+        await send_start(send, reply, reply.package.length, close=close)
+        pieces = iter(reply.package)
+        try:
+            while (piece := await self._packages.run(next, pieces, None)) is not None:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except GatewayError as error:  # its receiver confirmed meanwhile, or the store is gone: the connection ends
+            _log.warning("an answer with files broke off: %s", type(error).__name__)
+            return
+        await send({"type": "http.response.body", "body": b""})
 
     async def _turn_away(self, error: GatewayError, scope: Scope, receive: Receive, send: Send) -> None:
         """Discard the body, so that the connection can go on, and say when to come again."""
@@ -158,13 +217,13 @@ class SoapListener:
             reply = await self._later(scope, self._received(scope, headers, b""), error)
         else:
             reply = self._bare(scope, error)
-        await _reply(send, reply, close=not whole)
+        await send_reply(send, reply, close=not whole)
 
     def _received(self, scope: Scope, headers: Mapping[bytes, bytes], octets: bytes) -> Received:
         return Received(
             octets=octets, path=_path(scope), content_type=headers.get(b"content-type", b"").decode("latin-1"),
             soap_action=headers[b"soapaction"].decode("latin-1") if b"soapaction" in headers else None,
-            peer=scope["state"]["peer"], at=self._now(),
+            peer=scope["state"]["peer"], at=self._now(), takes_mtom=takes_mtom(headers.get(b"accept", b"")),
         )
 
     async def _serve(self, scope: Scope, headers: Mapping[bytes, bytes], body: _Body) -> Reply:
@@ -178,7 +237,7 @@ class SoapListener:
             error = self._overloaded(f"{self._limits.threads} requests are in work, {self._limits.waiting} wait")
         if isinstance(error, Overloaded):
             return await self._later(scope, received, error)
-        return await self._refused(scope, received, error) or _bare(error)
+        return await self._refused(scope, received, error) or bare(error)
 
     async def _refused(self, scope: Scope, received: Received, error: GatewayError) -> Reply | None:
         """The refusal in full; None when too many wait for theirs."""
@@ -193,7 +252,7 @@ class SoapListener:
 
     def _bare(self, scope: Scope, error: GatewayError) -> Reply:
         self._quota.not_said(scope["state"]["oin"], error)
-        return _bare(error)
+        return bare(error)
 
     def _overloaded(self, why: str) -> Overloaded:
         error = Overloaded(why)
@@ -250,7 +309,7 @@ class SoapListener:
                 self._room.give(party, size)
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"more than {self._limits.max_octets} octets")
+        return too_large(f"more than {self._limits.max_octets} octets")
 
     def _no_room(self) -> Overloaded:
         return self._overloaded(f"requests and answers of {self._room.held} octets are in memory")
@@ -274,18 +333,18 @@ class SoapListener:
     async def _get(self, scope: Scope, send: Send) -> None:
         path = _path(scope)
         if path not in self._services:
-            await _plain(send, row(NotFound()).http, "Not Found")
+            await send_plain(send, row(NotFound()).http, "Not Found")
             return
         document = None
         if scope["method"] == "GET":
             document = self._contracts.get((path, contract_query(scope["query_string"])))
             if document is None and scope["query_string"]:
-                await _plain(send, row(NotFound()).http, "Not Found")
+                await send_plain(send, row(NotFound()).http, "Not Found")
                 return
         if document is None:
-            await _plain(send, row(MethodNotAllowed()).http, "Method Not Allowed", allow="POST")
+            await send_plain(send, row(MethodNotAllowed()).http, "Method Not Allowed", allow="POST")
         else:
-            await _reply(send, Reply(status=200, octets=document))
+            await send_reply(send, Reply(status=200, octets=document))
 
 
 def is_text_xml(content_type: str) -> bool:
@@ -296,6 +355,11 @@ def is_text_xml(content_type: str) -> bool:
         return False
     charsets = [quoted or bare for name, quoted, bare in _PARAMETER.findall(whole[1]) if name.lower() == "charset"]
     return all(charset.lower() == "utf-8" for charset in charsets)
+
+
+def takes_mtom(accept: bytes) -> bool:
+    """Does an Accept header name packages of MTOM? Read loosely: who does not want them never writes these words."""
+    return b"multipart/related" in accept[:_CONTENT_TYPE].lower()
 
 
 def contract_query(query: bytes) -> str:
@@ -326,33 +390,3 @@ async def _chunk(receive: Receive, until: float) -> tuple[bytes, bool]:
     if message["type"] != "http.request":
         raise Gone
     return message["body"], message["more_body"]
-
-
-def _bare(error: GatewayError) -> Reply:
-    """A status with a word."""
-    seen = row(error)
-    return Reply(status=seen.http, octets=b"Refused.\n", content_type=_PLAIN,
-                 retry_after=error.retry_after or seen.retry_after)
-
-
-async def _plain(send: Send, status: int, text: str, *, allow: str | None = None, close: bool = False) -> None:
-    reply = Reply(status=status, octets=text.encode() + b"\n", content_type=_PLAIN)
-    await _reply(send, reply, allow=allow, close=close)
-
-
-async def _reply(send: Send, reply: Reply, *, allow: str | None = None, close: bool = False) -> None:
-    headers = [
-        (b"content-type", reply.content_type.encode("latin-1")), (b"content-length", b"%d" % len(reply.octets)),
-    ]
-    if reply.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % reply.retry_after))
-    if allow is not None:
-        headers.append((b"allow", allow.encode()))
-    if close:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    for begin in range(0, len(reply.octets), _BUFFERED):
-        part, more = reply.octets[begin:begin + _BUFFERED], begin + _BUFFERED < len(reply.octets)
-        await send({"type": "http.response.body", "body": part, "more_body": more})
-    if not reply.octets:
-        await send({"type": "http.response.body", "body": b""})

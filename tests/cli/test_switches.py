@@ -101,10 +101,10 @@ def test_the_duties_are_listed_once_a_hub_has_run(hub: Hub) -> None:
 
     until(lambda: len(rows()) >= 4 and all(row["outcome"] for row in rows()))
     assert {row["name"]: row["every_seconds"] for row in rows()} == {
-        "expire": 60, "partitions": 3600, "retention": 3600, "retire-keys": 3600}
+        "expire": 60, "partitions": 3600, "retention": 3600, "retire-keys": 3600, "sweep-files": 60}
     assert all(row["outcome"] == "done" and not row["late"] and row["node"] == "hub" for row in rows())
     assert gateway("duties", "list", hub.folder).code == 0
-    assert gateway("doctor", hub.folder, "--json").json[-1]["detail"] == "4, all done in time"
+    assert gateway("doctor", hub.folder, "--json").json[-1]["detail"] == "5, all done in time"
 
 
 def test_the_fault_says_when_to_come_back_and_a_repeated_request_gets_its_receipt(line: Line) -> None:

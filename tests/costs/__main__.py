@@ -33,7 +33,7 @@ def main() -> int:
         search.run(time.monotonic() + asked.seconds, lambda text: print(text, flush=True))
         print("a good message:", ", ".join(f"{size:,} octets {cost * 1e3:.2f} ms" for size, cost in bench.good.table))
         found = search.confirmed(10)
-        print(f"{bench.tried:,} requests, {search.accepted:,} accepted, {len(search.best):,} kinds of refusal. Dearest:")
+        print(f"{bench.tried:,} requests, {search.accepted:,} accepted, {len(search.best):,} kinds of refusal:")
         print("\n".join(lines(found)))
         doors.close()
     return 1 if found[0].ratio >= BOUND else 0

@@ -36,12 +36,13 @@ def test_a_good_request_passes(wire: Wire) -> None:
 @pytest.mark.parametrize("content_type", [
     "application/soap+xml; charset=utf-8", "application/json", "text/html", "text/xml; charset=utf-16",
     "text/xml; charset=utf-7", "text/xml; charset=iso-8859-1", "multipart/related",
-    'multipart/related; type="application/xop+xml"; start="<x>"; start-info="text/xml"; boundary="b"',
+    'multipart/related; type="application/xop+xml"; start="<x>"; start-info="application/soap+xml"; boundary="b"',
     'multipart/related; type="text/html"; boundary="b"', "text/xml, application/soap+xml", "x" * 5_000])
 def test_another_content_type(wire: Wire, content_type: str) -> None:
     """A signed fault with its ticket, as for every caller that TLS knows."""
-    wire.target.repels(wire.target.signed(), UnsupportedContent, via=lambda octets: wire.call(
-        body=octets, Content_Type=content_type))
+    sent = wire.target.signed()
+    read = b"" if content_type.startswith("multipart/") else sent  # of a package nothing is read before its type holds
+    wire.target.repels(read, UnsupportedContent, via=lambda _: wire.call(body=sent, Content_Type=content_type))
 
 
 @pytest.mark.incident("CVE-2025-25293")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway.app import front
-from gateway.pipeline import answer, decline
+from gateway.pipeline import answer, begin, decline
 from gateway.transport import (
     ConnectionLimits,
     OwnMeter,
@@ -110,7 +110,8 @@ def listening(target: Target, connections: ConnectionLimits | None = None) -> It
     book = gate.register  # an AddressBook
     quota = wire.quota = front.quota(settings, book, OwnMeter(), gate.observe)  # type: ignore[arg-type]
     listener = SoapListener(
-        answer=lambda received: answer(received, gate), refuse=lambda received, error: decline(received, error, gate),
+        answer=lambda received: answer(received, gate), begin=lambda received, root: begin(received, root, gate),
+        refuse=lambda received, error: decline(received, error, gate),
         services=services, now=lambda: datetime.now(UTC) + wire.ahead,
         limits=RequestLimits(max_octets=CAP, linger_seconds=0.3), quota=quota,
         contracts=build_contracts(services, wsdl_root=settings.sets.wsdl, xsd_root=settings.sets.xsd,

@@ -122,6 +122,7 @@ skew_seconds = 5
 timestamp_ttl_seconds = 60
 max_waiting = 50
 threads = 2
+packages = 3
 waiting_requests = 30
 waiting_seconds = 4
 octets_in_flight = 9_000_000
@@ -162,7 +163,7 @@ tsa_certificate = "pki/ca.pem"
     assert settings.store.keys == Path("/var/lib/gateway/keys")
     assert settings.retention.extra_holidays == {"goede-vrijdag"}
     assert settings.limits == Limits(
-        skew=timedelta(seconds=5), timestamp_ttl=timedelta(seconds=60), max_waiting=50, threads=2,
+        skew=timedelta(seconds=5), timestamp_ttl=timedelta(seconds=60), max_waiting=50, threads=2, packages=3,
         waiting_requests=30, waiting_seconds=4, octets_in_flight=9_000_000,
         party=Allowance(requests_per_second=50, burst=100, connections=20), connections=500, handshakes=200,
         handshake_seconds=5, header_seconds=6, body_seconds=7, body_octets_per_second=8_192, idle_seconds=9,

@@ -13,10 +13,10 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
         "Zet de client op SOAP 1.1; dan stuurt hij text/xml.",
         "Set the client to SOAP 1.1; it then sends text/xml."),
     "content-type-multipart": (
-        "Het bericht is een MIME-pakket (MTOM of SwA).",
-        "The message is a MIME package (MTOM or SwA).",
-        "Zet MTOM uit: bijlagen staan als base64 in het bericht.",
-        "Switch MTOM off: attachments stand in the message as base64."),
+        "Het bericht is een MIME-pakket, maar niet van MTOM voor SOAP 1.1 (SwA, of MTOM voor SOAP 1.2).",
+        "The message is a MIME package, but not of MTOM for SOAP 1.1 (SwA, or MTOM for SOAP 1.2).",
+        'Stuur multipart/related met type="application/xop+xml" en start-info="text/xml", of zet MTOM uit.',
+        'Send multipart/related with type="application/xop+xml" and start-info="text/xml", or switch MTOM off.'),
     "content-type-wrong": (
         "Content-Type is niet text/xml.",
         "Content-Type is not text/xml.",
@@ -41,8 +41,8 @@ WORDS: Final[dict[str, tuple[str, str, str, str]]] = {
     "mime-in-message": (
         "De envelop zit in een MIME-deel (multipart).",
         "The envelope is inside a MIME part (multipart).",
-        "Zet MTOM of SwA uit: het knooppunt neemt één XML-document.",
-        "Switch MTOM or SwA off: the hub takes one XML document."),
+        "Geef alleen het eerste deel, vanaf <; het knooppunt neemt MTOM, maar geen SwA.",
+        "Give the first part alone, from < on; the hub takes MTOM, but no SwA."),
     "encoding-not-utf8": (
         "De octetten zijn geen UTF-8, waarschijnlijk Latin-1 of Windows-1252.",
         "The octets are not UTF-8, probably Latin-1 or Windows-1252.",

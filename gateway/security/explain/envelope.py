@@ -6,7 +6,8 @@ from typing import Final
 
 from lxml import etree
 
-from gateway.errors import MalformedEnvelope, NotUtf8, NotXml, TooLarge
+from gateway.errors import MalformedEnvelope, NotUtf8, NotXml, TooLarge, UnsupportedContent
+from gateway.multipart import is_package, read_package_type
 from gateway.names import SOAP, SOAP12, WSA, WSA_OLD, WSSE, clark
 from gateway.security.explain.case import SIGNATURE, WSU_ID, Case, actor_of, elements, found
 from gateway.soap import Element, many_namespaces, read_bounded, scopes_are_bounded
@@ -39,6 +40,8 @@ def http(case: Case) -> list[Diagnosis] | None:
     kind, place = sent.partition(";")[0].strip().lower(), "HTTP/Content-Type"
     if kind == "application/soap+xml":
         return [found("content-type-soap12", place)]
+    if is_package(sent) and _is_mtom(sent):
+        return []
     if kind.startswith("multipart/") or kind == "application/xop+xml":
         return [found("content-type-multipart", place)]
     if kind != "text/xml":
@@ -47,6 +50,15 @@ def http(case: Case) -> list[Diagnosis] | None:
     if charset and charset[1].lower() not in ("utf-8", "utf8"):
         return [found("charset-wrong", place)]
     return []
+
+
+def _is_mtom(content_type: str) -> bool:
+    """Is it what a package has whose first part is looked at here?"""
+    try:
+        read_package_type(content_type)
+    except UnsupportedContent:
+        return False
+    return True
 
 
 def xml(case: Case) -> list[Diagnosis]:
