@@ -7,6 +7,7 @@ STAMP := $(VENV)/.installed
 FUZZER := $(VENV)/.fuzzer
 SECONDS := 60
 MINUTES := 10
+WORKERS := 2
 STORE := sqlite
 PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
 	$(BIN)/python -m pip -qq --no-input install
@@ -14,7 +15,8 @@ PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ig
 RUN := env -u PYTHONPATH -u PYTHONDONTWRITEBYTECODE $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-postgres lint bench bench-stacks fuzz costs chaos chaos-ha docs-performance docs-security test-pythons lock clean
+.PHONY: help setup demo test test-postgres lint bench bench-stacks fuzz costs chaos chaos-ha overload soak \
+	docs-performance docs-security test-pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +75,12 @@ chaos: setup ## break a hub again and again, then check its promise: MINUTES=10 
 
 chaos-ha: setup ## three nodes on three PostgreSQL members under Patroni: lose each kind of machine, then check the promise
 	@$(RUN) -m tests.chaos.ha $(if $(SEED),--seed $(SEED))
+
+overload: setup ## five times what a hub can do, and after it: WORKERS=2; writes build/overload.json, a minute
+	@$(RUN) -m tests.load.overload --workers $(WORKERS)
+
+soak: setup ## steady load; does memory, time or anything else grow? MINUTES=10 STORE=sqlite|postgres SEED=n; build/soak.json
+	@$(RUN) -m tests.load.soak --minutes $(MINUTES) --store $(STORE) $(if $(SEED),--seed $(SEED))
 
 docs-performance: setup ## write the figures of build/bench.json into docs/performance.md
 	@$(RUN) -m benchmarks.page

@@ -22,6 +22,7 @@ from benchmarks.machine import facts
 from benchmarks.sections import SECTIONS, Section, Skipped
 from benchmarks.tables import TABLES, cells
 from benchmarks.targets import judge
+from tests.postgres.cluster import ended_by_signals
 
 Report = dict[str, Any]
 
@@ -121,4 +122,5 @@ def _minutes(seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with ended_by_signals():
+        sys.exit(main(sys.argv[1:]))

@@ -4,6 +4,7 @@ A million entries and a hundred thousand waiting messages would take an hour to 
 down the line, and its rows are copied under other numbers. The copies' entries are chained like any others.
 """
 
+import os
 import sqlite3
 import statistics
 import time
@@ -245,6 +246,7 @@ class _Copies:
     def close(self) -> None:
         self._store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._store.close()
+        os.sync()  # or the first commits that are measured would wait for the disk to take what was filled
 
 
 def _rows(ask: Callable[[Query], list[Any]], table: Table, where: Any) -> list[Row]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
+from benchmarks.attachments import measure_attachments
 from benchmarks.growth import SIZES, measure_growth
 from benchmarks.line import ON_A_SERVER, WAY_IN, Case, measure_line, measure_mailbox
 from benchmarks.network import LOADS, Load, measure_network, served
@@ -98,6 +99,13 @@ def _postgres(told: Told, quick: bool) -> object:
         return {"version": _version(server), "line": line, "network": network}
 
 
+def _attachments(told: Told, quick: bool) -> object:
+    with instance_folder() as folder, served(folder, 1) as running:
+        if quick:
+            return measure_attachments(running, counts=[2], size=100_000, rounds=1, told=told)
+        return measure_attachments(running, told=told)
+
+
 def _stacks(told: Told, quick: bool) -> object:
     with world() as hub:
         return measure_stacks(hub, seconds=0.05, rounds=1, told=told) if quick else measure_stacks(hub, told=told)
@@ -109,9 +117,10 @@ SECTIONS = (
     Section(name="mailbox", title="collect and confirm", seconds=15, measure=_mailbox),
     Section(name="push", title="push", seconds=25, measure=_push),
     Section(name="network", title="end to end over mutual TLS", seconds=80, measure=_network),
-    Section(name="growth", title="growth", seconds=150, measure=_growth),
+    Section(name="growth", title="growth", seconds=90, measure=_growth),
     Section(name="start", title="start", seconds=45, measure=_start),
     Section(name="postgres", title="on PostgreSQL", seconds=60, measure=_postgres),
+    Section(name="attachments", title="files of 20 MB", seconds=40, measure=_attachments),
     Section(name="stacks", title="other stacks, the same work", seconds=60, measure=_stacks),
 )
 

@@ -95,6 +95,11 @@ TABLES = (
         "the first of all": figure("first_seconds")}),
     Shown(name="postgres", section="postgres", rows=lambda found: found["line"], columns=_LINE),
     Shown(name="postgres-network", section="postgres", rows=lambda found: found["network"], columns=_NETWORK),
+    Shown(name="attachments", section="attachments", rows=lambda found: found, columns={
+        "files": word("files"), "octets of each": word("file_octets"), "in, s": figure("in_seconds"),
+        "hub's processor, s": figure("in_hub_cpu_seconds"), "out, s": figure("out_seconds"),
+        "hub's processor out, s": figure("out_hub_cpu_seconds"), "memory above idle, MB": figure("memory_mb"),
+        "over the in-line cap": figure("memory_over_cap")}),
     Shown(name="stacks", section="stacks", rows=lambda found: found, columns={
         "stack": word("stack"), "version": lambda row: str(row.get("version", "–")),
         "verify, median µs": figure("verify_p50_us"), "p95": figure("verify_p95_us"), "p99": figure("verify_p99_us"),

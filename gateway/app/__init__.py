@@ -27,6 +27,8 @@ from gateway.app.sets import (
 )
 from gateway.app.world import create_instance
 from gateway.errors import Misconfigured
+from gateway.multipart import Package
+from gateway.party import Collected, Find, find_files
 from gateway.routing import routing_keys
 from gateway.security import EvidenceCheck, canonical, load_certificate, load_certificates, make_crl
 from gateway.security import verify_evidence as _verify_evidence
@@ -36,11 +38,11 @@ from gateway.storage import current, upgrade
 from gateway.values import Party, Purpose, Route
 
 __all__ = [
-    "Diagnosis", "EvidenceCheck", "Instance", "Rehearsed", "Story", "backup_store", "canonical_message", "check_sets",
-    "create_instance", "declare_restored", "demo_messages", "describe_party", "diff_sets", "examine", "expiring",
-    "explain_file", "fetch_revocation", "list_routes", "list_sets", "listen", "open_instance", "rehearse_certificates",
-    "renew_crl", "run", "sample_messages", "upgrade_store", "validate_file", "verify_evidence", "write_docs",
-    "write_wsdl",
+    "Collected", "Diagnosis", "EvidenceCheck", "Find", "Instance", "Rehearsed", "Story", "backup_store",
+    "canonical_message", "check_sets", "create_instance", "declare_restored", "demo_messages", "describe_party",
+    "diff_sets", "examine", "expiring", "explain_file", "fetch_revocation", "find_files", "list_routes", "list_sets",
+    "listen", "open_instance", "rehearse_certificates", "renew_crl", "run", "sample_messages", "saved", "upgrade_store",
+    "validate_file", "verify_evidence", "write_docs", "write_wsdl",
 ]
 
 
@@ -126,6 +128,15 @@ def demo_messages(instance: Instance) -> dict[str, bytes]:
     """The full example of each Schuldregeling message, by element: together they are one conversation."""
     folder = instance.settings.sets.xsd / "schuldregeling" / "2.0" / "examples" / "valid"
     return {path.stem.removesuffix("-volledig"): path.read_bytes() for path in sorted(folder.glob("*-volledig.xml"))}
+
+
+def saved(content: bytes | Package) -> Iterator[bytes]:
+    """A request as it is kept in a file: its octets; of one with files its Content-Type comes first, as in a mail."""
+    if isinstance(content, Package):
+        yield f"Content-Type: {content.content_type}\r\n\r\n".encode("ascii")
+        yield from content
+    else:
+        yield content
 
 
 def canonical_message(octets: bytes) -> bytes:

@@ -11,11 +11,16 @@ import typer
 
 from gateway import app as gateway_app
 from gateway.cli.output import Folder, Json, escape, fail, out, plain, print_facts, print_json, print_rows
+from gateway.multipart import Package
 
 app = typer.Typer()
 
 Who = Annotated[str, typer.Option("--party", metavar="NAME", help="Slug, name or id of the party to act as.")]
 Message = Annotated[Path, typer.Argument(metavar="FILE.xml", exists=True, dir_okay=False, help="A message element.")]
+Attach = Annotated[list[str] | None, typer.Option("--attach", metavar="NAME=FILE", show_default=False, help=(
+    'The file that stands for `<xop:Include href="cid:NAME"/>` in the message; without it: the file NAME beside '
+    "FILE.xml."))]
+Mtom = Annotated[bool, typer.Option("--mtom", help="Also send the attachments that are in line as parts of their own.")]
 Hub = Annotated[str | None, typer.Option("--url", help="Where the hub listens, if not where this instance says.")]
 _NOT_CONFIRMED = "niet bevestigd: onbekend, verlopen, niet opgehaald of niet voor u"
 _INBOX = ("referentienummer", "berichttype", "versie", "afzender", "conversatie_referentienummer",
@@ -24,17 +29,19 @@ _INBOX = ("referentienummer", "berichttype", "versie", "afzender", "conversatie_
 
 @app.command()
 def send(
-    folder: Folder, message: Message, party: Who, as_json: Json = False, url: Hub = None,
-    envelope_out: Annotated[Path | None, typer.Option("--envelope-out", metavar="F",
-                                                      help="Also save the exact octets of the request.")] = None,
+    folder: Folder, message: Message, party: Who, as_json: Json = False, url: Hub = None, attach: Attach = None,
+    mtom: Mtom = False,
+    envelope_out: Annotated[Path | None, typer.Option("--envelope-out", metavar="F", help=(
+        "Also save the exact octets of the request; of one with files after its Content-Type."))] = None,
 ) -> None:
     """Wrap a message element in a signed envelope, send it as PARTY and print the receipt."""
-    def keep(octets: bytes) -> None:
+    def keep(content: bytes | Package) -> None:
         if envelope_out is not None:
-            envelope_out.write_bytes(octets)
+            with envelope_out.open("wb") as file:
+                file.writelines(gateway_app.saved(content))
 
     with gateway_app.open_instance(folder).acting(party, url=url) as client:
-        sent = client.send(message.read_bytes(), keep)
+        sent = client.send(message.read_bytes(), keep, _files(message, attach), mtom=mtom)
     receipt = asdict(sent.receipt)
     receipt["ontvanger"] = list(receipt.pop("ontvangers"))
     receipt["geweigerd"] = [{"ontvanger": who, "code": code} for who, code in receipt["geweigerd"]]
@@ -49,11 +56,24 @@ def send(
 
 
 @app.command()
-def wrap(folder: Folder, message: Message, party: Who, url: Hub = None) -> None:
-    """Print the signed envelope for a message element without sending it."""
-    _, _, signed = gateway_app.open_instance(folder).party(party, url=url).wrap(message.read_bytes())
-    sys.stdout.buffer.write(signed.octets)
+def wrap(folder: Folder, message: Message, party: Who, url: Hub = None, attach: Attach = None, mtom: Mtom = False,
+         ) -> None:
+    """Print the signed envelope for a message element without sending it; with files after its Content-Type."""
+    client = gateway_app.open_instance(folder).party(party, url=url)
+    wrapped = client.wrap(message.read_bytes(), _files(message, attach), mtom=mtom)
+    sys.stdout.buffer.writelines(gateway_app.saved(wrapped.content))
     sys.stdout.buffer.flush()
+
+
+def _files(message: Path, attach: list[str] | None) -> gateway_app.Find:
+    """The files that a message may name: those given, else those beside it."""
+    given = {}
+    for words in attach or ():
+        name, equals, file = words.partition("=")
+        if not equals or not name or not file:
+            raise typer.BadParameter(f"'{words}' is not NAME=FILE")
+        given[name] = Path(file)
+    return gateway_app.find_files(given, message.parent)
 
 
 @app.command()
@@ -62,6 +82,8 @@ def inbox(
     action: Annotated[str, typer.Argument(metavar="[list|get|confirm]")] = "list",
     numbers: Annotated[list[str] | None, typer.Argument(metavar="REF…", help="Referentienummer(s).")] = None,
     as_json: Json = False, url: Hub = None,
+    into: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", file_okay=False, help=(
+        "get: write the message to FOLDER/REF.xml and the files that lie apart from it beside it."))] = None,
 ) -> None:
     """List the messages that wait for PARTY, get one, or confirm those that were handled."""
     refs = list(numbers or ())
@@ -78,12 +100,7 @@ def inbox(
             else:
                 print_rows(f"Postbus van {party}", rows, _INBOX, empty="geen wachtende berichten")
         elif action == "get":
-            octets = client.collect(refs[0]).octets
-            if as_json:
-                print_json({"referentienummer": refs[0], "bericht": octets.decode()})
-            else:
-                sys.stdout.buffer.write(octets + b"\n")
-                sys.stdout.buffer.flush()
+            _get(client.collect(refs[0], into), into, as_json)
         else:
             _confirm(client.confirm(*refs), as_json)
 
@@ -115,6 +132,23 @@ def _line(text: str) -> None:
     """One whole line at once: several threads have something to say."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _get(taken: gateway_app.Collected, into: Path | None, as_json: bool) -> None:
+    if into is not None:
+        into.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = into / f"{taken.referentienummer}.xml"
+        file.write_bytes(taken.octets)
+        if as_json:
+            print_json({"referentienummer": taken.referentienummer, "bestand": str(file), "bijlagen": taken.files})
+        else:
+            print_rows("Opgehaald", [{"bestand": str(into / name)} for name in (file.name, *taken.files)],
+                       ("bestand",), empty="")
+    elif as_json:
+        print_json({"referentienummer": taken.referentienummer, "bericht": taken.octets.decode()})
+    else:
+        sys.stdout.buffer.write(taken.octets + b"\n")
+        sys.stdout.buffer.flush()
 
 
 def _confirm(results: dict[str, bool], as_json: bool) -> None:

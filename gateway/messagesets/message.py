@@ -49,7 +49,7 @@ def read_header(message: "etree._Element", place: str = "/*") -> Header:
     Raises SchemaInvalid for a moment that XSD allows and a calendar does not (24:00), and when there is no header.
     """
     # Direct iteration over children: this runs for every message, and an XPath per field would cost more than XSD.
-    header = next(message.iterchildren(HEADER), None)
+    header = next((child for child in message if child.tag == HEADER), None)
     if header is None:
         raise SchemaInvalid((check_finding("berichtheader", place),))
     facts: dict[str, str] = {}
@@ -57,17 +57,17 @@ def read_header(message: "etree._Element", place: str = "/*") -> Header:
     routing: tuple[str, str] | None = None
     ground: str | None = None
     documents: set[str] = set()
-    for group in header.iterchildren("{*}*"):
+    for group in header:
         match str(group.tag)[_SKIP:]:
             case "Stuurgegevens":
-                for child in group.iterchildren("{*}*"):
+                for child in group:
                     name = str(child.tag)[_SKIP:]
                     if name == "Ontvanger":
                         receivers.append(content(child).lower())
                     elif name == "Routering":
                         kind, value = (content(one) for one in child.iterchildren("{*}*"))
                         routing = (kind, value)
-                    else:
+                    else:  # a comment too, under a name that nobody asks for
                         facts[name] = content(child)
             case "Grondslag":
                 ground, documents = _ground(group)

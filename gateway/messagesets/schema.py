@@ -68,6 +68,7 @@ class Vocabulary:
     contact: tuple[str, ...]  # someone who must be reachable
     attached: tuple[str, ...]  # the content of an attachment
     attributes: bool  # may an element have one?
+    marked: tuple[str, ...]  # bsn, iban, contact and attached together, and at least one name
     children: Children
 
 
@@ -80,16 +81,16 @@ def read_vocabulary(schema: Path, root: Path, known: dict[Path, SchemaFile]) -> 
     files = _closure(schema.resolve(), root.resolve(), known)
     derived = {name: base for file in files.values() for name, base in file.derived.items()}
     typed = [pair for file in files.values() for pair in file.typed]
+    bsn, iban, contact = (_holding(typed, derived, words) for words in (_BSN, _IBAN, _CONTACT))
+    attached = tuple(sorted({element for element, _ in typed if etree.QName(element).localname == "Inhoud"}))
     return Vocabulary(
         files=tuple(files.values()),
         globals=frozenset(name for file in files.values() for name in file.globals),
         elements=frozenset(element for element, _ in typed),
         values=frozenset(value for file in files.values() for value in file.values),
-        bsn=_holding(typed, derived, _BSN),
-        iban=_holding(typed, derived, _IBAN),
-        contact=_holding(typed, derived, _CONTACT),
-        attached=tuple(sorted({element for element, _ in typed if etree.QName(element).localname == "Inhoud"})),
+        bsn=bsn, iban=iban, contact=contact, attached=attached,
         attributes=any(file.attributes for file in files.values()),
+        marked=tuple(sorted({str(_NOTHING.tag), *bsn, *iban, *contact, *attached})),
         children=children(file.holdings for file in files.values()),
     )
 

@@ -2,8 +2,12 @@
 demo and the tests.
 """
 
-from gateway.party.client import Collected, PartyClient, PartyEncryption, Sent, Waiting
+from gateway.party.client import Collected, PartyClient, PartyEncryption, Sent, Waiting, Wrapped
 from gateway.party.inbox import Inbox
+from gateway.party.parts import Find, find_files
 from gateway.party.receiver import Receiver, pushed_to
 
-__all__ = ["Collected", "Inbox", "PartyClient", "PartyEncryption", "Receiver", "Sent", "Waiting", "pushed_to"]
+__all__ = [
+    "Collected", "Find", "Inbox", "PartyClient", "PartyEncryption", "Receiver", "Sent", "Waiting", "Wrapped",
+    "find_files", "pushed_to",
+]

@@ -9,6 +9,7 @@ from gateway.errors import TimestampStale
 from gateway.names import WSU, clark
 from gateway.soap import Element
 
+_TIMES: Final = ([clark(WSU, "Created")], [clark(WSU, "Created"), clark(WSU, "Expires")])
 _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z")
 _DRIFT: Final = timedelta(seconds=5)  # a clock that is this far off is not synchronised
 
@@ -29,15 +30,15 @@ def check_fresh(timestamp: Element, policy: Window, now: datetime) -> bool:
 
     Did it take the skew for that to hold?
     """
-    tags = [child.tag for child in islice(timestamp, 3)]
-    if tags not in ([clark(WSU, "Created")], [clark(WSU, "Created"), clark(WSU, "Expires")]):
+    times = list(islice(timestamp, 3))
+    if [child.tag for child in times] not in _TIMES:
         raise TimestampStale("a Timestamp holds Created, then at most one Expires")
-    created = _moment(timestamp[0])
+    created = _moment(times[0])
     if created > now + policy.skew:  # first: nothing can be added to the last moment there is
         raise TimestampStale(f"Created is {(created - now).total_seconds():.0f} s ahead of the hub's clock")
     limit = created + policy.max_age
-    if len(tags) == 2:
-        expires = _moment(timestamp[1])
+    if len(times) == 2:
+        expires = _moment(times[1])
         if not created < expires <= created + policy.max_span:
             raise TimestampStale("Expires is not within the allowed span after Created")
         limit = min(limit, expires)
@@ -48,7 +49,7 @@ def check_fresh(timestamp: Element, policy: Window, now: datetime) -> bool:
 
 def _moment(element: Element) -> datetime:
     value = (element.text or "").strip()
-    if len(element) or element.attrib or not _UTC.fullmatch(value):
+    if len(element) or element.keys() or not _UTC.fullmatch(value):
         raise TimestampStale("a time must be UTC with Z and at most three decimals")
     try:
         return datetime.fromisoformat(value)

@@ -5,7 +5,8 @@ Sources: XML Signature 1.1 §6; RFC 9231 §2; Digikoppeling Beveiligingsstandaar
 
 import hashlib
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from functools import lru_cache
+from typing import Final, Literal, Protocol, TypeGuard, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -65,7 +66,7 @@ def signature_holds(method: str, key: PublicKey, signature: bytes, octets: bytes
     ECDSA values are r and s side by side, each as long as the curve's order (XML Signature 1.1 §6.4.3).
     """
     try:
-        if method in _RSA and isinstance(key, rsa.RSAPublicKey):
+        if method in _RSA and _is_rsa_public(key):
             pad, hash_ = _RSA[method]
             key.verify(signature, octets, pad, hash_)
             return True
@@ -83,7 +84,7 @@ def signature_holds(method: str, key: PublicKey, signature: bytes, octets: bytes
 
 def method_for(key: PrivateKey) -> str:
     """The method we sign with: the family of the key, SHA-256 (SIGN001)."""
-    return RSA_SHA256 if isinstance(key, rsa.RSAPrivateKey) else ECDSA_SHA256
+    return RSA_SHA256 if _is_rsa_private(key) else ECDSA_SHA256
 
 
 def family_of(method: str) -> Literal["rsa", "ecdsa"]:
@@ -93,8 +94,22 @@ def family_of(method: str) -> Literal["rsa", "ecdsa"]:
 
 def sign(key: PrivateKey, octets: bytes) -> bytes:
     """The raw SignatureValue over `octets` by `method_for(key)`."""
-    if isinstance(key, rsa.RSAPrivateKey):
+    if _is_rsa_private(key):
         return key.sign(octets, *_RSA[RSA_SHA256])
-    r, s = decode_dss_signature(key.sign(octets, ec.ECDSA(hashes.SHA256())))
-    size = (key.key_size + 7) // 8
+    curve = cast(ec.EllipticCurvePrivateKey, key)
+    r, s = decode_dss_signature(curve.sign(octets, ec.ECDSA(hashes.SHA256())))
+    size = (curve.key_size + 7) // 8
     return r.to_bytes(size) + s.to_bytes(size)
+
+
+def _is_rsa_public(key: PublicKey) -> TypeGuard[rsa.RSAPublicKey]:
+    return _is_a(type(key), rsa.RSAPublicKey)
+
+
+def _is_rsa_private(key: PrivateKey) -> TypeGuard[rsa.RSAPrivateKey]:
+    return _is_a(type(key), rsa.RSAPrivateKey)
+
+
+@lru_cache(maxsize=16)  # the classes of cryptography are abstract, and asking such a one costs ten times this
+def _is_a(one: type, other: type) -> bool:
+    return issubclass(one, other)

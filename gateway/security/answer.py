@@ -10,10 +10,12 @@ from datetime import datetime
 
 from gateway.errors import GatewayError, PeerFailed, PeerRefused, ReceiptInvalid
 from gateway.names import answer_action
+from gateway.parted import Parted
 from gateway.security._xmlenc import DecryptionKey
 from gateway.security.encryption import decrypt_content, is_encrypted
+from gateway.security.parted import verify_all_but_body, verify_body
 from gateway.security.seal import SignedEnvelope
-from gateway.security.wsse import CheckCertificate, SecurityPolicy, Verified, confirms_something, verify
+from gateway.security.wsse import CheckCertificate, SecurityPolicy, Verified, confirms_something
 from gateway.soap import Envelope, Limits, parse, read_addressing, read_fault
 from gateway.values import Certificate
 
@@ -30,11 +32,12 @@ class Asked:
 def believe(
     octets: bytes, asked: Asked, *, status: int, policy: SecurityPolicy, check: CheckCertificate,
     refuse_signer: Callable[[Certificate], str | None], keys: tuple[DecryptionKey, ...], limits: Limits, now: datetime,
+    files: Callable[[Envelope], Parted | None] = lambda envelope: None,
 ) -> Verified:
     """The answer, proven: its signature, by a signer that may; SignatureConfirmation, RelatesTo, Action.
 
     Takes   the octets of an envelope and the HTTP status it came with; `refuse_signer`: why an answer of this signer
-            does not count, None when it does.
+            does not count, None when it does; `files`: what came beside the envelope.
     Raises  ReceiptInvalid; PeerRefused, PeerFailed, with the fault.
     """
     policy = replace(policy, confirms=(asked.signed.signature_value,))
@@ -47,7 +50,7 @@ def believe(
         # A fault given before our envelope was parsed can confirm no signature, and says so (WSS SMS §8.5).
         if envelope.is_fault and not confirms_something(envelope):
             policy = replace(policy, confirms=("",))
-        verified = verify(envelope, policy, check, now)
+        verified = verify_body(verify_all_but_body(envelope, policy, check, now), files(envelope))
         addressing = read_addressing(envelope)
     except ReceiptInvalid:
         raise

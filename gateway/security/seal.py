@@ -6,6 +6,7 @@ the exclusive canonical form of itself (soap/_xml.py); tests/golden and two othe
 
 import hashlib
 from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,17 +22,20 @@ from gateway.soap import attribute, declare, leaf, stamp, text
 from gateway.values import EncryptedBody
 
 LIFETIME: Final = timedelta(seconds=300)  # of the Timestamp we emit (docs/profile.md §8)
-_WSA, _WSU, _DS, _EC = declare("wsa", "wsu"), declare("wsu"), declare("ds"), declare("ec")
+_WSA, _WSU, _EC = declare("wsa", "wsu"), declare("wsu"), declare("ec")
 _ENVELOPE = f"<soap:Envelope{declare('soap')}><soap:Header>".encode()
 _SECURITY = f'<wsse:Security{declare("wsse")} soap:mustUnderstand="1">'.encode()
 _BODY_END: Final = b"</soap:Body>"
 _BODY, _SC = declare("soap", "wsu"), declare("wsse11", "wsu")
 _ENDPOINTS: Final = ("From", "ReplyTo")  # hold an Address; the other headers hold text
-_TRANSFORM: Final = f'<ds:Transforms><ds:Transform Algorithm="{EXC_C14N}">'
-_DIGEST: Final = (
-    f'</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="{SHA256}"></ds:DigestMethod><ds:DigestValue>'
-)
-_REFERENCE_END: Final = "</ds:DigestValue></ds:Reference>"
+_TRANSFORM: Final = f'"><ds:Transforms><ds:Transform Algorithm="{EXC_C14N}">'.encode()
+_DIGEST: Final = (f'</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="{SHA256}"></ds:DigestMethod>'
+                  "<ds:DigestValue>").encode()
+_TRANSFORM_AND_DIGEST: Final = _TRANSFORM + _DIGEST
+_REFERENCE_START, _REFERENCE_END = b'<ds:Reference URI="#', b"</ds:DigestValue></ds:Reference>"
+_SIGNATURE, _INFO_END = f"<ds:Signature{declare('ds')}>".encode(), b"</ds:SignedInfo>"
+_VALUE_START, _VALUE_END = b"<ds:SignatureValue>", b"</ds:SignatureValue>"
+_END: Final = b"</ds:Signature></wsse:Security></soap:Header>"
 
 
 class Signing(Protocol):
@@ -92,25 +96,21 @@ def seal(outgoing: Outgoing, signing: Signing, now: datetime, nonce: str) -> Sig
     headers = (_few("To", outgoing.to), _few("Action", outgoing.action), _own("MessageID", outgoing.message_id, nonce),
                _own("RelatesTo", outgoing.relates_to, nonce), _few("From", outgoing.sender),
                _few("ReplyTo", outgoing.reply_to))
-    token_id, token = _token(signing.certificate)
+    token, key_info = _token(signing.certificate)
     timestamp = _timestamp(now, nonce)
     confirmations = [_confirmation(value, number, nonce) for number, value in enumerate(outgoing.confirmations)]
     body, key = _body(outgoing, nonce)
     present = [one for one in headers if one is not None]
-    references = "".join([part.reference for part in (*present, timestamp, *confirmations, token, body)])
-    method = method_for(signing.private_key)
-    signed_info = _signed_info(method, references)
-    value = b64encode(sign(signing.private_key, signed_info.encode())).decode()
-    octets = b"".join((
-        _ENVELOPE,
-        *[part.octets for part in present],
-        _SECURITY,
-        token.octets, timestamp.octets, *[part.octets for part in confirmations], key,
-        f"<ds:Signature{_DS}>{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>"
-        f"{_key_info(token_id)}</ds:Signature></wsse:Security></soap:Header>".encode(),
-        body.octets, b"</soap:Envelope>",
-    ))
-    return SignedEnvelope(octets=octets, message_id=outgoing.message_id, signature_value=value)
+    parts = (*present, timestamp, *confirmations, token, body)
+    signed_info = b"".join([
+        _info_start(method_for(signing.private_key)), *[part.reference for part in parts], _INFO_END])
+    value = b2a_base64(sign(signing.private_key, signed_info), newline=False)
+    octets = b"".join([
+        _ENVELOPE, *[part.octets for part in present],
+        _SECURITY, token.octets, timestamp.octets, *[part.octets for part in confirmations], key,
+        _SIGNATURE, signed_info, _VALUE_START, value, _VALUE_END, key_info, _END, body.octets, b"</soap:Envelope>",
+    ])
+    return SignedEnvelope(octets=octets, message_id=outgoing.message_id, signature_value=value.decode())
 
 
 def encrypt_body(content: bytes, recipient: Recipient, nonce: str) -> EncryptedBody:
@@ -141,7 +141,7 @@ class _Part(NamedTuple):
     """One signed part: its octets as they are shown, and the Reference that digests them in clear."""
 
     octets: bytes
-    reference: str
+    reference: bytes
 
 
 def _own(name: str, value: str | None, nonce: str) -> _Part | None:
@@ -163,20 +163,22 @@ def _few(name: str, value: str | None) -> _Part | None:
 
 
 @lru_cache(maxsize=256)  # the same few certificates sign everything
-def _token(certificate: bytes) -> tuple[str, _Part]:
-    """The token and its id."""
+def _token(certificate: bytes) -> tuple[_Part, bytes]:
+    """The token, and the KeyInfo that refers to it."""
     identifier = f"X509-{hashlib.sha256(certificate).hexdigest()[:32]}"
     octets = (
         f'<wsse:BinarySecurityToken{declare("wsse", "wsu")} EncodingType="{BASE64_BINARY}" ValueType="{X509V3}"'
         f' wsu:Id="{identifier}">{b64encode(certificate).decode()}</wsse:BinarySecurityToken>'
     ).encode()
-    return identifier, _part(identifier, octets)
+    return _part(identifier, octets), _key_info(identifier)
 
 
 def _timestamp(now: datetime, nonce: str) -> _Part:
     identifier = f"TS-{nonce}"
-    times = leaf("wsu:Created", stamp(now)) + leaf("wsu:Expires", stamp(now + LIFETIME))
-    return _part(identifier, f'<wsu:Timestamp{_WSU} wsu:Id="{identifier}">{times}</wsu:Timestamp>'.encode())
+    return _part(identifier, (
+        f'<wsu:Timestamp{_WSU} wsu:Id="{identifier}"><wsu:Created>{stamp(now)}</wsu:Created>'
+        f"<wsu:Expires>{stamp(now + LIFETIME)}</wsu:Expires></wsu:Timestamp>"
+    ).encode())
 
 
 def _confirmation(value: str | None, number: int, nonce: str) -> _Part:
@@ -211,25 +213,23 @@ def _part(identifier: str, octets: bytes, inclusive: tuple[str, ...] = ()) -> _P
     return _Part(octets, _reference(identifier, hashlib.sha256(octets).digest(), inclusive))
 
 
-def _reference(identifier: str, digest: bytes, inclusive: tuple[str, ...]) -> str:
-    value = b64encode(digest).decode()
-    prefixes = (
-        f'<ec:InclusiveNamespaces{_EC} PrefixList="{attribute(" ".join(inclusive))}">'
-        "</ec:InclusiveNamespaces>" if inclusive else ""
-    )
-    return f'<ds:Reference URI="#{identifier}">{_TRANSFORM}{prefixes}{_DIGEST}{value}{_REFERENCE_END}'
+def _reference(identifier: str, digest: bytes, inclusive: tuple[str, ...]) -> bytes:
+    value = b2a_base64(digest, newline=False)
+    if not inclusive:
+        return b"".join((_REFERENCE_START, identifier.encode(), _TRANSFORM_AND_DIGEST, value, _REFERENCE_END))
+    prefixes = (f'<ec:InclusiveNamespaces{_EC} PrefixList="{attribute(" ".join(inclusive))}">'
+                "</ec:InclusiveNamespaces>").encode()
+    return b"".join((_REFERENCE_START, identifier.encode(), _TRANSFORM, prefixes, _DIGEST, value, _REFERENCE_END))
 
 
-def _signed_info(method: str, references: str) -> str:
-    return (
-        f'<ds:SignedInfo{_DS}><ds:CanonicalizationMethod Algorithm="{EXC_C14N}">'
-        f'</ds:CanonicalizationMethod><ds:SignatureMethod Algorithm="{method}"></ds:SignatureMethod>'
-        f"{references}</ds:SignedInfo>"
-    )
+@lru_cache(maxsize=16)
+def _info_start(method: str) -> bytes:
+    return (f'<ds:SignedInfo{declare("ds")}><ds:CanonicalizationMethod Algorithm="{EXC_C14N}">'
+            f'</ds:CanonicalizationMethod><ds:SignatureMethod Algorithm="{method}"></ds:SignatureMethod>').encode()
 
 
-def _key_info(token_id: str) -> str:
+def _key_info(token_id: str) -> bytes:
     return (
         f'<ds:KeyInfo><wsse:SecurityTokenReference><wsse:Reference URI="#{token_id}" ValueType="{X509V3}">'
         "</wsse:Reference></wsse:SecurityTokenReference></ds:KeyInfo>"
-    )
+    ).encode()

@@ -6,40 +6,21 @@ the document. So a part that was moved, wrapped or doubled is not found, and the
 
 import hmac
 import re
-from binascii import a2b_base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from lxml import etree
 
-from gateway.errors import (
-    AlgorithmForbidden,
-    ReferenceMissing,
-    SecurityMissing,
-    SignatureInvalid,
-)
-from gateway.names import (
-    BASE64_BINARY,
-    DS,
-    EC,
-    EXC_C14N,
-    RSA_PSS_SHA256,
-    SHA256,
-    WSSE,
-    WSSE11,
-    WSU,
-    X509V3,
-    XENC,
-    clark,
-)
+from gateway.errors import ReferenceMissing, SecurityMissing, SignatureInvalid
+from gateway.names import BASE64_BINARY, DS, SHA256, WSSE, WSSE11, WSU, X509V3, XENC, clark
 from gateway.security._freshness import check_fresh
 from gateway.security._ids import all_ids_unique
-from gateway.security._shape import ALGORITHM, ID, NOTHING, OF_REFERENCE, few, no_words, only_attributes
-from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS, PublicKey, signature_holds
+from gateway.security._shape import ID, few, no_words, octets_of, only_attributes, token_of
+from gateway.security._signed_info import Reference, read_signed_info
+from gateway.security.algorithms import DIGESTS, PublicKey, signature_holds
 from gateway.security.c14n import canonical
 from gateway.soap import Element, Envelope
 from gateway.values import Certificate
@@ -50,17 +31,11 @@ _TIMESTAMP: Final = clark(WSU, "Timestamp")
 _CONFIRMATION: Final = clark(WSSE11, "SignatureConfirmation")
 _SIGNATURE: Final = clark(DS, "Signature")
 _ENCRYPTED_KEY: Final = clark(XENC, "EncryptedKey")
-_INCLUSIVE: Final = clark(EC, "InclusiveNamespaces")
 _STRANGERS: Final = frozenset(("UsernameToken", "SecurityTokenReference", "Assertion", "EncryptedKey", "ReferenceList"))
-_REFERENCE: Final = clark(DS, "Reference")
-_TRANSFORM: Final = clark(DS, "Transform")
+_TOKEN_REFERENCE: Final = clark(WSSE, "SecurityTokenReference")
+_TOKEN_REFERENCE_BY_URI: Final = clark(WSSE, "Reference")
 _SIGNATURE_CHILDREN: Final = [clark(DS, name) for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
-_INFO_CHILDREN: Final = [clark(DS, name) for name in ("CanonicalizationMethod", "SignatureMethod")]
-_REFERENCE_CHILDREN: Final = [clark(DS, name) for name in ("Transforms", "DigestMethod", "DigestValue")]
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_MAX_REFERENCES: Final = 12
-_MAX_PREFIXES: Final = 32
-_TOKEN_LENGTH: Final = 8192  # of a token that is remembered, in characters; four times an ordinary one
 
 
 class Signer(Protocol):
@@ -121,15 +96,6 @@ class _Parts:
     signature: Element
 
 
-class Reference(NamedTuple):
-    """One ds:Reference: a part at its place and the digest that was signed of it."""
-
-    target: Element
-    algorithm: str
-    digest: bytes
-    inclusive: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Signed:
     """What the signer signed the digests of. Whether the parts are those is still to be seen."""
@@ -169,19 +135,20 @@ def prove_signature(envelope: Envelope, policy: SecurityPolicy, check: CheckCert
     if not all_ids_unique(envelope.root):  # 2
         raise ReferenceMissing("an id occurs twice in the document")
     signed_info, value, key_info = _signature_children(parts.signature)
-    method, inclusive, references = _signed_info(signed_info, _targets(envelope, parts), policy)  # 3
-    _all_signed(envelope, parts, references, policy)
+    targets = _targets(envelope, parts)
+    said = read_signed_info(signed_info, targets, pss=policy.pss, canonical_exists=envelope.canonical)  # 3
+    _all_signed(envelope, parts, said.references, policy)
     _key_reference(key_info, parts.token)  # 4
     no_words(parts.signature)
     token = _token_octets(parts.token)
     signer = check(token, now)  # 5
     if not envelope.canonical:  # each signed part may have a form of its own, but verifiers disagree about the whole
         raise SignatureInvalid("a relative namespace URI: no canonical form exists")
-    octets, signature = canonical(signed_info, inclusive), _base64(value)
-    if not signature_holds(method, signer.public_key, signature, octets):  # 6
+    octets, signature = said.octets or canonical(signed_info, said.inclusive), octets_of(value)
+    if not signature_holds(said.method, signer.public_key, signature, octets):  # 6
         raise SignatureInvalid("SignatureValue does not match SignedInfo and the token's key")
-    return Signed(envelope=envelope, parts=parts, references=references, signer=signer.certificate, token=token,
-                  signed_info=octets, signature_value=signature, signature_method=method)
+    return Signed(envelope=envelope, parts=parts, references=said.references, signer=signer.certificate, token=token,
+                  signed_info=octets, signature_value=signature, signature_method=said.method)
 
 
 def check_timestamp(signed: Signed, policy: SecurityPolicy, now: datetime) -> bool:
@@ -226,13 +193,14 @@ def _layout(envelope: Envelope, *, encrypted: bool) -> _Parts:
     if encrypted:
         found[_ENCRYPTED_KEY] = []  # read, and found to be the only one, by decrypt_content()
     for child in few(envelope.security):
-        if child.tag not in found:
+        tag = str(child.tag)
+        if tag not in found:
             name = etree.QName(child).localname
             known = name if name in _STRANGERS else "an element"  # a name is the peer's own words, and may hold any
             raise SecurityMissing(f"{known} in wsse:Security is outside the profile")
-        if child.tag == _SIGNATURE and not found[_TOKEN]:
+        if tag == _SIGNATURE and not found[_TOKEN]:
             raise SecurityMissing("the token must stand before the signature that refers to it (BSP R5205)")
-        found[str(child.tag)].append(child)
+        found[tag].append(child)
     for tag in (_TOKEN, _TIMESTAMP, _SIGNATURE):
         if len(found[tag]) != 1:
             raise SecurityMissing(f"wsse:Security holds {len(found[tag])} {etree.QName(tag).localname}, not one")
@@ -257,65 +225,6 @@ def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
     return children[0], children[1], children[2]
 
 
-def _signed_info(
-    signed_info: Element, targets: dict[str, Element], policy: SecurityPolicy
-) -> tuple[str, tuple[str, ...], tuple[Reference, ...]]:
-    children = few(signed_info)
-    tags = [child.tag for child in children]
-    if tags[:2] != _INFO_CHILDREN or any(tag != _REFERENCE for tag in tags[2:]):
-        raise SecurityMissing("ds:SignedInfo is not as XML Signature has it")
-    if len(children) - 2 > _MAX_REFERENCES:
-        raise ReferenceMissing(f"more than {_MAX_REFERENCES} references")
-    inclusive = _exclusive_c14n(children[0])
-    only_attributes(children[1], ALGORITHM)
-    method = children[1].get("Algorithm", "")
-    if method not in SIGNATURE_METHODS or len(children[1]):
-        raise AlgorithmForbidden("SignatureMethod")
-    if method == RSA_PSS_SHA256 and not policy.pss:
-        raise AlgorithmForbidden("SignatureMethod: RSASSA-PSS is not agreed with this party")
-    return method, inclusive, tuple(_reference(child, targets) for child in children[2:])
-
-
-def _reference(element: Element, targets: dict[str, Element]) -> Reference:
-    children = few(element)
-    if [child.tag for child in children] != _REFERENCE_CHILDREN:
-        raise AlgorithmForbidden("a Reference must hold Transforms, DigestMethod and DigestValue (BSP R5416)")
-    transforms, digest_method, digest_value = children
-    transform = transforms[0] if len(transforms) == 1 else None
-    if transform is None or transform.tag != _TRANSFORM:
-        raise AlgorithmForbidden("a Reference must have exactly one Transform")
-    only_attributes(element, OF_REFERENCE)
-    only_attributes(transforms, NOTHING)
-    only_attributes(digest_method, ALGORITHM)
-    only_attributes(digest_value, NOTHING)
-    algorithm = digest_method.get("Algorithm", "")
-    if algorithm not in DIGESTS or len(digest_method):
-        raise AlgorithmForbidden("DigestMethod")
-    uri = element.get("URI", "")
-    target = targets.get(uri[1:]) if uri.startswith("#") else None
-    if target is None:
-        raise ReferenceMissing("a Reference points at no part that may be signed, or at one that is not in its place")
-    return Reference(
-        target=target, algorithm=algorithm, digest=_base64(digest_value), inclusive=_exclusive_c14n(transform)
-    )
-
-
-def _exclusive_c14n(element: Element) -> tuple[str, ...]:
-    """The PrefixList of a CanonicalizationMethod or Transform that is exclusive C14N (BSP R5404, R5406, R5423)."""
-    if element.get("Algorithm") != EXC_C14N:
-        raise AlgorithmForbidden(f"{etree.QName(element).localname} is not exclusive C14N without comments")
-    only_attributes(element, ALGORITHM)
-    if not len(element):
-        return ()
-    children = few(element)
-    if len(children) != 1 or children[0].tag != _INCLUSIVE or len(children[0]):
-        raise AlgorithmForbidden("parameters of exclusive C14N")
-    prefixes = tuple(dict.fromkeys((children[0].get("PrefixList") or "").split()))
-    if len(prefixes) > _MAX_PREFIXES:
-        raise AlgorithmForbidden("PrefixList is longer than any profile needs")
-    return prefixes
-
-
 def _all_signed(
     envelope: Envelope, parts: _Parts, references: tuple[Reference, ...], policy: SecurityPolicy
 ) -> None:
@@ -330,12 +239,14 @@ def _all_signed(
 
 
 def _key_reference(key_info: Element, token: Element) -> None:
-    reference = key_info[0][0] if len(key_info) == 1 and len(key_info[0]) == 1 else None
+    holder = key_info[0] if len(key_info) == 1 else None
+    reference = holder[0] if holder is not None and len(holder) == 1 else None
     if (
-        reference is None
+        holder is None
+        or reference is None
         or len(reference)
-        or key_info[0].tag != clark(WSSE, "SecurityTokenReference")
-        or reference.tag != clark(WSSE, "Reference")
+        or holder.tag != _TOKEN_REFERENCE
+        or reference.tag != _TOKEN_REFERENCE_BY_URI
         or reference.get("ValueType") not in (None, X509V3)
         or reference.get("URI") != f"#{token.get(_WSU_ID)}"
     ):
@@ -345,27 +256,7 @@ def _key_reference(key_info: Element, token: Element) -> None:
 def _token_octets(token: Element) -> bytes:
     if token.get("ValueType") != X509V3 or token.get("EncodingType", BASE64_BINARY) != BASE64_BINARY:
         raise SecurityMissing("the token is not an X509v3 in Base64Binary (BSP R3029, R3033)")
-    return _base64(token, _decoded_token if len(token.text or "") <= _TOKEN_LENGTH else _decoded)
-
-
-def _decoded(text: str) -> bytes:
-    """Base64 with white space → octets; none when it is not that."""
-    try:
-        return a2b_base64("".join(text.split()), strict_mode=True)
-    except ValueError:
-        return b""
-
-
-_decoded_token = lru_cache(maxsize=1024)(_decoded)  # the same tokens come again and again
-
-
-def _base64(element: Element, decode: Callable[[str], bytes] = _decoded) -> bytes:
-    if len(element):
-        raise SecurityMissing(f"{etree.QName(element).localname} holds elements")
-    octets = decode(element.text or "")
-    if not octets:
-        raise SecurityMissing(f"{etree.QName(element).localname} is no base64")
-    return octets
+    return token_of(token)
 
 
 def check_digests(body: Element, references: tuple[Reference, ...]) -> tuple[bytes, bytes]:

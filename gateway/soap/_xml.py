@@ -34,4 +34,5 @@ def leaf(name: str, value: str | None) -> str:
 
 def stamp(moment: datetime) -> str:
     """A UTC time as the wire has it: milliseconds and Z (BSP R3217, R3220)."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:23] + "Z"

@@ -4,8 +4,6 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from lxml import etree
-
 from gateway.errors import (
     ActionMismatch,
     AddressingError,
@@ -22,6 +20,7 @@ from gateway.values import Addressing
 
 _ADDRESS: Final = clark(WSA, "Address")
 _ENDPOINTS: Final = frozenset(clark(WSA, name) for name in ("From", "ReplyTo", "FaultTo"))
+_SKIP: Final = len(clark(WSA, ""))  # of a name of this namespace, to its local part
 _MAX_VALUE: Final = 1024
 # An absolute IRI, or the form CUSTOM@UUID@URI that Best Practices WUS prefers and that is none.
 _MESSAGE_ID: Final = re.compile(
@@ -50,11 +49,11 @@ def read_addressing(envelope: Envelope) -> Addressing:
     Raises  AddressingMissing (Action), MessageIdMissing, MessageIdWrong, AddressingError (shape of a value).
     Source  WS-Addressing 1.0 SOAP Binding §3, §6.4; Digikoppeling WUS WA001.
     """
-    values = {str(block.tag): _value(block) for block in envelope.blocks}
-
-    def get(name: str) -> str | None:
-        return values.get(clark(WSA, name))
-
+    values = {}
+    for block in envelope.blocks:
+        tag = str(block.tag)
+        values[tag[_SKIP:]] = _value(tag, block)
+    get = values.get
     action, message_id = get("Action"), get("MessageID")
     if not action:
         raise AddressingMissing("wsa:Action")
@@ -105,10 +104,10 @@ def claimed_oin(address: str | None) -> str | None:
     return match[1] if match else None
 
 
-def _value(block: Element) -> str:
-    if block.tag in _ENDPOINTS:
+def _value(tag: str, block: Element) -> str:
+    if tag in _ENDPOINTS:
         if len(block) != 1 or block[0].tag != _ADDRESS:
-            raise AddressingError(f"{etree.QName(block).localname} may hold one wsa:Address only (WA001)")
+            raise AddressingError(f"{tag[_SKIP:]} may hold one wsa:Address only (WA001)")
         block = block[0]
     if len(block):
         raise AddressingError("an addressing header holds elements")

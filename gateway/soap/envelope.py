@@ -19,7 +19,7 @@ from gateway.errors import (
     NotXml,
     VersionMismatch,
 )
-from gateway.names import SOAP, WSA, WSSE, WSU, clark
+from gateway.names import PREFIXES, SOAP, WSA, WSSE, WSU, clark
 from gateway.remedies import too_large
 
 Element = etree._Element
@@ -32,6 +32,7 @@ WSU_ID: Final = clark(WSU, "Id")
 _MUST_UNDERSTAND: Final = clark(SOAP, "mustUnderstand")
 _ACTOR: Final = clark(SOAP, "actor")
 _NEXT: Final = SOAP.replace("/envelope/", "/actor/next")
+_PLAIN_BLOCKS: Final[tuple[list[str], ...]] = ([WSU_ID], [])  # attributes of a block for us, that may be passed by
 _SOAP_PREFIX: Final = f"{{{SOAP}}}"
 _WSA_BLOCKS: Final = frozenset(
     clark(WSA, name) for name in ("To", "Action", "MessageID", "RelatesTo", "ReplyTo", "From", "FaultTo")
@@ -41,9 +42,12 @@ _DECLARATION: Final = re.compile(
     rb"""<\?xml\s+version\s*=\s*["']1\.0["'](\s+encoding\s*=\s*["']([A-Za-z0-9._-]+)["'])?"""
     rb"""(\s+standalone\s*=\s*["'](yes|no)["'])?\s*\?>"""
 )
-# A namespace declaration whose value is not plainly an absolute URI. It may also be text that looks like one.
-_UNUSUAL_NAMESPACE: Final = re.compile(
-    rb"""xmlns(?::[^\s=]+)?\s*=\s*(["'])(?!(?:https?://[\w.-]+(?:/[\w.~/-]*)?#?|urn:[\w:./-]+)?\1)""", re.ASCII)
+# Every namespace declaration begins, or stands within, a find of this; a find may also be text that looks like one.
+_DECLARED: Final = re.compile(rb'xmlns[^"]{0,256}+(?:"[^"]{0,512}+"?)?')
+# A declaration whose value is plainly an absolute URI.
+_PLAIN: Final = re.compile(
+    rb"""xmlns(?::[^\s="]+)?\s*=\s*"(?:https?://[\w.-]+(?:/[\w.~/-]*)?#?|urn:[\w:./-]+)?\"""", re.ASCII)
+_OURS: Final = frozenset(f'xmlns:{prefix}="{uri}"'.encode() for prefix, uri in PREFIXES.items())  # need no second look
 _LONGEST_TEXT: Final = 10_000_000  # characters of one text node: libxml2's own limit, below the cap of a request
 _BOM: Final = b"\xef\xbb\xbf"
 _US_ASCII: Final = b"us-ascii"
@@ -97,8 +101,8 @@ class Envelope:
     @property
     def child_name(self) -> tuple[str, str]:
         """Namespace and local name of the Body's element."""
-        name = etree.QName(self.child)
-        return name.namespace or "", name.localname
+        namespace, _, name = str(self.child.tag)[1:].partition("}")  # `parse` took none without a namespace
+        return namespace, name
 
     @property
     def is_fault(self) -> bool:
@@ -135,12 +139,14 @@ def parse(octets: bytes, limits: Limits) -> Envelope:
     _check_octets(octets, limits)  # 1, 2
     root = read_xml(octets)  # 3
     check_bounds(root, octets)  # 4
-    header, body = _structure(root)  # 5
-    blocks, security, others = _headers(header)  # 6
-    if many_namespaces(octets):
-        _check_scopes([root, body, *(() if header is None else header), *(() if security is None else security)])
+    found, body = _structure(root)  # 5
+    blocks, security, others = _headers(found)  # 6
+    declared = _DECLARED.findall(octets)
+    plain = all(map(_PLAIN.fullmatch, set(declared) - _OURS))
+    if len(declared) > _NAMESPACES or (not plain and many_namespaces(octets)):
+        _check_scopes([root, body, *found, *(() if security is None else security)])
     child = _only_child(body)  # 7
-    canonical = _UNUSUAL_NAMESPACE.search(octets) is None or has_canonical_form(root)
+    canonical = plain or has_canonical_form(root)
     return Envelope(root=root, blocks=blocks, security=security, others=others, body=body, child=child,
                     canonical=canonical)
 
@@ -209,10 +215,11 @@ def check_xml_octets(octets: bytes) -> None:
     """
     if b"\0" in octets or octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise NotUtf8("NUL or a UTF-16 or UTF-32 byte order mark")
-    try:
-        octets.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise NotUtf8(f"not UTF-8 at octet {error.start}") from None
+    if not octets.isascii():
+        try:
+            octets.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise NotUtf8(f"not UTF-8 at octet {error.start}") from None
     start = 3 if starts_with_mark(octets) else 0
     if octets.startswith(b"<?xml", start):
         declaration = _DECLARATION.match(octets, start)
@@ -259,28 +266,30 @@ def _check_size(root: Element, octets: bytes) -> None:
         raise MalformedEnvelope(f"more than {_ATTRIBUTES} attributes")
 
 
-def _structure(root: Element) -> tuple[Element | None, Element]:
+def _structure(root: Element) -> tuple[list[Element], Element]:
+    """The header blocks and the Body."""
     if root.tag != ENVELOPE:
         raise VersionMismatch("the root is no SOAP 1.1 Envelope")
     children = list(islice(root, 3))  # one too many tells as much as all
     tags = [child.tag for child in children]
     if tags not in ([HEADER, BODY], [BODY]):
         raise MalformedEnvelope("Envelope must hold at most one Header, then one Body, and nothing after it")
-    header, body = (children[0], children[1]) if len(children) == 2 else (None, children[0])
-    if header is not None and len(header) > _PARTS_WIDTH:
-        raise ForbiddenHeader(f"{len(header)} header blocks")
+    *header, body = children
+    if header and len(header[0]) > _PARTS_WIDTH:
+        raise ForbiddenHeader(f"{len(header[0])} header blocks")
+    blocks = list(header[0]) if header else []
     for element in (root, *children):
-        if any(str(name).startswith(_SOAP_PREFIX) for name in element.keys()):  # noqa: SIM118 - a list, not a proxy
+        if _SOAP_PREFIX in "".join(map(str, element.keys())):
             raise MalformedEnvelope("SOAP attributes on Envelope, Header or Body (BP R1032)")
-        if element is not body and not _blank_around_children(element):
-            raise MalformedEnvelope("text in Envelope or Header")
+    if _has_words(root, children) or (header and _has_words(header[0], blocks)):
+        raise MalformedEnvelope("text in Envelope or Header")
     if body.keys() not in ([], [WSU_ID]):
         raise MalformedEnvelope("Body has an attribute other than wsu:Id")
-    return header, body
+    return blocks, body
 
 
-def _headers(header: Element | None) -> tuple[tuple[Element, ...], Element | None, int]:
-    """The wsa blocks, the one wsse:Security, and how many blocks are another's.
+def _headers(found: list[Element]) -> tuple[tuple[Element, ...], Element | None, int]:
+    """Of all blocks the wsa blocks, the one wsse:Security, and how many blocks are another's.
 
     A block for another actor is not ours to read (SOAP 1.1 §4.2.2). It is passed by when nothing in it must be
     understood and it is no wsa block; a wsse:Security too. Nothing in it can be referenced (docs/decisions/0016).
@@ -288,8 +297,9 @@ def _headers(header: Element | None) -> tuple[tuple[Element, ...], Element | Non
     blocks: dict[str, Element] = {}
     security: list[Element] = []
     unknown = others = 0
-    for block in header if header is not None else ():
-        flag, actor = block.get(_MUST_UNDERSTAND), block.get(_ACTOR)
+    for block in found:
+        plain = block.keys() in _PLAIN_BLOCKS
+        flag, actor = (None, None) if plain else (block.get(_MUST_UNDERSTAND), block.get(_ACTOR))
         if flag not in (None, "0", "1"):
             raise MalformedEnvelope("mustUnderstand must be 0 or 1 (BP R1013)")
         if actor not in (None, "", _NEXT) and flag != "1" and block.tag not in _WSA_BLOCKS:
@@ -326,15 +336,16 @@ def _check_scopes(ancestors: list[Element]) -> None:
 
 
 def _only_child(body: Element) -> Element:
-    if len(body) != 1 or not _blank_around_children(body):
+    children = list(body)
+    if len(children) != 1 or _has_words(body, children):
         raise MalformedEnvelope("Body must hold exactly one element")
-    child: Element = body[0]
-    if not etree.QName(child).namespace:
+    child: Element = children[0]
+    if not str(child.tag).startswith("{"):
         raise MalformedEnvelope("the Body's element has no namespace (BP R1014)")
     return child
 
 
-def _blank_around_children(element: Element) -> bool:
-    return not (element.text or "").strip(" \t\r\n") and all(
-        not (child.tail or "").strip(" \t\r\n") for child in element
-    )
+def _has_words(element: Element, children: list[Element]) -> bool:
+    """Does text other than white space stand between the children?"""
+    texts = [element.text, *[child.tail for child in children]]
+    return "".join([text for text in texts if text]).strip(" \t\r\n") != ""

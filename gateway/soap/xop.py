@@ -42,17 +42,20 @@ def take_out(envelope: Envelope, nonce: str, most: int) -> tuple[Hole, ...]:
     Raises  MalformedEnvelope.
     Source  XOP 1.0 §2.1, §3.2; RFC 2392 §2.
     """
-    holes: list[Hole] = []
-    found = list(islice(envelope.child.iter(_ANY), most + 1))
+    if sum(1 for _ in envelope.child.iter(_ANY)) != sum(1 for _ in envelope.root.iter(_ANY)):
+        raise MalformedEnvelope("xop:Include outside the message in the Body")
+    return take_out_of(envelope.child, nonce, most)
+
+
+def take_out_of(message: Element, nonce: str, most: int) -> tuple[Hole, ...]:
+    """The same for a message that stands in no envelope. Raises MalformedEnvelope."""
+    found = list(islice(message.iter(_ANY), most + 1))
     if len(found) > most:
         raise MalformedEnvelope(f"more than {most} xop:Include")
-    if len(found) != sum(1 for _ in envelope.root.iter(_ANY)):
-        raise MalformedEnvelope("xop:Include outside the message in the Body")
-    for number, include in enumerate(found):
-        holes.append(_hole(include, envelope.child, placeholder(nonce, number)))
+    holes = tuple(_hole(include, message, placeholder(nonce, number)) for number, include in enumerate(found))
     if len({hole.content_id for hole in holes}) != len(holes):
         raise MalformedEnvelope("two xop:Include for one part")
-    return tuple(holes)
+    return holes
 
 
 def _hole(include: Element, message: Element, text: str) -> Hole:

@@ -106,6 +106,11 @@ class Postgres(Engine):
         """See Engine: the server keeps the result."""
         return _Walker(connection.cursor())
 
+    def within(self, connection: Connection) -> bool:
+        """See Engine."""
+        status = cast("psycopg.Connection[Any]", connection).info.transaction_status
+        return status is psycopg.pq.TransactionStatus.INTRANS
+
     def fate(self, error: BaseException) -> Fate:
         """See Engine. An error without a state is the connection's: libpq had no answer to read one from."""
         if not isinstance(error, psycopg.Error):

@@ -23,6 +23,7 @@ from gateway.storage.session import Cursor
 from gateway.storage.turn import Turn
 
 _BUSY_SECONDS: Final = 10.0  # another process' batch takes milliseconds; a stopped one must not hang us for ever
+_READER_CACHE: Final = 2048  # KiB of each, of which there are up to one per thread
 _CHECKPOINT_SECONDS: Final = 0.5
 _LOG_LIMIT: Final = 8192  # pages (32 MiB): above this the writer pauses for the checkpoint of what is left
 
@@ -65,6 +66,12 @@ class Sqlite(Engine):
             raise
         return cast(Connection, connection)
 
+    def connect_reader(self) -> Connection:
+        """See Engine: what it does not keep, the system does, once for all of them."""
+        connection = self.connect()
+        connection.cursor().execute(f"PRAGMA cache_size=-{_READER_CACHE}")
+        return connection
+
     def connect_plain(self) -> Connection:
         """See Engine."""
         return self.connect()
@@ -72,6 +79,10 @@ class Sqlite(Engine):
     def walker(self, connection: Connection) -> Cursor:
         """See Engine: SQLite makes the rows one by one as they are asked for."""
         return connection.cursor()
+
+    def within(self, connection: Connection) -> bool:
+        """See Engine."""
+        return cast(sqlite3.Connection, connection).in_transaction
 
     def fate(self, error: BaseException) -> Fate:
         """See Engine. There is one writer: nothing that happens to it is another's doing, or passes."""

@@ -64,11 +64,18 @@ class Engine(Protocol):
     def connect(self) -> Connection:
         """A connection in autocommit, usable from any one thread at a time."""
 
+    def connect_reader(self) -> Connection:
+        """One of many that only read: it keeps little in memory."""
+        return self.connect()
+
     def connect_plain(self) -> Connection:
         """The same for SQLAlchemy's own use, which looks at tables and makes them."""
 
     def walker(self, connection: Connection) -> Cursor:
         """A cursor for results too long to hold; several may be open at once, in one transaction."""
+
+    def within(self, connection: Connection) -> bool:
+        """Is a transaction open? An engine may end one by itself, when its disk is full."""
 
     def fate(self, error: BaseException) -> Fate: ...
 

@@ -30,7 +30,7 @@ from gateway.storage.records import (
 )
 from gateway.storage.reports import Reports
 from gateway.storage.sealing import Sealed, Sealer, context_of, epoch_of
-from gateway.storage.session import Query
+from gateway.storage.session import Adding, Query
 from gateway.storage.spool import keep
 from gateway.storage.tables import (
     addressed_payloads,
@@ -113,14 +113,14 @@ _COUNT = Query(
     .where(deliveries.c.conversation == bindparam("conversation"),
            messages.c.family == bindparam("family")))
 
-_ADD_MESSAGE = Query(
-    insert(messages).values({column.name: bindparam(column.name) for column in messages.c if column.name != "id"})
-    .returning(messages.c.id))
+_ADD_MESSAGE = Adding(
+    insert(messages).values({column.name: bindparam(column.name) for column in messages.c if column.name != "id"}),
+    messages.c.id)
 _ADD_PROOF = Query(insert(proofs).values({column.name: bindparam(column.name) for column in proofs.c}))
-_ADD_CONVERSATION = Query(
+_ADD_CONVERSATION = Adding(
     insert(conversations)
-    .values({column.name: bindparam(column.name) for column in conversations.c if column.name != "id"})
-    .returning(conversations.c.id))
+    .values({column.name: bindparam(column.name) for column in conversations.c if column.name != "id"}),
+    conversations.c.id)
 _MOVE_CONVERSATION = Query(
     update(conversations).where(conversations.c.id == bindparam("this")).values(state=bindparam("next")))
 _ADD_DELIVERY = Query(
@@ -183,7 +183,7 @@ class SqlJournal(ports.Journal):
 class SqlTransaction(ports.Transaction):
     """See ports.Transaction. Reads see what earlier works of the same commit wrote."""
 
-    __slots__ = ("_certificates", "_sealer", "_write", "certificate")
+    __slots__ = ("_certificates", "_free", "_sealer", "_write", "certificate")
 
     def __init__(self, write: Write, sealer: Sealer, certificates: Collection[str]) -> None:
         """`certificates`: some that are known to be stored."""
@@ -191,6 +191,7 @@ class SqlTransaction(ports.Transaction):
         self._sealer = sealer
         self._certificates = certificates
         self.certificate: str | None = None  # the one that this transaction made sure of
+        self._free: tuple[str, str] | None = None  # module and number under which there is no conversation
 
     def known(self, acceptance: Acceptance) -> Entry | None:
         header = acceptance.header
@@ -211,12 +212,18 @@ class SqlTransaction(ports.Transaction):
         return entry_of(same[6], entry[0], entry[1], refused=refused_of(self._write, same[7]), repeated=True)
 
     def conversation(self, acceptance: Acceptance, receiver: str) -> Conversation | None:
-        module, conversatie = acceptance.key.module, acceptance.header.conversatie
+        module, conversatie = key = acceptance.key.module, acceptance.header.conversatie
+        # What refers to nothing opens a conversation: that its number is free is one look, for all its addressees.
+        opening = acceptance.header.cross is None and self.initiator(module, conversatie) is None
+        alone = opening and self._write.alone("conversation", *key)
+        if opening and not alone:
+            self._free = key
+            return None
         asked = {"conversatie": conversatie, "module": module, "sender": acceptance.header.afzender,
                  "receiver": receiver}
         row = self._write.one(_CONVERSATION, **asked)
         # Both parties may open it at once, on two nodes, each as its initiator: no key of a table forbids that.
-        if row is None and self._write.alone("conversation", module, conversatie):
+        if row is None and not alone and self._write.alone("conversation", *key):
             row = self._write.one(_CONVERSATION, **asked)
         if row is None:
             return None
@@ -224,6 +231,8 @@ class SqlTransaction(ports.Transaction):
                             state=row[3])
 
     def initiator(self, module: str, conversatie: str) -> str | None:
+        if self._free == (module, conversatie):
+            return None
         row = self._write.one(_INITIATOR, conversatie=conversatie, module=module)
         return None if row is None else str(row[0])
 
@@ -254,7 +263,7 @@ class SqlTransaction(ports.Transaction):
         """
         if len(conversations) != len(acceptance.receivers) or not conversations:
             raise StorageError("one conversation is needed for each receiver")
-        chain = self._write.chain
+        self._free, chain = None, self._write.chain
         message = self._add_message(acceptance, chain.node, chain.next_position())
         certificate, signature_digest = self._add_proof(message, acceptance.proof)
         record = accepted_record(
@@ -290,7 +299,7 @@ class SqlTransaction(ports.Transaction):
 
     def _add_message(self, acceptance: Acceptance, node: str, position: int) -> int:
         header = acceptance.header
-        row = self._write.one(
+        return self._write.add(
             _ADD_MESSAGE, node=node, position=position, referentienummer=header.referentienummer,
             afzender=header.afzender, conversatie=header.conversatie, cross=header.cross,
             module=acceptance.key.module, set_version=acceptance.key.version,
@@ -299,9 +308,6 @@ class SqlTransaction(ports.Transaction):
             received_at=micros(acceptance.received_at), expires_at=micros(acceptance.expires_at),
             signer_oin=acceptance.proof.signer_oin, message_id=acceptance.message_id,
             message_digest=acceptance.message_digest, body_digest=acceptance.body_digest)
-        if row is None:
-            raise StorageError("the message got no number")
-        return int(row[0])
 
     def _add_proof(self, message: int, proof: Proof) -> tuple[str, str]:
         """Keep the sender's signature; the digests of certificate and signature, hex."""
@@ -319,12 +325,9 @@ class SqlTransaction(ports.Transaction):
         if conversation.id is not None:
             self._write.run(_MOVE_CONVERSATION, this=conversation.id, next=conversation.state)
             return conversation.id
-        row = self._write.one(
+        return self._write.add(
             _ADD_CONVERSATION, conversatie=conversation.conversatie, module=conversation.module,
             initiator=conversation.initiator, counterpart=conversation.counterpart, state=conversation.state)
-        if row is None:
-            raise StorageError("the conversation got no number")
-        return int(row[0])
 
     def _add_delivery(self, message: int, acceptance: Acceptance, receiver: str, conversation: int) -> None:
         bridged, addressed = acceptance.bridged.get(receiver), acceptance.addressed.get(receiver)

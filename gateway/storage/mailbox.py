@@ -8,7 +8,6 @@ addressee goes with that delivery.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -113,6 +112,10 @@ _ANY_DUE = Query(select(deliveries.c.message)
                  .where(deliveries.c.state == bindparam("state"), deliveries.c.expires_at <= bindparam("now")).limit(1))
 _THIS = (deliveries.c.message == bindparam("this"), deliveries.c.receiver == bindparam("party"))
 _COLLECT = Query(update(deliveries).where(*_THIS).values(state=bindparam("next"), collected_at=bindparam("at")))
+_COLLECT_FIRST = Query(
+    update(deliveries)
+    .where(*_THIS, deliveries.c.state == DeliveryState.BESCHIKBAAR.value, deliveries.c.expires_at > bindparam("at"))
+    .values(state=DeliveryState.OPGEHAALD.value, collected_at=bindparam("at")))
 _CONFIRM = Query(update(deliveries).where(*_THIS).values(state=bindparam("next"), confirmed_at=bindparam("at")))
 _END = Query(update(deliveries).where(*_THIS).values(state=bindparam("next")))
 _OPEN_OF_THIS = select(deliveries.c.message).where(
@@ -164,8 +167,7 @@ class SqlMailbox(ports.Mailbox):
             fits(content)
         if row[10] == DeliveryState.OPGEHAALD:
             return listed(row, now, party), content
-        mark = partial(_mark_collected, message=row[MESSAGE], party=party, referentienummer=referentienummer, now=now)
-        return self._store.write(mark), content
+        return self._store.write(lambda write: _mark_collected(write, row, now)), content
 
     def confirm(self, party: str, referentienummers: tuple[str, ...], now: datetime) -> dict[str, bool]:
         """See ports.Mailbox. Only what was collected can be confirmed; all numbers in one commit."""
@@ -238,14 +240,14 @@ def _first_open(rows: list[Row], now: datetime) -> Row:
     raise MailboxUnknown("no such open delivery")
 
 
-def _mark_collected(write: Write, *, message: int, party: str, referentienummer: str, now: datetime) -> Listed:
-    """First collection, looked at again inside the transaction: it may have ended or been collected meanwhile."""
-    rows = deliveries_of(write, referentienummer, party)
-    row = _first_open([row for row in rows if row[MESSAGE] == message], now)
-    if row[10] == DeliveryState.BESCHIKBAAR:
-        _collected(write, row, now)
-        row = (*row[:10], DeliveryState.OPGEHAALD.value, micros(now), *row[12:])
-    return listed(row, now, party)
+def _mark_collected(write: Write, row: Row, now: datetime) -> Listed:
+    """First collection of what was read a moment ago: it may have ended or been collected meanwhile."""
+    party, at = row[4], micros(now)
+    if write.changed(_COLLECT_FIRST, this=row[MESSAGE], party=party, at=at):
+        journal_step(write, COLLECTED, row, now)
+        return listed((*row[:10], DeliveryState.OPGEHAALD.value, at, *row[12:]), now, party)
+    rows = deliveries_of(write, row[0], party)
+    return listed(_first_open([one for one in rows if one[MESSAGE] == row[MESSAGE]], now), now, party)
 
 
 def _collected(write: Write, row: Row, now: datetime, **more: object) -> None:

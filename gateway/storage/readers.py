@@ -68,7 +68,7 @@ class Readers:
         while True:
             connection: Connection | None = None
             try:
-                connection = self._kept() or self._engine.connect()
+                connection = self._kept() or self._engine.connect_reader()
                 cursor = connection.cursor()
                 cursor.execute(self._engine.begin_read)
                 return connection, cursor

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Dialect
+from sqlalchemy import Column, Dialect, Insert
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
@@ -22,6 +23,16 @@ class Cursor(Protocol):
     """As much of a DB-API cursor as is used here."""
 
     def execute(self, sql: str, parameters: Any = ..., /) -> object: ...
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement changed."""
+        return -1
+
+    @property
+    def lastrowid(self) -> int | None:
+        """The number of the row that was added last, where the driver tells it."""
+        return None
 
     def fetchall(self) -> list[Row]: ...
 
@@ -38,11 +49,36 @@ class Query:
     def __init__(self, construct: Executable) -> None:
         self.construct = construct
 
+    def on(self, dialect: Dialect) -> Executable:
+        """The statement as it is written for this kind of database."""
+        return self.construct
+
+
+class Adding(Query):
+    """Adds one row whose number the database makes (Session.add).
+
+    RETURNING only where the driver does not tell that number by itself: with it, SQLite makes a copy of every page
+    that the statement changes, to undo it alone.
+    """
+
+    __slots__ = ("_number",)
+
+    def __init__(self, construct: Insert, number: "Column[int]") -> None:
+        super().__init__(construct)
+        self._number = number
+
+    def on(self, dialect: Dialect) -> Executable:
+        """See Query."""
+        assert isinstance(self.construct, Insert)
+        tells = cast(DefaultDialect, dialect).postfetch_lastrowid
+        return self.construct if tells else self.construct.returning(self._number)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Compiled:
     sql: str
     arguments: Callable[[dict[str, object]], object]  # the values by name → as the driver takes them
+    writes: bool
 
 
 def _arguments(names: tuple[str, ...] | None, fixed: dict[str, object]) -> Callable[[dict[str, object]], object]:
@@ -75,10 +111,11 @@ class Statements:
 
     def compile(self, query: Query) -> _Compiled:
         """Compile without remembering: for the statements of a log search, which differ each time."""
-        compiled = cast(SQLCompiler, cast(ClauseElement, query.construct).compile(
+        construct = query.on(self._dialect)
+        compiled = cast(SQLCompiler, cast(ClauseElement, construct).compile(
             dialect=self._dialect, compile_kwargs={"render_postcompile": True}))
         return _Compiled(
-            sql=str(compiled),
+            sql=str(compiled), writes=construct.is_dml,
             arguments=_arguments(
                 tuple(compiled.positiontup or ()) if compiled.positional else None,
                 {name: value for name, value in compiled.params.items() if value is not None}),
@@ -94,20 +131,21 @@ class Session:
         self._cursor = cursor
         self._statements = statements
 
-    def run(self, query: Query, /, **values: object) -> None:
-        """Run a statement that gives no rows."""
+    def _execute(self, query: Query, values: dict[str, object]) -> None:
         statement = self._statements.of(query)
         self._cursor.execute(statement.sql, statement.arguments(values))
 
+    def run(self, query: Query, /, **values: object) -> None:
+        """Run a statement that gives no rows."""
+        self._execute(query, values)
+
     def all(self, query: Query, /, **values: object) -> list[Row]:
-        statement = self._statements.of(query)
-        self._cursor.execute(statement.sql, statement.arguments(values))
+        self._execute(query, values)
         return self._cursor.fetchall()
 
     def one(self, query: Query, /, **values: object) -> Row | None:
         """The first row. All rows are fetched: a statement left open would hold its snapshot."""
-        statement = self._statements.of(query)
-        self._cursor.execute(statement.sql, statement.arguments(values))
+        self._execute(query, values)
         rows = self._cursor.fetchall()
         return rows[0] if rows else None
 
@@ -119,7 +157,6 @@ class Session:
 
     def stream(self, query: Query, /, **values: object) -> Iterator[Row]:
         """The rows a thousand at a time, for walks too long to hold. Run nothing else meanwhile."""
-        statement = self._statements.of(query)
-        self._cursor.execute(statement.sql, statement.arguments(values))
+        self._execute(query, values)
         while rows := self._cursor.fetchmany(1000):
             yield from rows

@@ -6,7 +6,9 @@ tells the others, and hands the lead to the first of those who came meanwhile. N
 where its caller stands, and pays for no switch of threads.
 
 - Nobody hears of a result before the commit that makes it durable.
-- A work that raises is undone alone; the others of its batch stand.
+- A work that raises is undone alone; the others of its batch stand. Who raises before it wrote has nothing to undo, and
+  that is nearly every refusal. So a batch first runs without savepoints, for which SQLite would copy each page that a
+  work changes; if one raised after it wrote, it is undone as a whole and runs again, each work behind a savepoint.
 - A commit that fails, fails every work of its batch, also those that had raised: what they saw was never true.
 - Where several may write (databases.Fate), a batch that lost a lock or its connection runs again as a whole, for a
   bounded time; so does one work that found another writer's row in its way, and then sees it.
@@ -25,7 +27,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 from gateway.errors import Draining, GatewayError, Overloaded, StorageError
 from gateway.storage.chain import Chain
 from gateway.storage.databases import Companion, Connection, Engine, Fate
-from gateway.storage.session import Cursor, Query, Session, Statements
+from gateway.storage.session import Adding, Cursor, Query, Session, Statements
 
 T = TypeVar("T")
 
@@ -38,12 +40,32 @@ _CLASHES: Final = 5  # of one batch in a row: more is no accident
 class Write(Session):
     """The session of a work that writes, with the end of the journal."""
 
-    __slots__ = ("_guard", "chain")
+    __slots__ = ("_guard", "chain", "wrote")
 
     def __init__(self, cursor: Cursor, statements: Statements, node: str, guard: Query | None = None) -> None:
         super().__init__(cursor, statements)
         self._guard = guard
+        self.wrote = False  # has anything been changed?
         self.chain = Chain(self, node)
+
+    def _execute(self, query: Query, values: dict[str, object]) -> None:
+        statement = self._statements.of(query)
+        self.wrote |= statement.writes
+        self._cursor.execute(statement.sql, statement.arguments(values))
+
+    def add(self, query: Adding, /, **values: object) -> int:
+        """Add a row; the number that the database gave it."""
+        self._execute(query, values)
+        rows = self._cursor.fetchall()
+        number = rows[0][0] if rows else self._cursor.lastrowid
+        if number is None:
+            raise StorageError("a new row got no number")
+        return int(number)
+
+    def changed(self, query: Query, /, **values: object) -> int:
+        """Run a statement that gives no rows; how many it changed."""
+        self._execute(query, values)
+        return self._cursor.rowcount
 
     def alone(self, *names: str) -> bool:
         """From here to the end of the transaction no other node is alone with these names.
@@ -86,13 +108,18 @@ class _Job(Generic[T]):
         return cast(T, self.result)
 
 
+class _Spoiled(Exception):
+    """A work without a savepoint raised after it had written."""
+
+
 class _Batch:
     """The works of one commit."""
 
-    __slots__ = ("clashes", "doubt", "jobs")
+    __slots__ = ("careful", "clashes", "doubt", "jobs")
 
     def __init__(self, jobs: list[_Job[Any]]) -> None:
         self.jobs = jobs
+        self.careful = False  # with a savepoint before each work
         self.clashes = 0
         self.doubt: tuple[int, bytes] | None = None  # where the chain ends, if a COMMIT without an answer was durable
 
@@ -179,10 +206,15 @@ class Writer:
                 with self._companion.turn():
                     self._transact(batch)
                 return
+            except _Spoiled:
+                self._abandon(Fate.AGAIN)
+                batch.careful = True
+                continue
             except BaseException as cause:
                 fate = self._engine.fate(cause)
                 self._abandon(fate)
                 batch.clashes += fate is Fate.CLASH
+                batch.careful |= fate is Fate.CLASH
                 if fate is Fate.OWN or batch.clashes > _CLASHES or monotonic() > deadline:
                     for job in jobs:
                         job.result, job.error = None, self._storage_error(cause)
@@ -199,25 +231,37 @@ class Writer:
         write.chain.mark()  # where the database locks the chain's end, writers wait here and not half-way
         if batch.doubt is not None and write.chain.holds(batch.doubt):
             cursor.execute("ROLLBACK")
-        elif self._run(batch.jobs, write, cursor):
+        elif self._run(batch, write, cursor):
             batch.doubt = write.chain.flush()
             cursor.execute("COMMIT")
         else:
             cursor.execute("ROLLBACK")
         cursor.close()
 
-    def _run(self, jobs: list[_Job[Any]], write: Write, cursor: Cursor) -> bool:
-        """Run the works; is there anything to commit?
-
-        A lone work is undone with its transaction and needs no savepoint, for which SQLite would copy each page that
-        the work changes.
-        """
-        if len(jobs) > 1:
-            for job in jobs:
+    def _run(self, batch: _Batch, write: Write, cursor: Cursor) -> bool:
+        """Run the works; is there anything to commit? A lone work is undone with its transaction."""
+        jobs = batch.jobs
+        if len(jobs) == 1:
+            self._try(jobs[0], write)
+            return jobs[0].error is None
+        for job in jobs:
+            if batch.careful:
                 if not self._attempt(job, write, cursor):
                     self._attempt(job, write, cursor, last=True)
-            return True
-        job = jobs[0]
+                continue
+            write.wrote = False
+            self._try(job, write)
+            if job.error is not None and (write.wrote or isinstance(job.error, StorageError)):
+                raise _Spoiled
+            if not self._within():  # what followed would be committed by itself
+                raise _Spoiled
+        return True
+
+    def _within(self) -> bool:
+        return self._connection is not None and self._engine.within(self._connection)
+
+    def _try(self, job: _Job[Any], write: Write) -> None:
+        """Run one work, with nothing to go back to."""
         job.error = None
         try:
             job.result = job.work(write)
@@ -225,7 +269,6 @@ class Writer:
             if self._engine.fate(error) is not Fate.OWN:
                 raise
             job.error = self._own_error(error)
-        return job.error is None
 
     def _attempt(self, job: _Job[Any], write: Write, cursor: Cursor, *, last: bool = False) -> bool:
         """Run one work so that only it is undone when it raises. False: it may run once more."""

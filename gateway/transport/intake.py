@@ -28,6 +28,7 @@ class Gone(Exception):
 class Line:
     """A connection, as far as who works for it must know."""
 
+    rest: Callable[[], None] = lambda: None  # read nothing of it for a moment: its peer was told to come again later
     lost: bool = False
 
 

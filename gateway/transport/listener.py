@@ -164,6 +164,8 @@ class SoapListener:
             await self._send(send, reply, close=not body.whole)
         finally:
             self._room.answer(party, -len(reply.octets))
+        if reply.status == row(Overloaded()).http:
+            scope["state"]["line"].rest()
 
     async def _package(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
         received = self._received(scope, headers, b"")

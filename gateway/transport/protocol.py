@@ -19,6 +19,8 @@ from gateway.transport.tls import certified_oin, keep_session
 _FLUSH_SECONDS = 5.0  # how long a closing connection may take to send what is left
 _FAREWELL_SECONDS = 0.5  # how long an idle peer may take to say goodbye while the hub stops
 _UNREAD = 65_536  # octets of answers in a connection's buffer, above which no more are put there
+_REST_SECONDS = 0.5  # less than any Retry-After: only who does not obey it finds its octets waiting in the socket
+_CONTINUE = b"HTTP/1.1 100 "
 _PIPELINED = 16  # requests that may wait behind the one that runs: a segment holds thousands of small ones
 
 
@@ -36,6 +38,30 @@ class ConnectionLimits:
     requests: int = 10_000  # likewise
 
 
+class _Joined:
+    """A transport for one answer: its head goes out with what follows, in one TLS record and one call of the system."""
+
+    __slots__ = ("_begun", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport, self._head, self._begun = transport, b"", False
+
+    def write(self, octets: bytes) -> None:
+        if self._begun or octets.startswith(_CONTINUE):
+            self._transport.write(self._head + octets if self._head else octets)
+            self._head = b""
+        else:
+            self._head, self._begun = octets, True
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+
 class HttpProtocol(HttpToolsProtocol):
     """Adds to the state of each request's scope: `peer` (DER, or b"" without TLS), `oin`, which limits go by, and the
     `line`.
@@ -48,7 +74,7 @@ class HttpProtocol(HttpToolsProtocol):
         tls = self._tls = transport.get_extra_info("ssl_object")
         self.peer: bytes = (tls.getpeercert(True) or b"") if tls is not None else b""
         oin = certified_oin(transport.get_extra_info("peercert") or {})
-        self._line = Line()
+        self._line = Line(rest=self._rest)
         self.app_state = {**self.app_state, "peer": self.peer, "oin": oin, "line": self._line}
         self._deaf = False  # more was asked at once than is listened to
         self._in_headers = True  # between the end of one request and the end of the next one's headers
@@ -70,7 +96,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._await_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._line.lost = True
+        self._line.lost, self._line.rest = True, lambda: None
         self._headers_done()
         self.resume_writing()
         if self.quota is not None:
@@ -105,6 +131,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
             return
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # to which nothing follows
+            self.cycle.transport = _Joined(self.transport)  # type: ignore[assignment]
         self._requests_left -= 1
         if self._last or self._requests_left <= 0 or self.loop.time() >= self._ends_at:
             self.cycle.keep_alive = False
@@ -151,6 +179,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+    def _rest(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.pause_reading()
+            self.loop.call_later(_REST_SECONDS, self.flow.resume_reading)
 
     def _turn_away(self, status: int) -> None:
         """Say why before anything is asked, then close: a connection that just broke would explain nothing."""

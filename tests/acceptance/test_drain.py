@@ -142,7 +142,7 @@ def _connection(hub: Hub) -> Iterator[ssl.SSLSocket]:
 @contextmanager
 def _half_sent(hub: Hub) -> Iterator[tuple[ssl.SSLSocket, bytes]]:
     """A request of which the headers and half the body are on their way; and the other half."""
-    service, action, signed = hub.party("gemeente").wrap(kennisgeving(str(uuid.uuid4())))
+    service, action, signed, _ = hub.party("gemeente").wrap(kennisgeving(str(uuid.uuid4())))
     head = (f"POST {service.path} HTTP/1.1\r\nHost: localhost:{hub.port}\r\nContent-Type: text/xml; charset=utf-8\r\n"
             f'SOAPAction: "{action}"\r\nContent-Length: {len(signed.octets)}\r\n\r\n').encode()
     half = len(signed.octets) // 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.attachments import measure_attachments
 from benchmarks.growth import filled, measure_steps
 from benchmarks.line import WAY_IN, measure_line, measure_mailbox
 from benchmarks.machine import facts
@@ -98,9 +99,11 @@ def test_a_hub_is_measured_over_the_network(hub: World) -> None:
              Load(connections=1, kind="resumed", messages=16)]
     with served(hub.instance.folder, 1) as running:
         rows = measure_network(running, loads)
+        (files,) = measure_attachments(running, counts=[2], size=20_000, rounds=1)
     assert [(row["kind"], row["messages"]) for row in rows] == [("kept", 7), ("new", 7), ("resumed", 14)]
     assert [row["resumed"] for row in rows] == [0, 0, 1]
     assert all(row["pss_mb"] > 10 for row in rows)
+    assert (files["files"], files["file_octets"]) == (2, 20_000)
 
 
 def test_a_stack_that_is_not_there_is_left_out_by_name(hub: World) -> None:

@@ -12,11 +12,9 @@ from uuid import UUID
 
 from gateway.app import Instance
 from gateway.errors import GatewayError, PeerRefused
-from gateway.party import PartyClient
-from gateway.security import SignedEnvelope
+from gateway.party import PartyClient, Wrapped
 from gateway.soap import Receipt, read_receipt
 from gateway.transport import Caller, CallLimits, TlsFiles, client_tls
-from gateway.values import Service
 from tests.chaos.history import Recorder
 from tests.chaos.messages import ANSWER, FOLLOWING, NOTICE, OPENING, PARTIES, Letter, letter, seen
 from tests.chaos.nodes import PUBLIC
@@ -26,7 +24,6 @@ _LIMITS = CallLimits(connect_seconds=2.0, answer_seconds=5.0)
 _RETRY_SECONDS = 0.15
 _STALE_SECONDS = 60.0  # the same octets are sent again no later than this: their Timestamp is signed
 _CREDITORS = ("energie", "deurwaarder", "zorgverzekeraar")
-Wrapped = tuple[Service, str, SignedEnvelope]
 
 
 class Way:
@@ -53,8 +50,7 @@ class Way:
 
     def submit(self, wrapped: Wrapped) -> Receipt:
         """Send these very octets. Raises DeliveryError; PeerRefused with a fault is the hub's believable no."""
-        service, action, signed = wrapped
-        return read_receipt(self.client._exchange(service, action, signed))
+        return read_receipt(self.client._exchange(wrapped))
 
 
 class Actor(threading.Thread):

@@ -4,11 +4,14 @@ Most run in this process through the same `main` that the installed command call
 """
 
 import json
+import re
 import stat
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,9 @@ from tests.command import (
 )
 from tests.foreign import S
 from tests.line import EXAMPLES, SR
+from tests.packages import XOP
+
+PETITION = EXAMPLES.parents[3] / "rechtbank/1.0/examples/valid/VerzoekschriftWsnp-minimaal.xml"
 
 
 @pytest.fixture(scope="module")
@@ -300,3 +306,30 @@ def test_a_revoked_certificate_is_refused_by_the_running_hub(revoking, tmp_path)
     assert "certificate" in ran.err
     assert gateway("inbox", hub.folder, "--party", "energie", "--json").code == 0  # the others go on
     assert gateway("certs", "crl", hub.folder, "no-such-name").code == 1
+
+
+def test_a_message_goes_with_its_files_and_comes_with_them(hub, tmp_path):
+    """Sent as MTOM, collected as MTOM; what lies in the folder then is what was sent, and can be sent as it lies."""
+    text, number = PETITION.read_text("utf-8"), str(uuid.uuid4())
+    content = b"%PDF-1.4\n" + bytes(range(256)) * 4000
+    text = re.sub(r"(<kn:(?:Conversatie)?Referentienummer>)[^<]*", rf"\g<1>{number}", text)
+    text = re.sub(r"<kn:Inhoud>[^<]*</kn:Inhoud>(\s*<kn:HashSHA256>)\w+", '<kn:Inhoud><x:Include href="cid:a.pdf" '
+                  f'xmlns:x="{XOP}"/></kn:Inhoud>\\g<1>{sha256(content).hexdigest()}', text, count=1)
+    (tmp_path / "message.xml").write_text(text, "utf-8")
+    (tmp_path / "elsewhere").write_bytes(content)
+    sent = gateway("send", hub.folder, "--party", "gemeente", tmp_path / "message.xml", "--json",
+                   "--attach", f"a.pdf={tmp_path / 'elsewhere'}", "--envelope-out", tmp_path / "request.mime")
+    assert sent.code == 0, sent.err
+    assert (tmp_path / "request.mime").read_bytes().startswith(b"Content-Type: multipart/related; ")
+    assert content in (tmp_path / "request.mime").read_bytes()
+    out = tmp_path / "out"
+    got = gateway("inbox", hub.folder, "--party", "rechtbank", "get", number, "--out", out, "--json")
+    assert got.code == 0, got.err
+    (name,) = got.json["bijlagen"]
+    assert (out / name).read_bytes() == content
+    assert {path.name for path in out.iterdir()} == {name, f"{number}.xml"}
+    assert stat.S_IMODE((out / name).stat().st_mode) == 0o600
+    again = gateway("send", hub.folder, "--party", "gemeente", out / f"{number}.xml", "--json")
+    assert (again.code, again.json) == (0, sent.json)  # the same message: its receipt
+    unknown = gateway("send", hub.folder, "--party", "gemeente", tmp_path / "message.xml", "--attach", "a.pdf")
+    assert unknown.code == 2

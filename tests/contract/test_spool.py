@@ -4,10 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete, update
+from sqlalchemy.sql import Executable
 
 from gateway.errors import StorageError
 from gateway.parted import Parted, Place, chunks, length
 from gateway.storage import SqlSpool
+from gateway.storage.session import Query
 from gateway.storage.spool import PIECE
 from gateway.storage.tables import file_pieces, uploads
 from gateway.values import Acceptance
@@ -43,6 +46,27 @@ def test_what_was_written_is_read_again_whatever_its_order(hub: Hub) -> None:
     assert length(whole) == len(again)
     assert [b"".join(whole.read(one)) for one in range(3)] == FILES
     assert counted(hub) == (1, -(-len(FILES[0]) // PIECE) + 2)
+
+
+PIECES = (file_pieces.c.upload == "upload-a", file_pieces.c.file == 0)
+TOUCHED = {
+    "swapped": [update(file_pieces).where(*PIECES, file_pieces.c.piece == old).values(piece=new)
+                for old, new in ((0, 9), (1, 0), (9, 1))],
+    "cut off": [delete(file_pieces).where(*PIECES, file_pieces.c.piece == 1)],
+    "changed": [update(file_pieces).where(*PIECES, file_pieces.c.piece == 1).values(sealed=bytes(500))],
+    "another file's": [update(file_pieces).where(*PIECES).values(file=9),
+                       update(file_pieces).where(PIECES[0], file_pieces.c.file == 2).values(file=0)],
+}
+
+
+@pytest.mark.parametrize("touch", TOUCHED.values(), ids=TOUCHED.keys())
+def test_pieces_that_were_touched_do_not_open(hub: Hub, touch: list[Executable]) -> None:
+    """Order, end and belonging are authenticated, each piece by its place."""
+    whole = parted(hub)
+    for statement in touch:
+        hub.store.write(lambda write, statement=statement: write.run(Query(statement)))
+    with pytest.raises(StorageError, match="a piece of a file"):
+        b"".join(whole.read(0))
 
 
 def carrying(message: Acceptance, payload: Parted) -> Acceptance:

@@ -57,8 +57,8 @@ def test_signxml_signs_and_the_message_is_there(line):
 @pytest.mark.parametrize(("party", "path", "name"), SIGNERS)
 def test_what_xmlsec1_signs_is_accepted(line, tmp_path, party, path, name, pretty):
     root = unsigned(line, party, path, name)
-    _put_template(root, foreign.RSA_SHA256 if party == "gemeente" else foreign.ECDSA_SHA256, pretty=pretty)
-    octets = _sign_with_xmlsec1(root, line.instance.folder / "pki", party, tmp_path)
+    put_template(root, foreign.RSA_SHA256 if party == "gemeente" else foreign.ECDSA_SHA256, pretty=pretty)
+    octets = sign_with_xmlsec1(root, line.instance.folder / "pki", party, tmp_path)
     assert etree.fromstring(octets).findtext(f".//{{{D}}}SignatureValue").strip()
     assert accepts(line, octets, party, path)
     altered = etree.fromstring(octets)
@@ -66,7 +66,7 @@ def test_what_xmlsec1_signs_is_accepted(line, tmp_path, party, path, name, prett
     assert not accepts(line, etree.tostring(altered), party, path)
 
 
-def _put_template(root: etree._Element, method: str, *, pretty: bool) -> None:
+def put_template(root: etree._Element, method: str, *, pretty: bool) -> None:
     """A ds:Signature with empty digests and value, as xmlsec1 takes it; pretty: with white space inside, as many do."""
     references = "".join(
         f'<Reference URI="#{part.get(f"{{{U}}}Id")}"><Transforms><Transform Algorithm="{foreign.EXC}"/></Transforms>'
@@ -82,7 +82,7 @@ def _put_template(root: etree._Element, method: str, *, pretty: bool) -> None:
     root[0].find(f"{{{O}}}Security").append(etree.fromstring(template))
 
 
-def _sign_with_xmlsec1(root: etree._Element, pki: Path, party: str, folder: Path) -> bytes:
+def sign_with_xmlsec1(root: etree._Element, pki: Path, party: str, folder: Path) -> bytes:
     template, signed = folder / "template.xml", folder / "signed.xml"
     template.write_bytes(etree.tostring(root))
     command = [XMLSEC1, "--sign", *ID_ATTRIBUTES, "--output", str(signed)]

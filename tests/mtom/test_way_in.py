@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import sqlite3
 from base64 import b64decode
 from collections.abc import Iterator
 from datetime import timedelta
@@ -124,34 +123,6 @@ def test_what_is_cut_off_leaves_nothing_that_opens_and_a_duty_removes_it(line: L
     upload.close()
     with pytest.raises(StorageError, match="took so long"):  # whoever comes back to it after all
         upload.parted(b"", ())
-
-
-@pytest.mark.parametrize("change", ["swap", "cut", "change", "move"])
-def test_pieces_that_were_touched_do_not_open(line: Line, change: str) -> None:
-    """Order, end and belonging of pieces are authenticated, each by its place."""
-    files = [File(size=2 * PIECE + 9), File(size=2 * PIECE + 9)]
-    child = petition(files)
-    receipt(post(line, wrap(line, child, files)))
-    url = line.instance.settings.store.database.url
-    (upload,) = next(iter(ask(url, "SELECT id FROM uploads WHERE message = (SELECT max(message) FROM uploads)")))
-    for statement in {
-        "swap": ("UPDATE file_pieces SET piece = 9 WHERE upload = '{0}' AND file = 0 AND piece = 0",
-                 "UPDATE file_pieces SET piece = 0 WHERE upload = '{0}' AND file = 0 AND piece = 1",
-                 "UPDATE file_pieces SET piece = 1 WHERE upload = '{0}' AND file = 0 AND piece = 9"),
-        "cut": ("DELETE FROM file_pieces WHERE upload = '{0}' AND file = 0 AND piece = 2",),
-        "change": ("UPDATE file_pieces SET sealed = zeroblob(393232) WHERE upload = '{0}' AND file = 0 AND piece = 1",),
-        "move": ("UPDATE file_pieces SET file = 8 WHERE upload = '{0}' AND file = 0",
-                 "UPDATE file_pieces SET file = 0 WHERE upload = '{0}' AND file = 1"),
-    }[change]:
-        _write(line, statement.format(upload))
-    _, content = line.gate.mailbox.collect(line.instance.register.resolve("rechtbank").id, number(child), line.at)
-    with pytest.raises(StorageError, match="a piece of a file"):
-        b"".join(chunks(content))
-
-
-def _write(line: Line, statement: str) -> None:
-    with sqlite3.connect(line.instance.folder / "gateway.db") as connection:
-        connection.execute(statement)
 
 
 def test_the_files_of_a_refused_message_are_removed_at_once(line: Line) -> None:

@@ -15,6 +15,7 @@ from tests.postgres.cluster import NotInstalled, cluster, ended_by_signals
 _ACCEPTANCE = ("addressed", "bridging", "configuration_journal", "conversation", "crash", "drain", "encrypted",
                "every_set_network", "evidence", "limits_served", "order", "sealed")
 _TESTS = ("tests/postgres", "tests/contract", *(f"tests/acceptance/test_{name}.py" for name in _ACCEPTANCE),
+          *(f"tests/mtom/test_{name}.py" for name in ("way_in", "way_out", "others")),
           "tests/push", "tests/cli/test_operator.py", "tests/cli/test_switches.py")
 
 

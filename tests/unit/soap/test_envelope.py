@@ -17,6 +17,7 @@ from gateway.errors import (
     VersionMismatch,
 )
 from gateway.soap import Limits, parse
+from gateway.soap.envelope import has_canonical_form
 
 S = "http://schemas.xmlsoap.org/soap/envelope/"
 A = "http://www.w3.org/2005/08/addressing"
@@ -145,3 +146,16 @@ def test_one_changed_octet_gives_an_envelope_or_a_gateway_error(place, value):
     octets[place] = value
     with suppress(GatewayError):
         parse(bytes(octets), Limits())
+
+
+@pytest.mark.parametrize("uri", ["rel", "../x", "a&#98;c", "urn:m"])
+@pytest.mark.parametrize("before", [
+    "", "xmlns", 'xmlns:z="urn:z', "xmlns:" + "y" * 300, 'xmlns="urn:z" xmlns', 'xmlns:q="' + "y" * 600, "xmlns='"])
+@pytest.mark.parametrize("declaration", ['xmlns:p="{}"', "xmlns:p='{}'", 'xmlns:p  =\n "{}"', "xmlns:xmlnsx='{}'",
+                                         "xmlns:" + "p" * 300 + "='{}'"])
+def test_a_relative_namespace_is_noticed_however_it_is_written_and_whatever_text_is_before_it(uri, before, declaration):
+    """`canonical` is the judgement of the walk over the whole document, though it is seldom walked."""
+    child = f'<m xmlns="urn:m">{before}<n {declaration.format(uri)}/></m>'
+    found = parse(envelope(body=child), Limits())
+    assert found.canonical is (uri == "urn:m")
+    assert found.canonical is has_canonical_form(found.root)

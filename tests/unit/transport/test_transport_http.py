@@ -327,6 +327,15 @@ def test_many_requests_on_one_connection(start: Start) -> None:
         assert [received.octets for received in hub.received] == [b"<a>%d</a>" % number for number in range(300)]
 
 
+def test_a_short_answer_is_one_record(start: Start) -> None:
+    with start() as hub, hub.raw() as raw:
+        for method, end in ((b"POST", b"<answer/>"), (b"GET", b"Method Not Allowed\n"), (b"HEAD", b"\r\n\r\n")):
+            raw.sendall(head().replace(b"POST", method, 1) + b"<a/>")
+            answer = raw.recv(65_536)
+            assert answer.startswith(b"HTTP/1.1 ")
+            assert answer.endswith(end)
+
+
 def test_pipelined_requests_are_answered_in_order(start: Start) -> None:
     with start(lambda received: Reply(status=200, octets=received.octets)) as hub, hub.raw() as raw:
         raw.sendall(b"".join(head() + b"<%c/>" % letter for letter in b"abc"))

@@ -1,0 +1,1 @@
+"""Load on a running hub: overload, and soak. `make overload`, `make soak`."""
