@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from traceback import walk_tb
 
-import structlog
+from gateway.app.structlog_import import structlog
 
 # Counted, not written: a line for each would drown the rest.
 _QUIET = frozenset({"answered", "turned-away", "connection-refused", "checkpoint", "time-stamp", "pushed"})

@@ -128,7 +128,7 @@ class Cast:
                 names = b"".join(b"<x%s/>" % uuid.uuid4().hex.encode() for _ in range(_NAMES))
                 octets = octets.replace(b"</kn:Stuurgegevens>", names + b"</kn:Stuurgegevens>")
             else:  # no XML
-                service, action, signed = client.wrap(octets)
+                service, action, signed, *_ = client.wrap(octets)
                 status, _ = client.post(client.hub_url + service.path, signed.octets[:-9], action)
                 assert status == 400
                 self._book.counts["refused"] += 1

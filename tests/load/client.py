@@ -32,7 +32,7 @@ def preparing(client: PartyClient, slug: str, receiver: str | None) -> Callable[
     def prepare() -> Prepared:
         number = str(uuid.uuid4())
         message = letter(element, ref=number, conv=str(uuid.uuid4()), sender=slug, to=(to,))
-        service, _, signed = client.wrap(message.octets)
+        service, _, signed, *_ = client.wrap(message.octets)
         head = (f"POST {service.path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml; charset=utf-8\r\n"
                 f'SOAPAction: ""\r\nContent-Length: {len(signed.octets)}\r\n\r\n')
         return Prepared(number=number, octets=head.encode() + signed.octets)

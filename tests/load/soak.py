@@ -201,8 +201,9 @@ def main() -> int:
     try:
         with interruptible(), ExitStack() as stack:
             scene = Scene(folder, store=asked.store, workers=asked.workers, rate=asked.rate, seed=seed, stack=stack)
-            say(f"{_FILLED} messages before it begins")
-            scene.fill()
+            if asked.store == "sqlite":  # else the cache is another process'
+                say(f"{_FILLED} messages before it begins")
+                scene.fill()
             soak(scene, asked.minutes * 60, say)
             code = scene.hub.stop()
             with open_instance(scene.hub.folder).operations() as operations:
