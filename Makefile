@@ -15,8 +15,8 @@ PIP := env -u PYTHONPATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ig
 RUN := env -u PYTHONPATH -u PYTHONDONTWRITEBYTECODE $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-postgres lint bench bench-stacks fuzz chaos chaos-ha overload soak docs-performance \
-	docs-security test-pythons lock clean
+.PHONY: help setup demo test test-postgres lint bench bench-stacks fuzz costs chaos chaos-ha overload soak \
+	docs-performance docs-security test-pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ $(FUZZER): $(STAMP) requirements-fuzz.lock
 
 fuzz: $(if $(REPLAY),setup,$(FUZZER)) ## look for inputs that do harm: SECONDS=60 SEED=n, or one again: REPLAY=file
 	@$(RUN) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--seconds $(SECONDS) $(if $(SEED),--seed $(SEED)))
+
+costs: setup ## look for the refused message that costs most CPU beside a good one of its size: SECONDS=60 SEED=n
+	@$(RUN) -m tests.costs --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 chaos: setup ## break a hub again and again, then check its promise: MINUTES=10 SEED=n STORE=sqlite|postgres
 	@$(RUN) -m tests.chaos --minutes $(MINUTES) --store $(STORE) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))

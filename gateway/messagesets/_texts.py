@@ -57,6 +57,7 @@ _CHECKS: dict[str, _ROW] = {
     "xsi-attribute": ("Een attribuut uit de XML Schema-instance-namespace is niet toegestaan.",
                       "An attribute of the XML Schema instance namespace is not allowed."),
     "value-length": ("De waarde is te lang.", "The value is too long."),
+    "attributes": ("Elementen van dit bericht hebben geen attributen.", "Elements of this message have no attributes."),
     "berichtheader": ("Het bericht heeft geen Berichtheader.", "The message has no Berichtheader."),
     "berichttype": ("Berichttype in de header hoort niet bij dit element.",
                     "Berichttype in the header does not belong to this element."),

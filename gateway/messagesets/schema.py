@@ -7,9 +7,7 @@ xsd root and is named by a relative path. So nothing is fetched, whatever a sche
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from threading import Lock
 
 from lxml import etree
 
@@ -28,6 +26,7 @@ _CONTACT = frozenset({"contactpersoontype", "contactgegevenstype"})
 _REMOTE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:|^[/\\]|\\")
 _REFERENCES = tuple(clark(XSD, name) for name in ("import", "include"))
 _FORBIDDEN = tuple(clark(XSD, name) for name in ("redefine", "override"))
+_ATTRIBUTES = tuple(clark(XSD, name) for name in ("attribute", "attributeGroup", "anyAttribute"))
 _NOTHING = etree.Element("nothing")  # no schema declares it
 
 
@@ -52,6 +51,7 @@ class SchemaFile:
     typed: tuple[tuple[str, str], ...]  # (element, its type); the type is "" when it has none by name
     derived: Mapping[str, str]  # simple type → its base
     values: frozenset[str]  # of enumerations
+    attributes: bool  # does it declare any?
     holdings: Graph
 
 
@@ -67,7 +67,8 @@ class Vocabulary:
     iban: tuple[str, ...]
     contact: tuple[str, ...]  # someone who must be reachable
     attached: tuple[str, ...]  # the content of an attachment
-    marked: tuple[str, ...]  # all of these four, and at least one name
+    attributes: bool  # may an element have one?
+    marked: tuple[str, ...]  # bsn, iban, contact and attached together, and at least one name
     children: Children
 
 
@@ -88,6 +89,7 @@ def read_vocabulary(schema: Path, root: Path, known: dict[Path, SchemaFile]) -> 
         elements=frozenset(element for element, _ in typed),
         values=frozenset(value for file in files.values() for value in file.values),
         bsn=bsn, iban=iban, contact=contact, attached=attached,
+        attributes=any(file.attributes for file in files.values()),
         marked=tuple(sorted({str(_NOTHING.tag), *bsn, *iban, *contact, *attached})),
         children=children(file.holdings for file in files.values()),
     )
@@ -148,6 +150,7 @@ def _read_file(path: Path, root: Path) -> SchemaFile:
         typed=tuple((clark(namespace, element.get("name", "")), _type(element)) for element in named),
         derived={clark(namespace, one.get("name", "")): _base(one) for one in simple if one.get("name")},
         values=frozenset(one.get("value", "") for one in tree.iter(clark(XSD, "enumeration"))),
+        attributes=next(tree.iter(*_ATTRIBUTES), None) is not None,
         holdings=holdings(tree, namespace, _resolve),
     )
 
@@ -192,45 +195,41 @@ def _resolve(node: "etree._Element", qname: str) -> str:
 
 
 class Schema:
-    """A compiled schema. `accepts` is the hot path and may be called from many threads."""
+    """A compiled schema; may be asked from many threads."""
 
     def __init__(self, path: Path, vocabulary: Vocabulary) -> None:
         self.path = path
         self.vocabulary = vocabulary
-        self._hot = self._compile()
-        self._lock = Lock()
-
-    def _compile(self) -> "etree.XMLSchema":
         try:
-            return etree.XMLSchema(etree.parse(self.path, parser()))
+            self._compiled = etree.XMLSchema(etree.parse(path, parser()))
         except etree.XMLSchemaParseError as error:
-            raise Misconfigured(f"{self.path}: the schema does not compile ({error}); correct it") from error
-
-    @cached_property
-    def _slow(self) -> "etree.XMLSchema":
-        return self._compile()
+            raise Misconfigured(f"{path}: the schema does not compile ({error}); correct it") from error
 
     def accepts(self, element: "etree._Element") -> bool:
         """Is this element, where it stands in its tree, valid? The tree is not changed."""
-        return bool(self._hot.validate(element))
+        return bool(self._compiled.validate(element))
 
     def findings(self, element: "etree._Element", naming: Naming) -> tuple[Finding, ...]:
-        """What is wrong with an element that was not accepted, at most MAX_FINDINGS.
+        """What is wrong with this element, at most MAX_FINDINGS; none when it is valid.
 
-        libxml2 collects its errors in one log per compiled schema, which threads would share: so this is a second
-        schema behind a lock. Only refusals come here.
+        libxml2 collects the errors in one log per compiled schema, which threads share; lxml also keeps the last
+        hundred for each thread, as an exception would tell them. To validate again, alone, would cost a thousand
+        errors twice. So of more than a hundred mistakes some of the last are told.
         """
-        with self._lock:
-            self._slow.validate(element)
-            log = [(entry.type_name, entry.path, entry.message) for entry in self._slow.error_log]
-            self._forget()
+        etree.clear_error_log()
+        if self.accepts(element):
+            return ()
+        log = [(entry.type_name, entry.path, entry.message) for entry in etree.LxmlError("").error_log
+               if entry.domain == etree.ErrorDomains.SCHEMASV]
+        self._forget()
         known = self.vocabulary.elements | self.vocabulary.globals
         found: dict[tuple[str, str], Finding] = {}
+        nodes: dict[str, etree._Element] = {}
         for type_name, path, message in log:
-            if len(found) == MAX_FINDINGS:  # a document can have tens of thousands of mistakes; each costs a search
+            if len(found) == MAX_FINDINGS:
                 break
             finding = schema_finding(
-                naming.xpath(*from_libxml2(element, path or "")),
+                naming.xpath(from_libxml2(element, path or "", nodes), element),
                 type_name.removeprefix("SCHEMAV_").lower().replace("_", "-"),
                 message,
                 known,
@@ -242,6 +241,5 @@ class Schema:
 
     def _forget(self) -> None:
         """What is wrong quotes values, and libxml2 and lxml remember it until something else is: so something is."""
-        self._hot.validate(_NOTHING)
-        self._slow.validate(_NOTHING)
+        self._compiled.validate(_NOTHING)
         etree.clear_error_log()

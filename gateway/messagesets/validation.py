@@ -37,17 +37,23 @@ from gateway.names import XSI, clark
 from gateway.values import Finding, Header, MessageType, Operation
 
 # libxml2 would follow xsi:schemaLocation; xsi:type and xsi:nil are outside the profile (BP R1017).
-_XSI = etree.XPath("descendant-or-self::*[@xsi:*]", namespaces={"xsi": XSI})
+_XSI = etree.XPath("descendant-or-self::*/@xsi:*/..", namespaces={"xsi": XSI})
 
 # For each character that a pattern might have to go back to, libxml2 keeps 36 octets: a value of 10 MB takes 350 MB and
 # a second. So values that no type would take are refused unread; attachments may be long, and have no pattern.
 _MAX_VALUE = 8192  # characters, white space around them included; the longest type has 4000
-_LONG_VALUES = etree.XPath(f"descendant-or-self::*[string-length(text()) > {_MAX_VALUE}]")
+_LONG_VALUES = etree.XPath(f"descendant::text()[string-length() > {_MAX_VALUE}]/..")
 
-# Both asked as one question first: a path to attributes costs a sixth of a predicate on each element, and nearly no
-# message has a long value, which only one with much text can have.
+# libxml2 tells of each mistake, in 3 microseconds; 64 unknown attributes on each of 500 claims cost half a second.
+_MAX_ATTRIBUTES = 100  # of a message whose schema has none
+_MANY_ATTRIBUTES = etree.XPath(f"count(descendant-or-self::*/@*) > {_MAX_ATTRIBUTES}")
+_ATTRIBUTED = etree.XPath("descendant-or-self::*[@*]")
+
+# All asked as one question first: a path to attributes costs a sixth of a predicate on each element, and nearly no
+# message has a long value, which only one with much text can have. Counted, as boolean() would sort what it found.
 _LOOK_CLOSER = etree.XPath(
-    f"boolean(descendant-or-self::*/@xsi:*) or string-length() > {_MAX_VALUE}", namespaces={"xsi": XSI})
+    f"count(descendant-or-self::*/@xsi:*) > 0 or count(descendant-or-self::*/@*) > {_MAX_ATTRIBUTES}"
+    f" or string-length() > {_MAX_VALUE}", namespaces={"xsi": XSI})
 
 
 def validate(element: "etree._Element", asked: Operation | MessageType, message_set: MessageSet,
@@ -115,21 +121,25 @@ def _message(element: "etree._Element", message_type: MessageType | None, messag
 def _fits_schema(element: "etree._Element", message_set: MessageSet) -> None:
     if _LOOK_CLOSER(element):
         _holds_nothing_odd(element, message_set)
-    if not message_set.schema.accepts(element):
-        raise SchemaInvalid(message_set.schema.findings(element, message_set.naming))
+    found = message_set.schema.findings(element, message_set.naming)
+    if found:
+        raise SchemaInvalid(found)
 
 
 def _holds_nothing_odd(element: "etree._Element", message_set: MessageSet) -> None:
-    """No xsi attribute, and no value longer than any type takes, attachments apart."""
-    found = _XSI(element)
-    if found:
+    """No xsi attribute, no value longer than any type takes, attachments apart, and no crowd of unknown attributes."""
+    schema = message_set.schema
+    _refuse_odd("xsi-attribute", _XSI(element), element, message_set)
+    _refuse_odd("value-length", [node for node in _LONG_VALUES(element) if node.tag not in schema.vocabulary.attached],
+                element, message_set)
+    if not schema.vocabulary.attributes and _MANY_ATTRIBUTES(element):
+        _refuse_odd("attributes", _ATTRIBUTED(element), element, message_set)
+
+
+def _refuse_odd(rule: str, nodes: "list[etree._Element]", element: "etree._Element", message_set: MessageSet) -> None:
+    if nodes:
         raise SchemaInvalid(tuple(
-            check_finding("xsi-attribute", message_set.naming.xpath(node, element)) for node in found[:MAX_FINDINGS]))
-    attached = message_set.schema.vocabulary.attached
-    long = [node for node in _LONG_VALUES(element) if node.tag not in attached]
-    if long:
-        raise SchemaInvalid(tuple(
-            check_finding("value-length", message_set.naming.xpath(node, element)) for node in long[:MAX_FINDINGS]))
+            check_finding(rule, message_set.naming.xpath(node, element)) for node in nodes[:MAX_FINDINGS]))
 
 
 def _is_as_declared(header: Header, message_type: MessageType, message_set: MessageSet) -> None:

@@ -32,6 +32,16 @@ _WORDS: Final = etree.XPath(
 )
 
 
+_FEW: Final = 64  # an attacker's element has 90,000 children, each of which is an object of Python once it is looked at
+
+
+def few(parent: etree._Element) -> list[etree._Element]:
+    """The children of an element that may have a few. Raises SecurityMissing when it has a crowd."""
+    if len(parent) > _FEW:
+        raise SecurityMissing(f"an element of the security header has {len(parent)} children")
+    return list(parent)
+
+
 def only_attributes(element: etree._Element, allowed: frozenset[str]) -> None:
     """Raises SecurityMissing when the element has another attribute than the schema gives it."""
     if not allowed.issuperset(element.keys()):  # element.attrib would cost another object

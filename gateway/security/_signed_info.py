@@ -13,7 +13,7 @@ from lxml import etree
 
 from gateway.errors import AlgorithmForbidden, ReferenceMissing, SecurityMissing
 from gateway.names import DS, EC, EXC_C14N, RSA_PSS_SHA256, SHA256, clark
-from gateway.security._shape import ALGORITHM, NOTHING, OF_REFERENCE, octets_of, only_attributes
+from gateway.security._shape import ALGORITHM, NOTHING, OF_REFERENCE, few, octets_of, only_attributes
 from gateway.security.algorithms import DIGESTS, SIGNATURE_METHODS
 from gateway.security.c14n import canonical
 from gateway.soap import Element
@@ -119,7 +119,7 @@ def _read_octets(octets: bytes, targets: Mapping[str, Element], *, pss: bool) ->
 def _read_elements(
     element: Element, targets: Mapping[str, Element], octets: bytes | None, *, pss: bool
 ) -> SignedInfo:
-    children = list(element)
+    children = few(element)
     tags = [child.tag for child in children]
     if tags[:2] != _INFO_CHILDREN or any(tag != _REFERENCE for tag in tags[2:]):
         raise SecurityMissing("ds:SignedInfo is not as XML Signature has it")
@@ -137,7 +137,7 @@ def _read_elements(
 
 
 def _reference(element: Element, targets: Mapping[str, Element]) -> Reference:
-    children = list(element)
+    children = few(element)
     if [child.tag for child in children] != _REFERENCE_CHILDREN:
         raise AlgorithmForbidden("a Reference must hold Transforms, DigestMethod and DigestValue (BSP R5416)")
     transforms, digest_method, digest_value = children
@@ -165,7 +165,7 @@ def _exclusive_c14n(element: Element) -> tuple[str, ...]:
     only_attributes(element, ALGORITHM)
     if not len(element):
         return ()
-    children = list(element)
+    children = few(element)
     if len(children) != 1 or children[0].tag != _INCLUSIVE or len(children[0]):
         raise AlgorithmForbidden("parameters of exclusive C14N")
     prefixes = tuple(dict.fromkeys((children[0].get("PrefixList") or "").split()))

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from gateway.errors import DecryptionFailed, MalformedEnvelope, NotUtf8, NotXml, TooLarge
 from gateway.names import AES256_GCM, CONTENT, DS, ENCRYPTED_KEY, WSSE, XENC, clark
 from gateway.security import _xmlenc
+from gateway.security._shape import few
 from gateway.security._xmlenc import Data, DecryptionKey, Recipient
 from gateway.soap import Element, Envelope, Limits, declare, open_envelope
 
@@ -82,7 +83,7 @@ def _key_element(envelope: Envelope) -> Element:
         raise DecryptionFailed("the Body is not encrypted, as 2W-be-SE asks here")
     if envelope.security is None:
         raise DecryptionFailed("no wsse:Security header")
-    tags = [child.tag for child in envelope.security]
+    tags = [child.tag for child in few(envelope.security)]
     if tags.count(_xmlenc.KEY) != 1:
         raise DecryptionFailed(f"wsse:Security holds {tags.count(_xmlenc.KEY)} EncryptedKey, not one")
     place = tags.index(_xmlenc.KEY)
@@ -94,7 +95,7 @@ def _key_element(envelope: Envelope) -> Element:
 
 def _bound(key: Element, data: Data) -> None:
     """ReferenceList names the data by its Id; where the data names a key, it is this one (BSP R3208, R5608)."""
-    references = list(key[-1])
+    references = few(key[-1])
     if len(references) != 1 or references[0].tag != _DATA_REFERENCE or len(references[0]):
         raise DecryptionFailed("ReferenceList holds one DataReference")
     if not data.identifier or references[0].get("URI") != f"#{data.identifier}":

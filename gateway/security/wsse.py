@@ -18,7 +18,7 @@ from gateway.errors import ReferenceMissing, SecurityMissing, SignatureInvalid
 from gateway.names import BASE64_BINARY, DS, SHA256, WSSE, WSSE11, WSU, X509V3, XENC, clark
 from gateway.security._freshness import check_fresh
 from gateway.security._ids import all_ids_unique
-from gateway.security._shape import ID, no_words, octets_of, only_attributes, token_of
+from gateway.security._shape import ID, few, no_words, octets_of, only_attributes, token_of
 from gateway.security._signed_info import Reference, read_signed_info
 from gateway.security.algorithms import DIGESTS, PublicKey, signature_holds
 from gateway.security.c14n import canonical
@@ -192,7 +192,7 @@ def _layout(envelope: Envelope, *, encrypted: bool) -> _Parts:
     found: dict[str, list[Element]] = {_TOKEN: [], _TIMESTAMP: [], _CONFIRMATION: [], _SIGNATURE: []}
     if encrypted:
         found[_ENCRYPTED_KEY] = []  # read, and found to be the only one, by decrypt_content()
-    for child in envelope.security:
+    for child in few(envelope.security):
         tag = str(child.tag)
         if tag not in found:
             name = etree.QName(child).localname
@@ -217,7 +217,7 @@ def _targets(envelope: Envelope, parts: _Parts) -> dict[str, Element]:
 
 
 def _signature_children(signature: Element) -> tuple[Element, Element, Element]:
-    children = list(signature)
+    children = few(signature)
     if [child.tag for child in children] != _SIGNATURE_CHILDREN:
         raise SecurityMissing("ds:Signature must hold SignedInfo, SignatureValue and KeyInfo, and nothing else")
     for element in (signature, *children):

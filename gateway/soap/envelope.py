@@ -56,17 +56,25 @@ _US_ASCII: Final = b"us-ascii"
 _DEPTH: Final = 64
 _TOO_DEEP: Final = "boolean(" + "/*" * (_DEPTH + 1) + ")"
 # C14N sorts attributes one by one, and takes 6 s for 50,000 of one element. Asked in this form (a position on the
-# attribute axis, not a predicate on elements) libxml2 stops counting at the 65th, and it costs a fifth.
-_TOO_WIDE: Final = "boolean(/descendant::*/@*[65])"
+# attribute axis, not a predicate on elements) libxml2 stops counting at that one, and it costs a fifth.
+# The profile's own elements have three at most and a message none; in namespaces of their own, 60 on each of 100
+# elements cost C14N what 1 MB of plain text does.
+_WIDTH: Final = 16
+_TOO_WIDE: Final = f"boolean(/descendant::*/@*[{_WIDTH + 1}])"
 _OUT_OF_BOUNDS: Final = etree.XPath(f"{_TOO_DEEP} or {_TOO_WIDE}")
+# All together: an envelope of the profile has a hundred, a message none. Counted where there are quotes for more.
+_ATTRIBUTES: Final = 1_000
+_TOO_MANY: Final = etree.XPath(f"count(/descendant::*/@*) > {_ATTRIBUTES}")
 # Namespace declarations above a signed part. To canonicalise the part lxml copies them one by one, each time looking
 # through what it has copied: 50,000 on the Envelope cost 50 s of CPU. On and below the message they cost nothing.
 _NAMESPACES: Final = 256
 # Signed parts stand at most so deep, and so many beside each other, in an envelope of the profile.
 _PARTS_DEPTH: Final = 5
 _PARTS_WIDTH: Final = 64
-_REMARKS: Final = etree.XPath("boolean(//comment()|//processing-instruction())")
-_ENCODING_STYLE: Final = etree.XPath("boolean(//@s:encodingStyle)", namespaces={"s": SOAP})
+# Counted, or the first alone: boolean() of many puts them in order first, and two neighbours that are no elements are
+# compared by a walk along their siblings; 90,000 comments cost 9 s.
+_REMARKS: Final = etree.XPath("boolean(/descendant::comment()[1]) or boolean(/descendant::processing-instruction()[1])")
+_ENCODING_STYLE: Final = etree.XPath("count(/descendant::*/@s:encodingStyle) > 0", namespaces={"s": SOAP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +83,7 @@ class Limits:
 
     max_octets: int = 10_485_760
     max_tags: int = 100_000  # start, end and empty tags: about 50,000 elements; a tree costs about 120 octets each
-    max_quotes: int = 120_000  # 60,000 attributes or namespace declarations, at about 250 octets each
+    max_quotes: int = 40_000  # 20,000 attributes or namespace declarations, at about 250 octets each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -150,7 +158,7 @@ def read_bounded(octets: bytes, limits: Limits) -> Element:
     """
     _check_octets(octets, limits)
     root = read_xml(octets)
-    _check_size(root)
+    _check_size(root, octets)
     return root
 
 
@@ -240,7 +248,7 @@ def check_bounds(root: Element, octets: bytes) -> None:
 
     Raises  MalformedEnvelope.
     """
-    _check_size(root)
+    _check_size(root, octets)
     if b"encodingStyle" in octets and _ENCODING_STYLE(root):
         raise MalformedEnvelope("encodingStyle is present (BP R1005)")
     # In octets first: `<!--` and `<?` are rare, and inside CDATA they are innocent text.
@@ -250,21 +258,25 @@ def check_bounds(root: Element, octets: bytes) -> None:
         raise MalformedEnvelope("a comment or processing instruction is present")
 
 
-def _check_size(root: Element) -> None:
+def _check_size(root: Element, octets: bytes) -> None:
     if _OUT_OF_BOUNDS(root):
-        deep = root.xpath(_TOO_DEEP)
-        raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if deep else "more than 64 attributes on one element")
+        raise MalformedEnvelope(f"deeper than {_DEPTH} levels" if root.xpath(_TOO_DEEP)
+                                else f"more than {_WIDTH} attributes on one element")
+    if octets.count(b'"') + octets.count(b"'") > 2 * _ATTRIBUTES and _TOO_MANY(root):
+        raise MalformedEnvelope(f"more than {_ATTRIBUTES} attributes")
 
 
 def _structure(root: Element) -> tuple[list[Element], Element]:
     """The header blocks and the Body."""
     if root.tag != ENVELOPE:
         raise VersionMismatch("the root is no SOAP 1.1 Envelope")
-    children = list(root)
+    children = list(islice(root, 3))  # one too many tells as much as all
     tags = [child.tag for child in children]
     if tags not in ([HEADER, BODY], [BODY]):
         raise MalformedEnvelope("Envelope must hold at most one Header, then one Body, and nothing after it")
     *header, body = children
+    if header and len(header[0]) > _PARTS_WIDTH:
+        raise ForbiddenHeader(f"{len(header[0])} header blocks")
     blocks = list(header[0]) if header else []
     for element in (root, *children):
         if _SOAP_PREFIX in "".join(map(str, element.keys())):

@@ -7,6 +7,7 @@ the schema judges the message as it would in line. It is made from a secret nonc
 
 import hashlib
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -48,7 +49,7 @@ def take_out(envelope: Envelope, nonce: str, most: int) -> tuple[Hole, ...]:
 
 def take_out_of(message: Element, nonce: str, most: int) -> tuple[Hole, ...]:
     """The same for a message that stands in no envelope. Raises MalformedEnvelope."""
-    found = list(message.iter(_ANY))
+    found = list(islice(message.iter(_ANY), most + 1))
     if len(found) > most:
         raise MalformedEnvelope(f"more than {most} xop:Include")
     holes = tuple(_hole(include, message, placeholder(nonce, number)) for number, include in enumerate(found))

@@ -171,10 +171,10 @@ def test_blocks_that_are_ours_or_would_be_are_not_passed_by(host: Host, block: s
     assert refusal.encode() in reply.octets
 
 
-def test_a_tolerance_used_a_thousand_times_is_one_remark(host: Host) -> None:
+def test_a_tolerance_used_hundreds_of_times_is_one_remark(host: Host) -> None:
     octets = host.write(encoding_type=False, value_type=False)
     token = octets[octets.index(b"<o:BinarySecurityToken"):octets.index(b"<u:Timestamp")]
-    crowd = b"".join(token.replace(b"id-Binary", b"id-%d-Binary" % number) for number in range(1_000))
+    crowd = b"".join(token.replace(b"id-Binary", b"id-%d-Binary" % number) for number in range(450))
     reply = host.target.line.post(octets.replace(token, token + crowd))
     assert (code(reply), len(read_fault(parse(reply.octets, Limits())).remarks)) == ("SKP015", 2)
     assert len(reply.octets) < 15_000

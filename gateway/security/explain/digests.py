@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.errors import GatewayError
 from gateway.names import DS, EXC_C14N, clark
-from gateway.security.explain.case import C14N, Case, algorithm, found, name_of, place_of
+from gateway.security.explain.case import Case, algorithm, canonicalised, found, name_of, place_of
 from gateway.security.explain.difference import difference
 from gateway.security.explain.references import (
     MAX_REFERENCES,
@@ -88,7 +88,7 @@ def _look(case: Case, reference: Element, target: Element, seen: dict[bytes, str
         octets = declared_form(target, uri, inclusive)
     except (GatewayError, ValueError):
         return found("no-canonical-form", target, part=name_of(target))
-    case.budget.take(C14N * len(octets))
+    case.budget.take(canonicalised(octets))
     actual = DIGESTS[name](octets)
     seen.setdefault(actual, name_of(target))
     expected = _base64(text)

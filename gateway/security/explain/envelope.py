@@ -19,8 +19,9 @@ _ENCODINGS: Final = {"iso-8859-1": "latin-1", "latin1": "latin-1", "windows-1252
                      "iso-8859-15": "iso8859-15", "utf-16": "utf-16", "us-ascii": "ascii"}
 _HTTP: Final = re.compile(rb"(?:POST|GET|PUT) \S+ HTTP/|HTTP/1\.[01] ")
 _SOAP_ATTRIBUTE: Final = f"{{{SOAP}}}"
-_MARKS: Final = etree.XPath("boolean(//comment())"), etree.XPath("boolean(//processing-instruction())")
-_ENCODING_STYLE: Final = etree.XPath("boolean(//@s:encodingStyle)", namespaces={"s": SOAP})
+_MARKS: Final = (etree.XPath("boolean(/descendant::comment()[1])"),  # see soap/envelope.py
+                 etree.XPath("boolean(/descendant::processing-instruction()[1])"))
+_ENCODING_STYLE: Final = etree.XPath("count(/descendant::*/@s:encodingStyle) > 0", namespaces={"s": SOAP})
 _NEXT: Final = SOAP.replace("/envelope/", "/actor/next")
 _WSA_NAMES: Final = frozenset(("To", "Action", "MessageID", "RelatesTo", "ReplyTo", "From", "FaultTo"))
 # Header blocks that toolkits add of themselves, by the end of their namespace: named, because nobody else chose it.

@@ -14,6 +14,7 @@ _BETWEEN_CR: Final = re.compile(rb">(?:[ \t\n]|&#xD;)+<")
 _TAG: Final = re.compile(rb"(<[^>]*>)")
 _SPACE: Final = b" \t\n"
 _MAX_TOKENS: Final = 20_000  # of a part whose indentation is guessed
+_CROWD: Final = re.compile(rb"[^\x00-\x7f]{128}")  # a text in other letters has spaces more often
 _SECONDS: Final = re.compile(rb"(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 
 
@@ -124,7 +125,9 @@ def in_latin1(octets: bytes) -> Iterator[bytes]:
 
 
 def normalised(octets: bytes) -> Iterator[bytes]:
-    """In the other Unicode form."""
+    """In the other Unicode form; not where a crowd of marks might be sorted, in a time with the square of its size."""
+    if _CROWD.search(octets):
+        return
     text = octets.decode()
     for form in ("NFC", "NFD"):
         other = unicodedata.normalize(form, text)

@@ -19,7 +19,7 @@ from gateway.errors import GatewayError
 from gateway.names import DS, clark
 from gateway.security import _x509
 from gateway.security.algorithms import PublicKey
-from gateway.security.explain.case import C14N, Case, algorithm, found, place_of
+from gateway.security.explain.case import Case, algorithm, canonicalised, found, place_of
 from gateway.security.explain.difference import difference
 from gateway.security.explain.digests import DIGESTS
 from gateway.security.explain.references import MAX_REFERENCES, prefixes, signed_info
@@ -135,7 +135,7 @@ def _view(case: Case, info: Element) -> View | None:
         octets = declared_form(info, None if c14n is None else c14n.get("Algorithm"), inclusive)
     except (GatewayError, ValueError):
         return None
-    case.budget.take(C14N * len(octets))
+    case.budget.take(canonicalised(octets))
     return View(case=case, element=info, inclusive=inclusive, octets=octets)
 
 

@@ -10,6 +10,7 @@ from gateway.names import PREFIXES, SOAP, WSA, WSSE, WSU, XSD, XSI
 _START: Final = re.compile(rb'<([^\s<>/!?]+)((?: [^\s=<>]+="[^"<]*")*)>')
 _ATTRIBUTE: Final = re.compile(rb' ([^\s=<>]+)="([^"<]*)"')
 _EMPTY: Final = re.compile(rb'<([^\s<>/!?]+)((?: [^\s=<>]+="[^"<]*")*)></\1>')
+_BARE: Final = re.compile(rb"(?:(?<=<)|(?<=</))(?=[^\s<>:/!?]+[\s>])")  # before a name without a prefix
 _WSU_ID: Final = re.compile(rb' (?:[^\s=<>:]+:)?Id="[^"<]*"')
 _PREFIXES: Final = {
     SOAP: (b"soap", b"soapenv", b"SOAP-ENV", b"S", b"s", b"env", b"SOAP", b"e"), WSU: (b"wsu", b"u", b"utility"),
@@ -135,7 +136,7 @@ def _rename(octets: bytes, tag: StartTag, old: bytes, new: bytes) -> bytes:
     if old:
         to = new + b":" if new else b""
         return start + rest.replace(b"<" + old + b":", b"<" + to).replace(b"</" + old + b":", b"</" + to)
-    return start + re.sub(rb"<(/?)([^\s<>:/!?]+)(?=[\s>])", rb"<\g<1>" + new + rb":\2", rest)
+    return start + _BARE.sub(new + b":", rest)
 
 
 def more_declared(octets: bytes, in_scope: dict[bytes, bytes]) -> Iterator[bytes]:
