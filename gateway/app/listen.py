@@ -43,8 +43,9 @@ def listen(
     inbox.clear()
     receiver = receiver_of(instance, party, live, inbox, addresses=[*own, *filter(None, [party.push])], tell=tell)
     listener = SoapListener(
-        answer=receiver.answer, refuse=receiver.decline, begin=receiver.begin, services=[path], contracts={}, now=utc_now,
-        limits=RequestLimits(max_octets=receiver.limits.max_octets), quota=(quota := _quota(receiver, tell)))
+        answer=receiver.answer, refuse=receiver.decline, begin=receiver.begin, services=[path], contracts={},
+        now=utc_now, quota=(quota := _quota(receiver, tell)),
+        limits=RequestLimits(max_octets=receiver.limits.max_octets))
     tls = ServerTls.of(instance.party_tls(party))
     Server(soap=listener, soap_socket=soap, tls=tls, quota=quota, ready=lambda *_: ready(own[0]),
            background=[Background(seconds=20, function=partial(live.renew, tls.reload)),

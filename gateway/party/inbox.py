@@ -79,13 +79,14 @@ class Inbox:
                     raise Replayed("the MessageID was used before for another message")
                 if file.is_file():
                     return _same(_read(file.with_suffix(".json")), taken), True
+                shutil.rmtree(file.with_suffix(""), ignore_errors=True)  # of an attempt that came not so far
                 if files is not None:
                     _move(files, file.with_suffix(""))
                 _write(file.with_suffix(".json"), _written(taken))
                 _write(used, name)
                 _write(file, message)
             except OSError as error:
-                if not file.is_file():
+                if files is not None and not file.is_file():
                     shutil.rmtree(file.with_suffix(""), ignore_errors=True)
                 raise _failed(file, error) from error
         return taken, False
@@ -102,11 +103,10 @@ def _failed(path: Path, error: OSError) -> StorageError:
 
 
 def _move(files: Path, to: Path) -> None:
-    """A folder with its files, durably. What is there is of a message that was never kept whole."""
+    """A folder with its files, durably, to where nothing is."""
     for file in files.iterdir():
         _sync(file)
     _sync(files)
-    shutil.rmtree(to, ignore_errors=True)
     _make(to.parent)
     files.rename(to)
     _sync(to.parent)

@@ -128,8 +128,8 @@ class Receiver:
         """One request of the hub → a signed receipt, or a signed fault. Never raises."""
         trail = _Trail(received=received)
         try:
-            pushed = self._enter(trail)
-            return self._accept(trail, pushed, self._prove(pushed, trail), None)
+            envelope, pushed = self._enter(trail)
+            return self._accept(trail, pushed, self._prove(envelope, pushed, trail), None)
         except Exception as error:
             return self._refuse(trail, error)
 
@@ -140,17 +140,15 @@ class Receiver:
         """
         trail = _Trail(received=received)
         try:
-            pushed = self._enter(trail)
-            awaiting, coming = self._expect(trail, pushed, root)
+            envelope, pushed = self._enter(trail)
+            awaiting, coming = self._expect(envelope, pushed, root, received.at)
         except Exception as error:
             return self._refuse(trail, error)
         return Push(coming, refuse=partial(self._refuse, trail),
                     finish=lambda coming, at: self._finish(trail, pushed, awaiting, coming, at))
 
-    def _expect(self, trail: _Trail, pushed: Pushed, root: str | None) -> tuple[Awaiting, Coming]:
+    def _expect(self, envelope: Envelope, pushed: Pushed, root: str | None, at: datetime) -> tuple[Awaiting, Coming]:
         """Signed by the hub, at this moment: only then its files are taken."""
-        envelope, at = trail.envelope, trail.received.at
-        assert envelope is not None, "it was entered"
         if pushed.encrypted:
             raise MalformedEnvelope("a package in 2W-be-SE")
         check_element(pushed.operation, envelope.child_name)
@@ -183,8 +181,8 @@ class Receiver:
             return self._refuse(trail, stranger)
         return self._refuse(trail, error)
 
-    def _enter(self, trail: _Trail) -> Pushed:
-        """authenticate → parse: what the hub says that it pushes."""
+    def _enter(self, trail: _Trail) -> tuple[Envelope, Pushed]:
+        """authenticate → parse: the envelope, and what it says that the hub pushes."""
         received = trail.received
         self._authenticate(trail)
         envelope = trail.envelope = parse(received.octets, self.limits)
@@ -194,7 +192,7 @@ class Receiver:
         pushed = self.pushed.get(addressing.action)
         if pushed is None:
             raise UnknownMessage("wsa:Action is no message that this party takes")
-        return pushed
+        return envelope, pushed
 
     def _accept(self, trail: _Trail, pushed: Pushed, verified: Verified, coming: Coming | None) -> Reply:
         """validate → store: the signed receipt. `coming`: the files that came apart."""
@@ -270,7 +268,7 @@ class Receiver:
             ontvangers=(self.party.id,), tijdstip_ontvangst=taken.received_at, bericht_digest=taken.digest)
 
     def _refuse(self, trail: _Trail, reason: Exception) -> Reply:
-        """Say it: a signed fault to the hub, a bare status to anybody else. Of our own mistake the hub learns no more."""
+        """Say it: a signed fault to the hub, a bare status to anybody else. Our own mistakes are told as such alone."""
         error = reason if isinstance(reason, GatewayError) else InternalError(type(reason).__name__)
         if error is not reason:
             error.__cause__ = reason

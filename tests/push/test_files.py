@@ -1,4 +1,4 @@
-"""A message with files apart, pushed in a package to `gateway listen`: the files as they were sent, or nothing of them."""
+"""A message with files apart, pushed as a package to a party's receiving service: all files as sent, or none."""
 
 from base64 import b64encode
 from collections.abc import Iterator

@@ -115,3 +115,15 @@ def test_what_a_crash_left_is_removed_at_the_start(court: Receiving) -> None:
     (left / ".1.coming").write_bytes(b"%PDF-")
     court.receiver.inbox.clear()
     assert not left.exists()
+
+
+def test_files_of_a_message_that_was_half_kept_are_replaced_the_next_time(court: Receiving) -> None:
+    """The process died before the .xml was there: no receipt went out, so the hub sends the same again."""
+    child, message_id = petition(FILES), "urn:uuid:5d2f4c1e-0000-4000-8000-000000000002"
+    for _ in range(2):
+        assert post(court, pack(court.plan(child, message_id=message_id), FILES)).status == 200
+        (message,) = court.messages
+        files = sorted(message.with_suffix("").iterdir())
+        assert [one.stat().st_size for one in files] == [file.size for file in FILES]
+        files[0].write_bytes(b"")
+        message.unlink()
