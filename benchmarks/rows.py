@@ -49,7 +49,7 @@ class FileRows:
         self._lengthen_log()
 
     def _lengthen_log(self) -> None:
-        """While the log grows, each sync also writes that it did: half a commit dearer. A hub's log has grown long ago."""
+        """While a log grows, each sync also writes that it did: half a commit dearer. A hub's has grown long ago."""
         for statement in (f"CREATE TABLE filler AS SELECT zeroblob({_LOG}) AS zeros", "PRAGMA wal_checkpoint(RESTART)",
                           "DROP TABLE filler", "PRAGMA wal_checkpoint(RESTART)"):
             self._store.execute(statement).fetchall()
