@@ -26,6 +26,9 @@ FOUND = {  # corpus recipe, bombs, what of the signature is wrong; each cost ten
     "elements, a few": ("line-83b48bb", (Bomb(shape="elements with text", count=325, place=18, signed=False),), ""),
     "every digest wrong": ("line-f019dd7", (), "digests"),
     "attributes": ("line-83b48bb", (Bomb(shape="five attributes each", count=6_500, place=18, signed=False),), ""),
+    "namespaces around SignedInfo's parts": ("line-83b48bb", (
+        Bomb(shape="the element", count=52, place=24, signed=False),
+        Bomb(shape="declarations", count=2_000, place=13, signed=False)), "digests"),
     "marks": ("line-83b48bb", (Bomb(shape="marks", count=4_000, place=18, signed=False),), ""),
 }
 

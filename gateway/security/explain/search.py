@@ -50,7 +50,12 @@ class Guess:
 def search(
     view: View, matches: Matches, guesses: tuple[Guess, ...] | None = None
 ) -> tuple[str | None, bool]:
-    """The id of the first guess that matches, None when none does; and whether all were tried."""
+    """The id of the first guess that matches, None when none does; and whether all were tried.
+
+    None is tried where namespaces abound: to canonicalise with all that is in scope takes time with the cube of it.
+    """
+    if many_namespaces(view.case.octets):
+        return None, False
     ascii_only, budget = view.octets.isascii(), view.case.budget
     for guess in GUESSES if guesses is None else guesses:
         if ascii_only and not guess.plain:
@@ -96,8 +101,7 @@ def _c14n(element: Element, *, exclusive: bool, comments: bool = False, inclusiv
 
 
 def _inclusive(view: View) -> Iterator[bytes]:
-    if not many_namespaces(view.case.octets):
-        yield _c14n(view.element, exclusive=False)
+    yield _c14n(view.element, exclusive=False)
     alone = _alone(view)
     if alone is not None:
         yield _c14n(alone, exclusive=False)
@@ -143,8 +147,7 @@ def _in_scope(view: View) -> Iterator[bytes]:
     """Exclusive or home-made C14N of a string in which everything in scope is declared, and of what toolkits add."""
     scope = {(prefix or "").encode(): uri.encode() for prefix, uri in view.element.nsmap.items()}
     yield from tags.more_declared(view.octets, scope)
-    if not many_namespaces(view.case.octets):
-        yield from tags.more_declared(_c14n(view.element, exclusive=False), scope)
+    yield from tags.more_declared(_c14n(view.element, exclusive=False), scope)
 
 
 def _as_sent(view: View) -> Iterator[bytes]:
