@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.acceptance.hub import children
+from tests.dying import dead
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = "https://localhost:8443"  # what parties write in wsa:To, whatever port they go to
@@ -155,12 +156,12 @@ class Node:
 def kill_for_good(pid: int, seconds: float = 5) -> None:
     """SIGKILL, and wait until it took effect: a process that waits for the disk outlives it. Its parent buries it."""
     until = time.monotonic() + seconds
-    with suppress(ProcessLookupError, FileNotFoundError):
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-        while Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] not in "ZX":
-            if time.monotonic() > until:
-                raise RuntimeError(f"process {pid} outlives SIGKILL")
-            time.sleep(0.005)
+    while not dead(pid):
+        if time.monotonic() > until:
+            raise RuntimeError(f"process {pid} outlives SIGKILL")
+        time.sleep(0.005)
 
 
 def bury(pids: Sequence[int]) -> None:

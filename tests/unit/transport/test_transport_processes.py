@@ -15,6 +15,7 @@ import pytest
 
 from gateway.errors import Misconfigured, Unreachable
 from gateway.transport import Caller, Supervisor, bind, client_tls, url_of
+from tests.dying import dead
 from tests.unit.transport.conftest import PATH, Pki
 
 ROOT = Path(__file__).parents[3]
@@ -49,13 +50,6 @@ def hub(pki: Pki, count: int) -> Iterator[Hub]:
         process.kill()
         process.wait(10)
         process.stdout.close()
-
-
-def gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 def wait_for(condition: object, seconds: float = 15) -> bool:
@@ -97,7 +91,7 @@ def test_stopping_under_load_answers_every_request_that_began_and_ends_well(own_
             thread.join(20)
         assert running.started() <= answered
         assert len(answered) > 20
-        assert all(gone(pid) for pid in running.pids)
+        assert all(dead(pid) for pid in running.pids)
 
 
 def test_workers_share_the_port_and_a_crashed_one_is_replaced(own_pki: Pki) -> None:
@@ -118,7 +112,7 @@ def test_workers_share_the_port_and_a_crashed_one_is_replaced(own_pki: Pki) -> N
         assert seen() <= set(running.pids)
         with pytest.raises(Unreachable):
             running.caller().post(running.url, b"<crash/>", "")
-        assert wait_for(lambda: any(gone(pid) for pid in running.pids))
+        assert wait_for(lambda: any(dead(pid) for pid in running.pids))
         assert wait_for(lambda: seen() - set(running.pids), 20)
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(20) == 0
@@ -129,19 +123,19 @@ def test_a_worker_that_crashed_just_before_the_end_makes_it_no_failure(own_pki: 
     with hub(own_pki, 2) as found:
         found.process.send_signal(signal.SIGSTOP)  # so that it hears of both at once
         os.kill(found.pids[0], signal.SIGKILL)
-        while not gone(found.pids[0]):
+        while not dead(found.pids[0]):
             time.sleep(0.01)
         found.process.send_signal(signal.SIGTERM)
         found.process.send_signal(signal.SIGCONT)
         assert found.process.wait(20) == 0
-        assert gone(found.pids[1])
+        assert dead(found.pids[1])
 
 
 def test_workers_end_when_their_parent_is_killed(own_pki: Pki) -> None:
     with hub(own_pki, 2) as running:
         running.process.kill()
         running.process.wait(10)
-        assert wait_for(lambda: all(gone(pid) for pid in running.pids))
+        assert wait_for(lambda: all(dead(pid) for pid in running.pids))
         with pytest.raises(Unreachable, match="refused"):
             running.caller().post(running.url, b"<a/>", "")
 
