@@ -23,9 +23,10 @@ from benchmarks.world import DEURWAARDER, ENERGIE, World, world
 from gateway.app.instance import new_id, utc_now
 from gateway.storage import SqlOutbox
 from gateway.storage.chain import leaf_hash, link_hash
+from gateway.storage.push_tables import outbox
 from gateway.storage.sealing import context_of
 from gateway.storage.session import Query
-from gateway.storage.tables import chain_heads, conversations, deliveries, entries, messages, outbox, payloads, proofs
+from gateway.storage.tables import chain_heads, conversations, deliveries, entries, messages, payloads, proofs
 from gateway.values import Search
 
 SIZES: Mapping[int, int] = {  # entries of the journal → messages that wait, for each of two parties

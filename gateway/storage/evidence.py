@@ -19,18 +19,10 @@ from gateway.push_values import PushProof
 from gateway.storage.chain import START, Head
 from gateway.storage.checkpoints import SignedCheckpoint, covering
 from gateway.storage.legs import refused_of
+from gateway.storage.push_tables import push_proofs
 from gateway.storage.records import CONFIRMED, entry_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import (
-    certificates,
-    chain_heads,
-    deliveries,
-    entries,
-    messages,
-    proofs,
-    push_proofs,
-    refusals,
-)
+from gateway.storage.tables import certificates, chain_heads, deliveries, entries, messages, proofs, refusals
 from gateway.storage.tree import Tree
 from gateway.values import Entry, Proof
 

@@ -12,12 +12,11 @@ from sqlalchemy import Table, and_, bindparam, func, select
 from gateway.storage.chain import heads
 from gateway.storage.engine import Store
 from gateway.storage.listing import OPEN
+from gateway.storage.push_tables import attempts, breakers, outbox, push_proofs
 from gateway.storage.records import DROPPED, maybe_moment, moment_of
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import (
     addressed_payloads,
-    attempts,
-    breakers,
     bridged_payloads,
     certificates,
     checkpoints,
@@ -25,11 +24,9 @@ from gateway.storage.tables import (
     deliveries,
     entries,
     messages,
-    outbox,
     parents,
     payloads,
     proofs,
-    push_proofs,
     refusals,
     refused_legs,
     reply_terms,

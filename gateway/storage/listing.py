@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, FromClause, Join, case, func, null, or_, s
 from sqlalchemy.sql import Select
 
 from gateway.storage.legs import refused_branches, within
+from gateway.storage.push_tables import outbox
 from gateway.storage.records import maybe_moment, micros, moment_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import conversations, deliveries, messages, outbox, parents, reply_terms
+from gateway.storage.tables import conversations, deliveries, messages, parents, reply_terms
 from gateway.values import DeliveryState, LegStatus, Listed, Search
 
 OPEN: Final = (DeliveryState.BESCHIKBAAR, DeliveryState.OPGEHAALD)

@@ -14,10 +14,11 @@ from gateway.push_values import BreakerState
 from gateway.storage.engine import Store
 from gateway.storage.listing import FROM_DELIVERIES, HELD, MESSAGE, OPEN, TO_CHANGE, listed, state_at
 from gateway.storage.mailbox import deliveries_of, end_delivery, journal_step
+from gateway.storage.push_tables import breakers, outbox
 from gateway.storage.queue import WAITS, under_way
 from gateway.storage.records import CANCELLED, CONFIG, OPERATOR, micros, moment_of
 from gateway.storage.session import Query, Row
-from gateway.storage.tables import breakers, deliveries, messages, outbox, tolerances
+from gateway.storage.tables import deliveries, messages, tolerances
 from gateway.storage.writer import Write
 from gateway.values import DeliveryState, Listed
 

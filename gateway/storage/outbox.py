@@ -21,11 +21,12 @@ from gateway.storage.certificates import keep_certificate
 from gateway.storage.engine import Store
 from gateway.storage.listing import MESSAGE
 from gateway.storage.mailbox import Content, confirm_pushed, deliveries_of, opened
+from gateway.storage.push_tables import attempts, breakers, outbox, push_proofs
 from gateway.storage.queue import hold
 from gateway.storage.records import maybe_moment, micros, moment_of
 from gateway.storage.sealing import Sealer
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import attempts, breakers, deliveries, messages, outbox, push_proofs
+from gateway.storage.tables import deliveries, messages
 from gateway.storage.writer import Write
 
 _FIRST_OF_NEXT = Query(  # the party after this one that has any row, and when its first may go

@@ -28,11 +28,11 @@ from sqlalchemy import exists as exists_
 from gateway.storage.chain import heads
 from gateway.storage.engine import Store
 from gateway.storage.listing import OPEN
+from gateway.storage.push_tables import attempts, outbox, push_proofs
 from gateway.storage.records import DROPPED, PRUNED, RESTORED, micros
 from gateway.storage.session import Query, Row, Session
 from gateway.storage.tables import (
     addressed_payloads,
-    attempts,
     bridged_payloads,
     certificates,
     checkpoints,
@@ -40,12 +40,10 @@ from gateway.storage.tables import (
     deliveries,
     entries,
     messages,
-    outbox,
     parents,
     payloads,
     proofs,
     prunings,
-    push_proofs,
     refusals,
     refused_legs,
     reply_terms,

@@ -8,10 +8,11 @@ from sqlalchemy import and_, bindparam, func, select
 from gateway.push_values import Attempted, Breaker, Queued, Result
 from gateway.storage.engine import Store
 from gateway.storage.outbox import breaker_of, parties_queued
+from gateway.storage.push_tables import attempts, breakers, outbox
 from gateway.storage.queue import WAITS
 from gateway.storage.records import micros, moment_of
 from gateway.storage.session import Query, Row, Session
-from gateway.storage.tables import attempts, breakers, deliveries, messages, outbox
+from gateway.storage.tables import deliveries, messages
 
 _QUEUED = Query(
     select(messages.c.referentienummer, messages.c.afzender, messages.c.berichttype, outbox.c.received_at,

@@ -9,8 +9,9 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from gateway.storage.push_tables import outbox
 from gateway.storage.session import Query
-from gateway.storage.tables import conversations, outbox
+from gateway.storage.tables import conversations
 from gateway.storage.writer import Write
 
 WAITS: Final = 2**62  # microseconds; sorts behind every moment, on every engine

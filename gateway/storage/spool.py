@@ -36,7 +36,7 @@ PIECE: Final = 393_216  # octets of a file in one row: 3 × 2^17, so that each b
 ARRIVING: Final = "arriving"  # or a crash left it
 KEPT: Final = "kept"  # of an accepted message
 _GONE: Final = "gone"  # nobody can open it any more
-_ABANDONED: Final = timedelta(hours=3)  # no request lasts so long (transport/package.py)
+_ABANDONED: Final = timedelta(hours=3)  # no request lasts so long (transport/packages.py)
 _AT_ONCE: Final = 8  # pieces deleted in one transaction: nobody waits long behind 3 MB
 _LOOKED_AT: Final = 200  # uploads in one look
 

@@ -16,8 +16,8 @@ no index more than that needs: at every commit each index is another page to wri
     payloads, bridged_payloads      sealed octets of messages that are still to be confirmed, and nothing else
     addressed_payloads              the same, of what only one addressee can read
     uploads, file_pieces            files that came apart from their message, sealed; the key is in its payload
-    outbox, attempts, push_proofs   what is to be pushed, every attempt at it, and the receivers' signatures for it
-    breakers                        parties whose own service is not called for a while
+    outbox, attempts, push_proofs   in push_tables.py: what is to be pushed, every attempt at it, the receivers'
+    breakers                        signatures for it, and parties whose own service is not called for a while
     tolerances                      figures for a party's page; no journal and no state
     successors                      who stands in a conversation in whose place, after a merger
     duties, switches                work that is done once among all nodes; what an operator switched off
@@ -31,9 +31,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -41,16 +39,9 @@ from sqlalchemy import (
     text,
 )
 
+from gateway.storage._metadata import KEY, metadata
+
 REVISION: Final = "0012"  # the migration this description equals; a store at another revision is not opened
-
-metadata = MetaData(naming_convention={
-    "pk": "pk_%(table_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-})
-
-# A 64-bit key that SQLite takes for its row number: new rows are appended, not sorted in.
-_key = BigInteger().with_variant(Integer, "sqlite")
 
 chain_heads = Table(
     "chain_heads", metadata,
@@ -61,7 +52,7 @@ chain_heads = Table(
 
 messages = Table(
     "messages", metadata,
-    Column("id", _key, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("node", Text, nullable=False),  # with position: the entry of its acceptance
     Column("position", BigInteger, nullable=False),
     Column("referentienummer", Text, nullable=False),
@@ -158,7 +149,7 @@ certificates = Table(
 
 proofs = Table(
     "proofs", metadata,
-    Column("message", _key, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
+    Column("message", KEY, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
     Column("signed_info", LargeBinary, nullable=False),
     Column("signature_value", LargeBinary, nullable=False),
     Column("signature_method", Text, nullable=False),
@@ -171,7 +162,7 @@ proofs = Table(
 
 conversations = Table(
     "conversations", metadata,
-    Column("id", _key, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("conversatie", Text, nullable=False),
     Column("module", Text, nullable=False),
     Column("initiator", Text, nullable=False),
@@ -183,7 +174,7 @@ conversations = Table(
 # Only where an operator redirected: the party of the conversation now, for each that was it before.
 successors = Table(
     "successors", metadata,
-    Column("conversation", _key, ForeignKey("conversations.id"), nullable=False),
+    Column("conversation", KEY, ForeignKey("conversations.id"), nullable=False),
     Column("party", Text, nullable=False),
     Column("successor", Text, nullable=False),
     PrimaryKeyConstraint("conversation", "party"),
@@ -200,7 +191,7 @@ deliveries = Table(
     Column("expires_at", BigInteger, nullable=False),
     Column("collected_at", BigInteger),
     Column("confirmed_at", BigInteger),
-    Column("answered_by", _key),  # the latest message that answers this one; a key here would need one more index
+    Column("answered_by", KEY),  # the latest message that answers this one; a key here would need one more index
     Column("set_version", Text),  # in which this addressee gets it; this and the next two absent: as it was sent
     Column("berichttype", Text),
     Column("versie", Text),
@@ -215,7 +206,7 @@ deliveries = Table(
 # The three tables that follow hold something about few messages, so that the others pay nothing for it.
 refused_legs = Table(
     "refused_legs", metadata,
-    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    Column("message", KEY, ForeignKey("messages.id"), nullable=False),
     Column("receiver", Text, nullable=False),
     Column("code", Text, nullable=False),  # SKP…, as in the receipt
     Column("afzender", Text, nullable=False),  # this and the next two of the message; here to search by
@@ -229,7 +220,7 @@ refused_legs = Table(
 
 reply_terms = Table(
     "reply_terms", metadata,
-    Column("message", _key, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
+    Column("message", KEY, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
     Column("answer_by", BigInteger),  # until when the message itself asks an answer
     Column("missed", BigInteger),  # of an answer that came late: the end of the term it should have come in
 )
@@ -237,7 +228,7 @@ reply_terms = Table(
 parents = Table(
     "parents", metadata,
     Column("parent", Text, nullable=False),  # BovenliggendeConversatie
-    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    Column("message", KEY, ForeignKey("messages.id"), nullable=False),
     PrimaryKeyConstraint("parent", "message"),
     Index("ix_parents_message", "message"),
     sqlite_with_rowid=False,
@@ -245,7 +236,7 @@ parents = Table(
 
 payloads = Table(
     "payloads", metadata,
-    Column("message", _key, primary_key=True, autoincrement=False),
+    Column("message", KEY, primary_key=True, autoincrement=False),
     Column("epoch", Text, nullable=False),  # which key wraps the data key
     Column("wrapped", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
@@ -256,7 +247,7 @@ payloads = Table(
 # A message in other versions than its sender's: a table of its own, so that the others keep their simple key.
 bridged_payloads = Table(
     "bridged_payloads", metadata,
-    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    Column("message", KEY, ForeignKey("messages.id"), nullable=False),
     Column("set_version", Text, nullable=False),
     Column("epoch", Text, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
@@ -268,7 +259,7 @@ bridged_payloads = Table(
 # What one addressee will collect, encrypted to its certificate: the hub's keys open none of it.
 addressed_payloads = Table(
     "addressed_payloads", metadata,
-    Column("message", _key, ForeignKey("messages.id"), nullable=False),
+    Column("message", KEY, ForeignKey("messages.id"), nullable=False),
     Column("receiver", Text, nullable=False),
     Column("epoch", Text, nullable=False),  # which key wraps, once more, what is wrapped to the certificate
     Column("wrapped", LargeBinary, nullable=False),  # xenc:EncryptedKey
@@ -303,65 +294,6 @@ file_pieces = Table(
     Column("piece", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     PrimaryKeyConstraint("upload", "file", "piece"),
-)
-
-# Open deliveries to parties that have a service of their own; parties that collect have no row here. What is not
-# claimed may be from `next_at`; of a claimed one that is the end of its lease. A later message of the same conversation
-# to the same party has next_at = WAITS until the one before it is gone.
-outbox = Table(
-    "outbox", metadata,
-    Column("message", _key, ForeignKey("messages.id"), nullable=False),
-    Column("receiver", Text, nullable=False),
-    Column("conversation", ForeignKey("conversations.id"), nullable=False),
-    Column("action", Text, nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("attempts", BigInteger, nullable=False),  # begun
-    Column("next_at", BigInteger, nullable=False),
-    Column("claimed_by", Text),
-    Column("lease_until", BigInteger),
-    PrimaryKeyConstraint("message", "receiver"),
-    Index("ix_outbox_due", "receiver", "next_at", "message"),
-    Index("ix_outbox_conversation", "conversation", "receiver", "message"),
-    sqlite_with_rowid=False,
-)
-
-attempts = Table(
-    "attempts", metadata,
-    Column("message", _key, ForeignKey("messages.id"), nullable=False),
-    Column("receiver", Text, nullable=False),
-    Column("number", BigInteger, nullable=False),
-    Column("node", Text, nullable=False),
-    Column("started_at", BigInteger, nullable=False),
-    Column("duration", BigInteger, nullable=False),  # microseconds
-    Column("result", Text, nullable=False),  # push_values.Result
-    Column("cause", Text, nullable=False),
-    PrimaryKeyConstraint("message", "receiver", "number"),
-    sqlite_with_rowid=False,
-)
-
-# The signature under a receiver's receipt of what was pushed to it.
-push_proofs = Table(
-    "push_proofs", metadata,
-    Column("message", _key, ForeignKey("messages.id"), nullable=False),
-    Column("receiver", Text, nullable=False),
-    Column("signed_info", LargeBinary, nullable=False),
-    Column("signature_value", LargeBinary, nullable=False),
-    Column("signature_method", Text, nullable=False),
-    Column("certificate", ForeignKey("certificates.sha256"), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("body_reference", Text, nullable=False),
-    PrimaryKeyConstraint("message", "receiver"),
-)
-
-# Of parties whose service failed since it last took something; push_values.Breaker.
-breakers = Table(
-    "breakers", metadata,
-    Column("party", Text, primary_key=True),
-    Column("state", Text, nullable=False),
-    Column("failures", BigInteger, nullable=False),
-    Column("refusals", BigInteger, nullable=False),
-    Column("openings", BigInteger, nullable=False),
-    Column("until", BigInteger),
 )
 
 tolerances = Table(

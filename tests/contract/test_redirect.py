@@ -234,9 +234,9 @@ def queued(hub: Hub) -> list[tuple[str, bool]]:
     """Who waits to be pushed what, in order: may it go now?"""
     from sqlalchemy import select
 
+    from gateway.storage.push_tables import outbox
     from gateway.storage.queue import WAITS
     from gateway.storage.session import Query
-    from gateway.storage.tables import outbox
 
     with hub.store.read() as session:
         rows = session.all(Query(select(outbox.c.receiver, outbox.c.action, outbox.c.next_at)
@@ -263,9 +263,9 @@ def test_what_was_to_be_pushed_is_pushed_to_the_heir_in_order(hub: Hub) -> None:
 def test_what_is_on_its_way_is_not_taken_away(hub: Hub) -> None:
     from sqlalchemy import update
 
+    from gateway.storage.push_tables import outbox
     from gateway.storage.records import micros
     from gateway.storage.session import Query
-    from gateway.storage.tables import outbox
 
     pushes = replace(ENERGIE, push=PUSH)
     ask(hub, "a", receivers=(pushes,))

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from gateway.errors import MailboxUnknown, RefusedError
+from gateway.storage.push_tables import breakers, outbox
 from gateway.storage.records import micros
 from gateway.storage.session import Query
-from gateway.storage.tables import breakers, entries, outbox
+from gateway.storage.tables import entries
 from tests.contract.conftest import Hub
 from tests.contract.samples import BANK, ENERGIE, NOW, TERM, acceptance, number
 
