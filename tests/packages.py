@@ -1,4 +1,5 @@
-"""Messages with files as a foreign stack sends them in MTOM: signed whole, then taken apart. No code of gateway/.
+"""Messages with files as a foreign stack sends them in MTOM: signed whole, then taken apart. No code of
+gateway/ writes them; `feed` hands them to the hub.
 
 The files never stand in the tree: a token does, and digests are made of its canonical octets with base64 of the file in
 place of each token. So a test of a hundred megabytes needs none itself.

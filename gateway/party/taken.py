@@ -86,11 +86,12 @@ class Folder:
         names = tuple(f"{number}-{_name(hole, place)}" for place, hole in enumerate(self.holes, 1))
         try:
             for hole, name in zip(self.holes, names, strict=True):
-                self._files[hole.content_id].replace(self.path / name)
+                self._files[hole.content_id] = self._files[hole.content_id].replace(self.path / name)
         except OSError as error:
             raise self._failed(error) from error
-        self._files.clear()
-        return put_in(cut(canonical(message), [hole.placeholder for hole in self.holes]), names), names
+        octets = put_in(cut(canonical(message), [hole.placeholder for hole in self.holes]), names)
+        self._files.clear()  # from here on they are kept
+        return octets, names
 
     def discard(self) -> None:
         """Remove what was not kept."""

@@ -1,7 +1,6 @@
 """What the explainer is told about this hub, and when a refusal is worth explaining."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -17,12 +16,12 @@ from gateway.errors import (
     UnknownMessage,
     UnsupportedContent,
 )
-from gateway.pipeline.gate import Gate
+from gateway.pipeline.gate import Gate, policy_of
 from gateway.ports import Register
 from gateway.routing import agreed_encrypted, certificate_refusal, represented
 from gateway.security import CheckCertificate, Known, SecurityPolicy, Sent, TrustSnapshot, diagnose, hub_budget
 from gateway.soap import Envelope, Limits
-from gateway.values import RSA_PSS, Explained, Party, Purpose, Received, Service
+from gateway.values import Explained, Party, Purpose, Received, Service
 
 # Refusals to which the engine adds a cause; of the others the fault says all there is.
 _ADDS: Final = (SecurityRefusal, MalformedEnvelope, NotXml, UnsupportedContent, AddressingError, UnknownMessage,
@@ -53,9 +52,9 @@ def explained(
         return ()
     sent = Sent(octets=received.octets, content_type=received.content_type, soap_action=received.soap_action,
                 path=received.path, peer=received.peer, envelope=envelope, refused_as=error)
-    policy = replace(gate.policy, pss=True) if RSA_PSS in caller.agreements else gate.policy
     known = knowledge(
-        now=received.at, policy=policy, limits=gate.limits, check_signer=gate.check_signer, trust=gate.trust(),
+        now=received.at, policy=policy_of(caller, gate), limits=gate.limits, check_signer=gate.check_signer,
+        trust=gate.trust(),
         register=gate.register(), services=gate.catalog.services, addresses=gate.addresses, hub_oin=gate.oin,
     )
     try:

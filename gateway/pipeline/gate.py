@@ -1,7 +1,7 @@
 """Everything the line is given: built once at start-up by app.py, handed to every request."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from gateway.ports import Evidence, Journal, Mailbox, NewId, Observe, Register, 
 from gateway.security import CheckCertificate, DecryptionKey, SecurityPolicy, Signing, TrustSnapshot, family_of
 from gateway.soap import Limits
 from gateway.switches import Switches
-from gateway.values import Service
+from gateway.values import RSA_PSS, Party, Service
 
 Dispatch = Callable[[str, str, Callable[[], bytes]], bytes]  # service path, operation, work → finished octets
 
@@ -92,3 +92,8 @@ class Gate:
     new_id: NewId
     observe: Observe
     queued: Callable[[], None] = lambda: None  # something may wait to be pushed: tell who does that in this process
+
+
+def policy_of(caller: Party, gate: Gate) -> SecurityPolicy:
+    """What is asked of this caller's signatures."""
+    return replace(gate.policy, pss=True) if RSA_PSS in caller.agreements else gate.policy

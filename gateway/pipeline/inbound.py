@@ -4,7 +4,7 @@
 """
 
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.errors import (
@@ -19,7 +19,7 @@ from gateway.multipart import Package
 from gateway.names import ANONYMOUS, answer_action
 from gateway.parted import Parted
 from gateway.pipeline.encryption import open_request, registered_recipient, signing_recipient
-from gateway.pipeline.gate import Gate
+from gateway.pipeline.gate import Gate, policy_of
 from gateway.pipeline.packages import way_out
 from gateway.pipeline.refusal import Trail, count_tolerances, refuse
 from gateway.pipeline.steps import LAST_STEPS, Request
@@ -28,7 +28,7 @@ from gateway.ports import Register
 from gateway.routing import admit, certificate_refusal, represented
 from gateway.security import Awaiting, Outgoing, SecurityPolicy, Verified, check_sealed, seal, verify, verify_body
 from gateway.soap import Envelope, check_request, claimed_oin, parse, read_addressing
-from gateway.values import RSA_PSS, Addressing, Certificate, Party, Permit, Purpose, Received, Reply
+from gateway.values import Addressing, Certificate, Party, Permit, Purpose, Received, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,11 +131,12 @@ def authenticate(trail: Trail, gate: Gate, register: Register) -> Party:
 def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     """(decrypt) → verify → validate → last step → answer: the octets of the signed answer."""
     permit, register, now = admitted.permit, admitted.register, trail.received.at
-    verified = trail.verified = _prove(admitted, policy_of(permit, gate), gate, trail)
+    verified = trail.verified = _prove(admitted, policy_of(permit.caller, gate), gate, trail)
     check_registered(verified.signer, register.by_oin(verified.signer.oin), Purpose.SIGNING, now)
     message_set = gate.catalog.sets[permit.service.key]
     arrived = admitted.arrived
-    message = validate(verified.child, permit.operation, message_set, arrived.files if arrived else NO_FILES)
+    files = arrived.files if arrived else NO_FILES
+    message = validate(verified.child, permit.operation, message_set, files)
     if message_set.sealed:
         check_sealed(message.element)
     trail.header = message.header
@@ -147,24 +148,18 @@ def serve(admitted: Admitted, gate: Gate, trail: Trail) -> bytes:
     signing = gate.signers.matching(verified.signature_method, now)  # nothing is accepted that could not be answered
     message_id, own_id = admitted.addressing.message_id, gate.new_id()
     request = Request(register=register, permit=permit, verified=verified, message=message, sender=sender, now=now,
-                      message_id=message_id, parted=arrived.parted if arrived else None,
-                      files=arrived.files if arrived else NO_FILES,
+                      message_id=message_id, parted=arrived.parted if arrived else None, files=files,
                       takes_mtom=trail.received.takes_mtom and trail.recipient is None)
-    body, files = way_out(LAST_STEPS[permit.operation.step](request, gate), mtom=request.takes_mtom, nonce=own_id)
+    body, apart = way_out(LAST_STEPS[permit.operation.step](request, gate), mtom=request.takes_mtom, nonce=own_id)
     outgoing = Outgoing(
         action=answer_action(permit.operation.action), message_id=f"urn:uuid:{own_id}", to=ANONYMOUS,
         relates_to=message_id, confirmations=(b64encode(verified.signature_value).decode(),),
         body=body, recipient=trail.recipient,
     )
     octets = seal(outgoing, signing, now, own_id).octets
-    if files:
-        trail.package = Package(boundary=gate.new_id(), root=octets, parts=files)
+    if apart:
+        trail.package = Package(boundary=gate.new_id(), root=octets, parts=apart)
     return octets
-
-
-def policy_of(permit: Permit, gate: Gate) -> SecurityPolicy:
-    """What is asked of this caller's signatures."""
-    return replace(gate.policy, pss=True) if RSA_PSS in permit.caller.agreements else gate.policy
 
 
 def _prove(admitted: Admitted, policy: SecurityPolicy, gate: Gate, trail: Trail) -> Verified:

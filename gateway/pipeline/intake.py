@@ -15,8 +15,8 @@ from typing import Final
 from gateway.errors import GatewayError, MalformedEnvelope
 from gateway.messagesets import BEGINNING, MessageSet, refuse_attachment
 from gateway.parted import FileFacts, Parted, Place
-from gateway.pipeline.gate import Gate
-from gateway.pipeline.inbound import Admitted, Arrived, answered, check_registered, enter, known_error, policy_of
+from gateway.pipeline.gate import Gate, policy_of
+from gateway.pipeline.inbound import Admitted, Arrived, answered, check_registered, enter, known_error
 from gateway.pipeline.refusal import Trail, refuse
 from gateway.ports import Upload
 from gateway.security import Awaiting, verify_all_but_body
@@ -54,7 +54,7 @@ def _begin(trail: Trail, root: str | None, gate: Gate) -> "Intake":
                        en="xop:Include may only be the Inhoud of an attachment.")
     if any(hole.content_id == root for hole in holes):
         raise MalformedEnvelope("xop:Include refers to the root part")
-    awaiting = verify_all_but_body(envelope, policy_of(permit, gate), gate.check_signer, received.at)
+    awaiting = verify_all_but_body(envelope, policy_of(permit.caller, gate), gate.check_signer, received.at)
     check_registered(awaiting.signer, admitted.register.by_oin(awaiting.signer.oin), Purpose.SIGNING, received.at)
     return Intake(
         trail=trail, gate=gate, admitted=admitted, awaiting=awaiting, message_set=message_set,

@@ -12,7 +12,7 @@ from typing import Final
 
 from lxml import etree
 
-from gateway.errors import SecurityMissing
+from gateway.errors import GatewayError, SecurityMissing
 from gateway.names import DS
 
 NOTHING: Final[frozenset[str]] = frozenset()
@@ -35,10 +35,10 @@ _WORDS: Final = etree.XPath(
 _FEW: Final = 64  # an attacker's element has 90,000 children, each of which is an object of Python once it is looked at
 
 
-def few(parent: etree._Element) -> list[etree._Element]:
-    """The children of an element that may have a few. Raises SecurityMissing when it has a crowd."""
+def few(parent: etree._Element, refusal: type[GatewayError] = SecurityMissing) -> list[etree._Element]:
+    """The children of an element that may have a few. Raises the refusal when it has a crowd."""
     if len(parent) > _FEW:
-        raise SecurityMissing(f"an element of the security header has {len(parent)} children")
+        raise refusal(f"an element of security has {len(parent)} children")
     return list(parent)
 
 

@@ -164,7 +164,7 @@ def read_data(element: Element) -> Data:
         raise DecryptionFailed("no xenc:EncryptedData in its place")
     if not {"Type"} <= set(element.keys()) <= {"Id", "Type"} or element.get("Type") != CONTENT:
         raise DecryptionFailed("EncryptedData has Type Content, perhaps an Id, and no other attribute")
-    children = few(element)
+    children = few(element, DecryptionFailed)
     tags = [child.tag for child in children]
     if tags not in ([METHOD, CIPHER], [METHOD, KEY_INFO, CIPHER]):
         raise DecryptionFailed("EncryptedData holds EncryptionMethod, perhaps KeyInfo, and CipherData (BSP R5601)")
@@ -185,13 +185,13 @@ def read_key(element: Element, *after: str) -> WrappedKey:
     """
     if element.tag != KEY or not set(element.keys()) <= {"Id"}:
         raise DecryptionFailed("EncryptedKey has an Id at most (BSP R3209, R5602, R5622, R5623)")
-    children = few(element)
+    children = few(element, DecryptionFailed)
     if [child.tag for child in children] != [METHOD, KEY_INFO, CIPHER, *after]:
         raise DecryptionFailed("EncryptedKey is not as the profile has it (BSP R5603, R5424, R5426)")
     method, key_info, cipher = children[:3]
     if method.get("Algorithm") != RSA_OAEP or len(method.keys()) != 1:
         raise AlgorithmForbidden("EncryptedKey is not encrypted by rsa-oaep of XML Encryption 1.1")
-    stated = {str(child.tag): child.get("Algorithm") for child in few(method)
+    stated = {str(child.tag): child.get("Algorithm") for child in few(method, DecryptionFailed)
               if not len(child) and len(child.keys()) == 1}
     if len(method) != len(_OAEP_CHILDREN) or stated != _OAEP_CHILDREN:
         raise AlgorithmForbidden("rsa-oaep without SHA-256 and MGF1 with SHA-256, or with other parameters")
@@ -210,7 +210,8 @@ def _key_name(key_info: Element) -> KeyName:
     reference = only_reference(key_info)
     if reference.tag == _IDENTIFIER and not len(reference) and reference.get("ValueType") in (THUMBPRINT, SKI):
         return reference.get("ValueType", ""), "".join((reference.text or "").split())
-    if reference.tag == clark(DS, "X509Data") and [child.tag for child in few(reference)] == [_ISSUER_SERIAL]:
+    children = few(reference, DecryptionFailed)
+    if reference.tag == clark(DS, "X509Data") and [child.tag for child in children] == [_ISSUER_SERIAL]:
         serial = (reference[0].findtext(clark(DS, "X509SerialNumber")) or "").strip()
         return _SERIAL, serial.lstrip("0")
     raise DecryptionFailed("EncryptedKey names its key neither by thumbprint, key identifier nor issuer and serial")

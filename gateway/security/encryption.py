@@ -83,7 +83,7 @@ def _key_element(envelope: Envelope) -> Element:
         raise DecryptionFailed("the Body is not encrypted, as 2W-be-SE asks here")
     if envelope.security is None:
         raise DecryptionFailed("no wsse:Security header")
-    tags = [child.tag for child in few(envelope.security)]
+    tags = [child.tag for child in few(envelope.security, DecryptionFailed)]
     if tags.count(_xmlenc.KEY) != 1:
         raise DecryptionFailed(f"wsse:Security holds {tags.count(_xmlenc.KEY)} EncryptedKey, not one")
     place = tags.index(_xmlenc.KEY)
@@ -95,7 +95,7 @@ def _key_element(envelope: Envelope) -> Element:
 
 def _bound(key: Element, data: Data) -> None:
     """ReferenceList names the data by its Id; where the data names a key, it is this one (BSP R3208, R5608)."""
-    references = few(key[-1])
+    references = few(key[-1], DecryptionFailed)
     if len(references) != 1 or references[0].tag != _DATA_REFERENCE or len(references[0]):
         raise DecryptionFailed("ReferenceList holds one DataReference")
     if not data.identifier or references[0].get("URI") != f"#{data.identifier}":

@@ -63,7 +63,8 @@ class Caller:
         if isinstance(content, Package):
             headers |= {"Content-Type": content.content_type, "Content-Length": str(content.length)}
         request = _Request(target=target, content=content, headers=headers, check=check, sink=sink)
-        kept = self._take(host, port)
+        # A package goes out once, on a new connection: sent again it would take its whole time twice.
+        kept = None if isinstance(content, Package) else self._take(host, port)
         if kept is not None:
             try:
                 return self._exchange(kept, request)
@@ -233,10 +234,18 @@ class _Connection(http.client.HTTPSConnection):
         socket that nobody holds (CPython). HTTPSConnection's own connect can't resume a session either.
         """
         reason: OSError = OSError("no address")
+        until = time.monotonic() + 2 * self._limits.connect_seconds
         for family, kind, protocol, _, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
-            bare = socket.socket(family, kind, protocol)
+            left = (until - time.monotonic()) / 2  # for TCP, and as much again for TLS
+            if left <= 0:
+                break
+            try:
+                bare = socket.socket(family, kind, protocol)
+            except OSError as error:  # a family that this host does not have
+                reason = error
+                continue
             bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            bare.settimeout(self._limits.connect_seconds)
+            bare.settimeout(left)
             self.sock = self._tls.wrap_socket(bare, server_hostname=self.host, session=self._resumed)
             try:
                 self.sock.connect(address)

@@ -39,7 +39,7 @@ from gateway.errors import (
 from gateway.multipart import is_package, read_package_type
 from gateway.ports import Clock
 from gateway.remedies import too_large
-from gateway.transport.intake import Backlog, Crew, Gone, Room
+from gateway.transport.intake import Backlog, Crew, Gone, Line, Room
 from gateway.transport.packages import LONGEST, Begin, Packages
 from gateway.transport.quota import Quota
 from gateway.transport.replies import Send, bare, send_plain, send_reply, send_start
@@ -154,18 +154,24 @@ class SoapListener:
             await self._package(scope, headers, receive, send)
             return
         body = await self._body(party, headers, receive)
-        held = len(body.octets)
+        held, whole = len(body.octets), body.whole
         try:
             reply = await self._serve(scope, headers, body)
         finally:
+            del body  # it stays in memory no longer than it is counted
             self._room.give(party, held)
-        self._room.answer(party, len(reply.octets))
+        await self._give(scope, send, reply, close=not whole)
+
+    async def _give(self, scope: Scope, send: Send, reply: Reply, *, close: bool) -> None:
+        """The answer, counted while its peer takes it."""
+        party, line, size = scope["state"]["oin"], scope["state"]["line"], len(reply.octets)
+        self._room.answer(party, size)
         try:
-            await self._send(send, reply, close=not body.whole)
+            await self._send(send, reply, line, close=close)
         finally:
-            self._room.answer(party, -len(reply.octets))
+            self._room.answer(party, -size)
         if reply.status == row(Overloaded()).http:
-            scope["state"]["line"].rest()
+            line.rest()
 
     async def _package(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
         received = self._received(scope, headers, b"")
@@ -182,7 +188,7 @@ class SoapListener:
         except GatewayError as refusal:
             reply, whole = await self._refused(scope, received, refusal) or bare(refusal), False
         whole = whole or await self._linger(headers, receive)
-        await self._send(send, reply, close=not whole)
+        await self._give(scope, send, reply, close=not whole)
 
     def _pace(self, receive: Receive) -> Callable[[], Awaitable[tuple[bytes, bool]]]:
         """The body as it comes, each piece in its time. Raises Gone."""
@@ -196,15 +202,15 @@ class SoapListener:
             return octets, coming
         return more
 
-    async def _send(self, send: Send, reply: Reply, *, close: bool) -> None:
-        """The answer; one with files is read while it goes out."""
+    async def _send(self, send: Send, reply: Reply, line: Line, *, close: bool) -> None:
+        """The answer; one with files is read while it goes out, as long as somebody takes it."""
         if reply.package is None:
             await send_reply(send, reply, close=close)
             return
         await send_start(send, reply, reply.package.length, close=close)
         pieces = iter(reply.package)
         try:
-            while (piece := await self._packages.run(next, pieces, None)) is not None:
+            while not line.lost and (piece := await self._packages.run(next, pieces, None)) is not None:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except GatewayError as error:  # its receiver confirmed meanwhile, or the store is gone: the connection ends
             _log.warning("an answer with files broke off: %s", type(error).__name__)

@@ -73,12 +73,14 @@ class Packages:
                       now=self._now, max_octets=self._max_octets)
         try:
             return await self._take(one, oin, more)
-        except BaseException:  # the peer is gone, or too slow
+        except BaseException:  # the peer is gone, or too slow; or there is no room for its envelope
             await asyncio.shield(self.run(one.abandon))
             raise
         finally:
-            self._room.give(oin, one.held)
+            self._room.give(oin, one.counted)
             self._under_way[oin] -= 1
+            if not self._under_way[oin]:
+                del self._under_way[oin]
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """In a thread, beside the event loop."""
@@ -101,14 +103,13 @@ class Packages:
             octets, coming = await more()
             held += octets
             if len(held) >= _AT_ONCE or not coming:
-                before = one.held
                 if one.in_envelope and not self._room.has(oin, len(held)):
-                    full = Overloaded(f"requests and answers of {self._room.held} octets are in memory")
-                    return await self.run(one.refused, full), not coming
+                    raise Overloaded(f"requests and answers of {self._room.held} octets are in memory")
                 reply = await self.run(one.feed, bytes(held))
                 held.clear()
-                self._room.take(oin, one.held - before)
-                self._renew(one.held - before)
+                more_held, one.counted = one.held - one.counted, one.held
+                self._room.take(oin, more_held)
+                self._renew(more_held)
                 if reply is not None:
                     return reply, not coming
         return await self.run(one.end), True
@@ -123,6 +124,7 @@ class Arrival:
         self._begin, self._refuse, self._now, self._most = begin, refuse, now, max_octets
         self._root = bytearray()
         self.held = 0  # octets of the envelope, which stays until the files are there
+        self.counted = 0  # of these, in the room
         self._root_id: str | None = None
         self._intake: Intake | None = None
 

@@ -4,7 +4,7 @@ from gateway.settings import Settings
 
 _ANSWER = 1.4  # of the largest request: a message that was stored goes out in an envelope
 _AT_WORK = 6  # times a request's octets, while it is parsed, checked and sealed
-_TREE = 27_000_000  # of 100,000 tags and 60,000 attributes
+_TREE = 17_000_000  # of 100,000 tags and 20,000 attributes or namespace declarations
 _CONNECTION = 250_000
 _NAMES, _NAMES_OF_PUSH = 84_000_000, 5_000_000
 _WRITER_PAGES, _READER_PAGES = 33_554_432, 2_097_152  # of one connection to SQLite

@@ -188,9 +188,11 @@ def verdicts(phases: dict[str, Phase], *, times: float, missing: list[str], peak
     goodput = over.per_second / peak.per_second
     return {
         "goodput": (goodput >= _GOODPUT, f"{goodput:.0%} of the peak; at least {_GOODPUT:.0%}"),
-        "offered": (came >= 0.9 * times * peak.per_second,
-                    f"{came:.0f} requests a second came, {came / peak.per_second:.1f} × the peak; {held_back:.0f} of "
-                    "them found every connection of their party waiting for an answer"),
+        "asked for": (came >= 0.9 * times * peak.per_second,
+                      f"{came:.0f} requests a second, {came / peak.per_second:.1f} × the peak"),
+        "sent": (came - held_back > peak.per_second,
+                 f"{came - held_back:.0f} a second, more than the peak; {held_back:.0f} found every connection of "
+                 "their party waiting for an answer"),
         "accepted in time": (over.p99() <= _ACCEPTED_P99, f"p99 {ms(over.p99())} ms; at most {ms(_ACCEPTED_P99)}"),
         "refused quickly": (0 < over.p99(refused=True) <= _REFUSED_P99,
                             f"p99 {ms(over.p99(refused=True))} ms; at most {ms(_REFUSED_P99)}"),

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,8 +150,10 @@ def test_a_kill_while_files_arrive_leaves_nothing_that_lasts(hub: Hub) -> None:
         connection.endheaders()
         for piece in islice(package, 200):
             connection.send(piece)
+        until = time.monotonic() + 30
         while not rows(hub, "SELECT 1 FROM file_pieces JOIN uploads ON upload = id WHERE state = 'arriving'"):
-            pass
+            assert time.monotonic() < until
+            time.sleep(0.01)
         hub.kill()
     hub.start()
     assert rows(hub, "SELECT count(*) FROM uploads WHERE state = 'arriving'") == [(1,)]

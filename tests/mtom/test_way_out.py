@@ -50,7 +50,7 @@ def collect(line: Line, child: bytes, *, mtom: bool, party: str = "rechtbank") -
 
 @dataclass(kw_only=True)
 class Opened:
-    """A package as its receiver puts it together again, without the hub's code for it."""
+    """A package as its receiver puts it together again; tests/crosscheck does it with others' readers."""
 
     root: etree._Element  # with the base64 in place
     includes: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import GatewayError
-from gateway.names import DS, EXC_C14N, clark
+from gateway.names import DS, EXC_C14N, XOP, clark
 from gateway.security.explain.case import Case, algorithm, canonicalised, found, name_of, place_of
 from gateway.security.explain.difference import difference
 from gateway.security.explain.references import (
@@ -60,11 +60,12 @@ def digests(case: Case) -> list[Diagnosis] | None:
     wrong: list[Diagnosis] = []
     mismatches: list[_Mismatch] = []
     seen: dict[bytes, str] = {}
+    apart = XOP.encode() in case.octets
     if len({id(target) for _, target in pairs}) < len(pairs):
         return None  # a part that is signed more than once: what is told of that comes first
     for reference, target in pairs:
-        if target is case.body and case.encrypted:
-            continue  # what was digested is inside
+        if target is case.body and (case.encrypted or apart):
+            continue  # what was digested is inside, or came in parts of its own
         one = _look(case, reference, target, seen)
         if isinstance(one, Diagnosis):
             wrong.append(one)

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from gateway.storage.tables import metadata
+from gateway.storage._metadata import metadata
 
 connection = context.config.attributes["connection"]
 if connection is not None:

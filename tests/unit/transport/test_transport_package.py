@@ -71,9 +71,9 @@ def test_a_package_goes_out_whole_with_its_type_and_length(own_pki: Pki) -> None
     sent, _ = package()
     with peer(own_pki, handle) as url:
         client = caller(own_pki)
-        for _ in range(2):  # the second time on the connection of the first
+        for _ in range(2):  # each on a connection of its own
             assert client.post(url, sent, "urn:x") == (200, b"<ok/>")
-        assert len(client._idle) == 1
+        assert len(client._idle) == 2
         client.close()
     head, _, body = seen[0].partition(b"\r\n\r\n")
     assert body == b"".join(sent)
