@@ -99,6 +99,28 @@ def test_a_call_reaches_the_hub_and_reuses_its_connection(start: Start) -> None:
         client.close()
 
 
+UNKNOWN = 9  # X.25
+
+
+def test_an_address_of_a_family_that_the_host_does_not_have_is_passed_over(
+    start: Start, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where the name has an IPv6 address and the kernel knows none."""
+    with start() as hub:
+        found = socket.getaddrinfo
+
+        def other_first(*asked: object, **more: object) -> list[object]:
+            known = found(*asked, **more)
+            return [(UNKNOWN, *known[0][1:]), *known]
+
+        with pytest.raises(OSError, match="not supported"):
+            socket.socket(UNKNOWN, socket.SOCK_STREAM, 0)
+        monkeypatch.setattr(socket, "getaddrinfo", other_first)
+        client = caller(hub.pki)
+        assert client.post(f"https://localhost:{hub.port}{PATH}", b"<a/>", "")[0] == 200
+        client.close()
+
+
 def test_threads_get_a_connection_each(start: Start) -> None:
     together = threading.Barrier(4, timeout=5)
 
